@@ -1,0 +1,81 @@
+"""The command line, looked at before Hydra composes it.
+
+Hydra stops at the first key or option it does not know. A person who made three typing errors
+wants to hear of three, with the nearest valid names, and of the impossible values beside them.
+"""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from hydra import compose, initialize_config_dir
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import ChoiceSweep, Override
+from hydra.errors import HydraException, OverrideParseException
+
+from sweeper.config import nearest
+from sweeper.errors import ConfigError
+from sweeper.paths import conf_dir
+from sweeper.validation import parse, unknown_key
+
+
+def check_arguments(arguments: Sequence[str]) -> None:
+    """Refuse overrides that name no key, no group option, or cannot be read.
+
+    Raises:
+        ConfigError: with those faults, and those of the values that the rest would compose to.
+    """
+    # with recipes of their own people may have options that are not in ours
+    own_recipes = any(
+        a.startswith(("--config-dir", "-cd", "--config-path", "-cp")) for a in arguments
+    )
+    parser = OverridesParser.create()
+    faults: list[str] = []
+    good: list[str] = []
+    for argument in arguments:
+        if argument.startswith("-") or "=" not in argument:
+            continue
+        try:
+            (override,) = parser.parse_overrides([argument])
+        except OverrideParseException as error:
+            faults.append(" ".join(str(error).split()))
+            continue
+        found = list(_faults(override, own_recipes))
+        faults += found
+        if not found and not override.is_sweep_override():
+            good.append(argument)
+    if faults:
+        raise ConfigError([*faults, *_value_faults(good)])
+
+
+def _faults(override: Override, own_recipes: bool) -> Iterable[str]:
+    key = override.key_or_group
+    if key.startswith("hydra"):
+        return
+    group = conf_dir() / key
+    if group.is_dir():
+        if not own_recipes:
+            yield from _option_faults(override, group)
+    elif not (override.is_add() or override.is_force_add() or override.is_delete()):
+        fault = unknown_key(key)
+        if fault:
+            yield fault
+
+
+def _option_faults(override: Override, group: Path) -> Iterable[str]:
+    options = sorted(path.stem for path in group.glob("*.yaml"))
+    value = override.value()
+    for choice in value.list if isinstance(value, ChoiceSweep) else [value]:
+        if isinstance(choice, str) and choice not in options:
+            known = ", ".join(options)
+            yield f"{override.key_or_group} has no option {choice!r}{nearest(choice, options)} ({known})"
+
+
+def _value_faults(overrides: Sequence[str]) -> Sequence[str]:
+    try:
+        with initialize_config_dir(str(conf_dir()), version_base="1.3"):
+            parse(compose("config", overrides=list(overrides)))
+    except ConfigError as error:
+        return error.faults
+    except HydraException as error:
+        return [" ".join(str(error).split())]
+    return []

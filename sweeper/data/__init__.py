@@ -1,0 +1,1 @@
+"""Sources to batches. TensorFlow; imported inside trial processes only."""

@@ -1,0 +1,107 @@
+"""Labelled images that are not decoded yet, and how a part of them is held out."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from itertools import pairwise
+from typing import Any, Self
+
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from sweeper.errors import ConfigError
+
+Indices = NDArray[np.int64]
+
+_TEST, _VALIDATION = 0, 1
+"""Second word of a split's seed, so that the two splits are drawn independently."""
+
+
+@dataclass(frozen=True, eq=False)
+class Examples:
+    """Images and labels in a fixed order; ``labels[i]`` is that of the i-th element of ``raw()``.
+
+    Attributes:
+        labels: ``[n]`` int64, known without decoding an image.
+        indices: ``[n]`` ascending positions in the source, which these examples are.
+        read: from ascending positions to a ``tf.data.Dataset`` of raw elements in that order.
+        decode: from one raw element to an image, ``[height, width, 3]`` uint8, as graph operations.
+        size: height and width in pixels when all images share them, else None.
+    """
+
+    labels: Indices
+    indices: Indices
+    read: Callable[[Indices], tf.data.Dataset]
+    decode: Callable[[Any], tf.Tensor]
+    size: tuple[int, int] | None
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def raw(self) -> tf.data.Dataset:
+        """The elements as the source holds them (encoded bytes, a path), cheap to shuffle."""
+        return self.read(self.indices)
+
+    def select(self, chosen: Indices) -> Self:
+        """The examples at these ascending places."""
+        return replace(self, labels=self.labels[chosen], indices=self.indices[chosen])
+
+
+@dataclass(frozen=True)
+class Source:
+    """A data set: label ``k`` means ``class_names[k]``."""
+
+    class_names: tuple[str, ...]
+    train: Examples
+    test: Examples
+
+
+def split_validation(examples: Examples, fraction: float, seed: int) -> tuple[Examples, Examples]:
+    """Part training examples into (train, validation), stratified; see :func:`split_test`."""
+    return _hold_out(examples, fraction, seed, _VALIDATION, "dataset.validation_fraction")
+
+
+def split_test(examples: Examples, fraction: float, seed: int) -> tuple[Examples, Examples]:
+    """Part examples into (train, test), stratified and the same for the same seed.
+
+    The held-out part has ``round(fraction * n)`` examples and within 1 of ``fraction`` of every
+    class; but at least one example, and never the last one of a class.
+
+    Raises:
+        ConfigError: no class has two images.
+    """
+    return _hold_out(examples, fraction, seed, _TEST, "dataset.test_fraction")
+
+
+def _hold_out(
+    examples: Examples, fraction: float, seed: int, stream: int, key: str
+) -> tuple[Examples, Examples]:
+    draws = np.random.default_rng([seed, stream])
+    members = [np.flatnonzero(examples.labels == label) for label in np.unique(examples.labels)]
+    members = [members[place] for place in draws.permutation(len(members))]
+    counts = _counts([len(places) for places in members], Fraction(str(fraction)), draws.random())
+    if not sum(counts):
+        raise ConfigError([f"{key} has nothing to take from: no class has two images"])
+    held = [draws.permutation(places)[:n] for places, n in zip(members, counts, strict=True)]
+    chosen = np.zeros(len(examples), dtype=bool)
+    chosen[np.concatenate(held)] = True
+    return examples.select(np.flatnonzero(~chosen)), examples.select(np.flatnonzero(chosen))
+
+
+def _counts(sizes: list[int], fraction: Fraction, draw: float) -> list[int]:
+    """How many to take from each class: its quota, rounded so that the sum is rounded as well.
+
+    Systematic sampling (Madow, 1949): one random offset, added to the running sum of the quotas,
+    decides all roundings, so small classes get their turn in proportion. Exact fractions, because
+    a float error at a whole number would take one too many.
+    """
+    quotas = [min(fraction * size, Fraction(size - 1)) for size in sizes]
+    total = sum(quotas, Fraction(0))
+    wanted = max(1, round(total)) if total else 0
+    low, high = max(Fraction(0), wanted - total), min(Fraction(1), wanted + 1 - total)
+    bound = low + (high - low) * Fraction(draw)
+    sums = [bound]
+    for quota in quotas:
+        sums.append(sums[-1] + quota)
+    return [int(after) - int(before) for before, after in pairwise(sums)]

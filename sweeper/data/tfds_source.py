@@ -1,0 +1,185 @@
+"""Any data set of tensorflow-datasets that has an image and a class label.
+
+Only prepared data is read: ``tfds.load`` of absent data without internet takes minutes to fail.
+"""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from sweeper.config import Tfds, nearest
+from sweeper.data.examples import Examples, Indices, Source, split_test
+from sweeper.data.internet import any_answers
+from sweeper.errors import ConfigError, MissingInput
+
+_TFDS_SITE = "https://www.tensorflow.org/datasets"
+
+
+def load(dataset: Tfds) -> Source:
+    """Read the labels of prepared data.
+
+    Raises:
+        MissingInput: the data is not prepared.
+        ConfigError: no such data set, split, image or label.
+    """
+    builder = _builder(dataset)
+    if not builder.is_prepared():
+        raise _missing(builder, "has not been downloaded and prepared")
+    class_names = _check(dataset, builder)
+    train = _examples(dataset, builder, dataset.train_split, "train_split")
+    if dataset.test_split is None:
+        train, test = split_test(train, dataset.test_fraction, dataset.split_seed)
+    else:
+        test = _examples(dataset, builder, dataset.test_split, "test_split")
+    return Source(class_names, train, test)
+
+
+def prepare(dataset: Tfds) -> None:
+    """Download and prepare the data unless it is there.
+
+    Raises:
+        MissingInput: it is not there and cannot be had; without internet, within seconds.
+        ConfigError: no such data set, split, image or label.
+    """
+    builder = _builder(dataset)
+    if not builder.is_prepared():
+        homepage = builder.info.homepage
+        if not any_answers([url for url in (homepage, _TFDS_SITE) if url]):
+            raise _missing(builder, "is not prepared, and there is no internet to download it")
+        try:
+            builder.download_and_prepare()
+        except Exception as error:  # each data set fails in its own way
+            why = f"{type(error).__name__}: {error}"
+            raise _missing(builder, f"could not be downloaded and prepared ({why})") from error
+    _check(dataset, builder)
+
+
+def _builder(dataset: Tfds) -> Any:
+    import tensorflow_datasets as tfds
+
+    folder = dataset.data_dir and str(dataset.data_dir.expanduser().absolute())
+    try:
+        return tfds.builder(dataset.name, data_dir=folder)
+    except tfds.core.DatasetNotFoundError:
+        known = tfds.list_builders(with_community_datasets=False)
+        hint = nearest(dataset.name, known)
+        where = folder or _default_folder()
+        fault = (
+            "dataset.name must name a data set of tensorflow-datasets or one prepared under "
+            f"{where}, got '{dataset.name}'{hint}"
+        )
+    except (AssertionError, ImportError, ValueError) as error:
+        # an unknown version or configuration, or a package that this data set needs
+        fault = f"dataset.name '{dataset.name}' cannot be used: {error}"
+    raise ConfigError([fault])
+
+
+def _default_folder() -> Path:
+    import tensorflow_datasets as tfds
+
+    return Path(tfds.core.constants.DATA_DIR).expanduser()
+
+
+def _missing(builder: Any, what: str) -> MissingInput:
+    name, _, version = builder.info.full_name.rpartition("/")
+    return MissingInput(
+        f"{name} {version} {what}; looked in {builder.data_path}; "
+        "set dataset.data_dir=<folder with prepared data>"
+    )
+
+
+def _check(dataset: Tfds, builder: Any) -> tuple[str, ...]:
+    """Every fault of the keys and splits at once, or the names of the classes."""
+    import tensorflow_datasets as tfds
+
+    features = dict(builder.info.features.items())
+    faults = []
+    for key, name, kind in (
+        ("image_key", dataset.image_key, tfds.features.Image),
+        ("label_key", dataset.label_key, tfds.features.ClassLabel),
+    ):
+        feature = features.get(name)
+        if feature is None:
+            hint = nearest(name, features) or f"; known: {', '.join(features)}"
+            faults.append(
+                f"dataset.{key} must name a feature of {dataset.name}, got '{name}'{hint}"
+            )
+        elif not isinstance(feature, kind):
+            found = type(feature).__name__
+            faults.append(f"dataset.{key}: '{name}' is a {found}, not one {kind.__name__}")
+        elif kind is tfds.features.Image and feature.np_dtype != np.uint8:
+            faults.append(f"dataset.{key}: '{name}' holds {feature.np_dtype}, not 8-bit images")
+    known = [*builder.info.splits, "all"]
+    for key, split in (("train_split", dataset.train_split), ("test_split", dataset.test_split)):
+        # tfds also reads slices and sums, such as train[:80%]+extra
+        for part in re.findall(r"(?:^|\+)\s*([^\[+\s]*)", split or ""):
+            if split and part not in known:
+                hint = nearest(part, known) or f"; known: {', '.join(known)}"
+                faults.append(
+                    f"dataset.{key} must name a split of {dataset.name}, got '{part}'{hint}"
+                )
+    if faults:
+        raise ConfigError(faults)
+    return tuple(features[dataset.label_key].names)
+
+
+def _examples(dataset: Tfds, builder: Any, split: str, key: str) -> Examples:
+    name = dataset.label_key
+    try:
+        records = _records(builder, split, name).batch(1024)
+    except ValueError as error:
+        raise ConfigError([f"dataset.{key} '{split}' cannot be read: {error}"]) from None
+    parts = [np.asarray(part[name], dtype=np.int64) for part in records.as_numpy_iterator()]
+    labels: Indices = np.concatenate(parts) if parts else np.zeros(0, dtype=np.int64)
+    if not len(labels) or labels.min() < 0:
+        what = f"{(labels < 0).sum()} images without a label" if len(labels) else "no images"
+        raise ConfigError([f"dataset.{key}: '{split}' of {dataset.name} has {what}"])
+    height, width, _ = builder.info.features[dataset.image_key].shape
+
+    def read(indices: Indices) -> tf.data.Dataset:
+        wanted = np.zeros(len(labels), dtype=bool)
+        wanted[indices] = True
+        images = _records(builder, split, dataset.image_key)
+        chosen = tf.data.Dataset.zip(tf.data.Dataset.from_tensor_slices(wanted), images)
+        encoded = chosen.filter(lambda keep, _: keep).map(lambda _, one: one[dataset.image_key])
+        # the encoded bytes stay in memory: a shuffle holds them anyway, and reading the records
+        # again would read those of the other parts as well
+        return encoded.apply(tf.data.experimental.assert_cardinality(len(indices))).cache()
+
+    return Examples(
+        labels=labels,
+        indices=np.arange(len(labels)),
+        read=read,
+        decode=_decode,
+        size=(height, width) if height and width else None,
+    )
+
+
+def _records(builder: Any, split: str, key: str) -> tf.data.Dataset:
+    """One feature of each record, images undecoded, always in the same order."""
+    import tensorflow_datasets as tfds
+
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    # ClassLabel needs no decoding; other features of the record are not even parsed
+    skip = {key: tfds.decode.SkipDecoding()}
+    return builder.as_dataset(
+        split=split,
+        shuffle_files=False,
+        decoders=tfds.decode.PartialDecoding({key: True}, decoders=skip),
+        read_config=tfds.ReadConfig(
+            options=options,
+            try_autocache=False,
+            skip_prefetch=True,
+            interleave_cycle_length=1,  # file after file
+            num_parallel_calls_for_decode=1,
+            num_parallel_calls_for_interleave_files=1,
+        ),
+    )
+
+
+def _decode(encoded: tf.Tensor) -> tf.Tensor:
+    return tf.io.decode_image(encoded, channels=3, expand_animations=False)

@@ -1,0 +1,1 @@
+"""Where trials run. Knows neither Optuna nor Keras."""

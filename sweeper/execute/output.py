@@ -1,0 +1,50 @@
+"""What a trial writes to its screen goes to its log, C++ libraries included."""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TextIO
+
+_SCREEN = (1, 2)
+"""File descriptors of standard output and error."""
+
+
+def redirect_output(log: Path) -> None:
+    """Send this process's standard output and error to ``log`` from now on (appending)."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    target = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    for descriptor in _SCREEN:
+        os.dup2(target, descriptor)
+    os.close(target)
+
+
+@contextmanager
+def output_to(log: Path) -> Iterator[TextIO]:
+    """Within the block, output goes to ``log``; yields a text stream to the real screen."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    saved = [os.dup(descriptor) for descriptor in _SCREEN]
+    screen = os.fdopen(os.dup(saved[0]), "w", buffering=1, encoding="utf-8")
+    try:
+        redirect_output(log)
+        yield screen
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        screen.close()
+        for descriptor, copy in zip(_SCREEN, saved, strict=True):
+            os.dup2(copy, descriptor)
+            os.close(copy)
+
+
+def tail(log: Path, lines: int = 20) -> str:
+    """Return the last ``lines`` lines of ``log``, empty when it does not exist."""
+    try:
+        data = log.read_bytes()[-64_000:]
+    except FileNotFoundError:
+        return ""
+    return "\n".join(data.decode(errors="replace").splitlines()[-lines:])

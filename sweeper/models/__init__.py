@@ -1,0 +1,1 @@
+"""Backbones, blocks, heads. TensorFlow; imported inside trial processes only."""

@@ -1,0 +1,97 @@
+"""Every path this package reads or writes, and the one way it writes a file."""
+
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+PACKAGE = Path(__file__).resolve().parent
+
+
+def conf_dir() -> Path:
+    """Folder of the shipped recipes: inside the wheel, or beside the package in a checkout."""
+    shipped = PACKAGE / "conf"
+    return shipped if shipped.is_dir() else PACKAGE.parent / "conf"
+
+
+def write_aside(path: Path, content: str | bytes) -> None:
+    """Write ``content`` beside ``path``, then rename, so that nobody ever reads half a file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    data = content.encode() if isinstance(content, str) else content
+    handle, aside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(aside).chmod(0o644)
+        Path(aside).replace(path)
+    except BaseException:
+        Path(aside).unlink(missing_ok=True)
+        raise
+
+
+@dataclass(frozen=True)
+class StudyPaths:
+    """Files of one study, under ``experiments/<study>/``."""
+
+    folder: Path
+
+    @property
+    def results(self) -> Path:
+        return self.folder / "optimization_results.yaml"
+
+    @property
+    def leaderboard(self) -> Path:
+        return self.folder / "leaderboard.csv"
+
+    @property
+    def best_recipe(self) -> Path:
+        return self.folder / "best.yaml"
+
+    @property
+    def master(self) -> Path:
+        return self.folder / "multirun.yaml"
+
+    @property
+    def server_log(self) -> Path:
+        return self.folder / "logs" / "server.log"
+
+    @property
+    def prepare_log(self) -> Path:
+        return self.folder / "logs" / "prepare.log"
+
+    @property
+    def winner_log(self) -> Path:
+        return self.folder / "logs" / "winner.log"
+
+
+@dataclass(frozen=True)
+class TrialPaths:
+    """Files of one trial, under ``experiments/<study>/trials/<number>/``."""
+
+    folder: Path
+
+    @property
+    def log(self) -> Path:
+        return self.folder / "logs" / "trial.log"
+
+    @property
+    def plots(self) -> Path:
+        return self.folder / "plots"
+
+    @property
+    def config(self) -> Path:
+        return self.folder / "config.yaml"
+
+    @property
+    def overrides(self) -> Path:
+        return self.folder / ".hydra" / "overrides.yaml"
+
+    @property
+    def hydra(self) -> Path:
+        return self.folder / ".hydra" / "hydra.yaml"
+
+    @property
+    def model(self) -> Path:
+        return self.folder / "model.keras"

@@ -1,0 +1,188 @@
+"""The trials of a finished study in order of merit: as CSV, on the screen, and the best as YAML."""
+
+import csv
+import io
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+import yaml
+from rich import box
+from rich.console import Console
+from rich.measure import Measurement
+from rich.segment import Segments
+from rich.table import Table
+from rich.text import Text
+
+from sweeper.paths import write_aside
+from sweeper.records import State, StudySummary, TrialRow, Value
+
+FIXED = ("number", "state", "value", "seconds")
+"""Columns before the parameters; ``reason`` comes after them."""
+COLOURS: Mapping[State, str] = {
+    State.COMPLETE: "green",
+    State.PRUNED: "yellow",
+    State.FAILED: "red",
+}
+UNBOUNDED = 100_000
+"""A width, in characters, that no table reaches."""
+
+
+def ranked(summary: StudySummary) -> list[TrialRow]:
+    """Best trial first, then the other complete ones by value, then pruned, then failed ones."""
+    best = summary.best.number if summary.best else None
+    states = list(State)
+
+    def merit(row: TrialRow) -> tuple[bool, int, float, int]:
+        value = math.nan if row.value is None or row.state is not State.COMPLETE else row.value
+        cost = -value if summary.maximize else value
+        # nan would leave the order undefined
+        cost = math.inf if math.isnan(cost) else cost
+        return row.number != best, states.index(row.state), cost, row.number
+
+    return sorted(summary.rows, key=merit)
+
+
+def _parameters(rows: Iterable[TrialRow]) -> list[str]:
+    """Names of all parameters by first appearance; a conditional one is not in every row."""
+    return list(dict.fromkeys(name for row in rows for name in row.params))
+
+
+def _spelled(value: Value) -> str:
+    """A value as Hydra's command line takes it, with every digit."""
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    return str(value)
+
+
+def write_leaderboard(summary: StudySummary, path: Path) -> None:
+    """Write all trials as CSV (RFC 4180), in the order of :func:`ranked`.
+
+    Columns: ``number state value seconds``, one for each parameter by its whole name, ``reason``.
+    Values are not rounded. A cell is empty where a trial has no such value or parameter; a
+    parameter that holds nothing reads ``null``.
+    """
+    rows = ranked(summary)
+    names = _parameters(summary.rows)
+    text = io.StringIO(newline="")
+    writer = csv.writer(text)
+    writer.writerow([*FIXED, *names, "reason"])
+    for row in rows:
+        params = (_spelled(row.params[name]) if name in row.params else "" for name in names)
+        writer.writerow([row.number, row.state.value, row.value, row.seconds, *params, row.reason])
+    write_aside(path, text.getvalue())
+
+
+def _headers(names: Sequence[str]) -> list[str]:
+    """The fewest last parts of each dotted name that no other name ends with."""
+    # optimizer.name and backbone.name say nothing by their last part
+    taken = {*FIXED, "reason", "name"}
+
+    def shortest(name: str) -> str:
+        parts = name.split(".")
+        others = [f".{other}" for other in names if other != name]
+        for count in range(1, len(parts)):
+            tail = ".".join(parts[-count:])
+            if tail not in taken and not any(other.endswith(f".{tail}") for other in others):
+                return tail
+        return name
+
+    return [shortest(name) for name in names]
+
+
+def _plain(text: str) -> str:
+    """``text`` on one line without escape codes; a reason may quote the output of a process."""
+    line = " ".join(Text.from_ansi(text).plain.split())
+    return "".join(character for character in line if character.isprintable())
+
+
+def _cell(row: TrialRow, name: str) -> str:
+    if name not in row.params:
+        return ""
+    value = row.params[name]
+    return f"{value:.4g}" if isinstance(value, float) else _plain(_spelled(value))
+
+
+def _table(summary: StudySummary, rows: Sequence[TrialRow], reason_width: int) -> Table:
+    names = _parameters(summary.rows)
+    with_reason = any(row.reason for row in rows)
+    table = Table(box=box.SIMPLE_HEAD, header_style="bold", collapse_padding=True, pad_edge=False)
+    table.add_column("", no_wrap=True)
+    for header in FIXED:
+        table.add_column(header, justify="left" if header == "state" else "right", no_wrap=True)
+    for header in _headers(names):
+        # One part a line: a header is the widest thing in most columns
+        lines = Text(_plain(header).replace(".", ".\n"))
+        table.add_column(lines, justify="right", no_wrap=True)
+    if with_reason:
+        table.add_column("reason", max_width=reason_width, overflow="fold")
+    for row in rows:
+        is_best = summary.best is not None and row.number == summary.best.number
+        cells = [
+            Text("best" if is_best else ""),
+            Text(str(row.number)),
+            Text(row.state.value, style=COLOURS[row.state]),
+            Text("" if row.value is None else f"{row.value:#.4g}"),
+            Text(f"{row.seconds:.1f}"),
+            *(Text(_cell(row, name)) for name in names),
+        ]
+        if with_reason:
+            cells.append(Text(_plain(row.reason)))
+        table.add_row(*cells, style="bold green" if is_best else None)
+    return table
+
+
+def _heading(summary: StudySummary, shown: int) -> str:
+    states = [row.state for row in summary.rows]
+    counts = ", ".join(f"{states.count(state)} {state.value}" for state in State)
+    trials = "1 trial" if len(states) == 1 else f"{len(states)} trials"
+    heading = f"{summary.name}: {trials} ({counts})"
+    if shown < len(states):
+        heading += f", the best {shown} shown"
+    if summary.best is None:
+        heading += "; no trial completed"
+    return _plain(heading)
+
+
+def print_table(summary: StudySummary, console: Console, best_only: int | None = None) -> None:
+    """Print the trials in the order of :func:`ranked`, the best one marked.
+
+    Parameters stand under the last parts of their dotted names where these are unambiguous;
+    numbers are rounded to 4 digits. The table is never narrower than its text: where the console
+    is no terminal it takes the width it needs, on a terminal the reasons are folded first.
+
+    Args:
+        summary: the study.
+        console: where to print.
+        best_only: print this many trials from the top; None prints all.
+    """
+    rows = ranked(summary)[:best_only]
+    console.print(Text(_heading(summary, len(rows)), style="bold"), soft_wrap=True)
+    if not rows:
+        return
+    unbounded = console.options.update(width=UNBOUNDED)
+    table = _table(summary, rows, reason_width=100)
+    width = Measurement.get(console, unbounded, table).maximum
+    if console.is_terminal and width > console.width:
+        narrow = _table(summary, rows, reason_width=24)
+        width = max(console.width, Measurement.get(console, unbounded, narrow).maximum)
+    # Console.print caps a table at the console's width, and 80 columns is what it assumes of a file
+    lines = console.render(table, unbounded.update(width=width))
+    console.print(Segments(lines), crop=False, end="")
+
+
+def write_results(summary: StudySummary, path: Path) -> None:
+    """Write the best trial as YAML.
+
+    ``name best_params best_value`` are what hydra-optuna-sweeper writes for one objective;
+    ``best_trial`` is the trial's number. With no completed trial ``best_params`` is empty and
+    the other two are null.
+    """
+    best = summary.best
+    results = {
+        "name": "optuna",
+        "best_params": dict(best.params) if best else {},
+        "best_value": best.value if best else None,
+        "best_trial": best.number if best else None,
+    }
+    write_aside(path, yaml.safe_dump(results, sort_keys=False))

@@ -1,0 +1,1 @@
+"""The study: search space, trials in slots, progress. Knows neither Keras nor MLflow."""

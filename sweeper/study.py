@@ -1,0 +1,230 @@
+"""What a study of fine-tunes does beyond running its trials: checks, MLflow runs, the winner."""
+
+import json
+import shlex
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+import yaml
+from omegaconf import DictConfig
+
+from sweeper.config import Recipe
+from sweeper.errors import ConfigError
+from sweeper.execute.base import Executor
+from sweeper.paths import StudyPaths, TrialPaths, write_aside
+from sweeper.records import Decision, State, StudySummary, TrialRow, TrialSpec
+from sweeper.search.hooks import StudyHooks
+from sweeper.search.progress import open_console
+from sweeper.validation import parse
+
+if TYPE_CHECKING:
+    from sweeper.track.mlflow import MlflowRun
+
+
+class FineTuneStudy(StudyHooks):
+    """Hooks of :func:`sweeper.app.fine_tune`."""
+
+    preload: ClassVar[tuple[str, ...]] = (
+        "tensorflow",
+        "keras",
+        "mlflow",
+        "mlflow.keras",
+        "sklearn.datasets",
+        "matplotlib.figure",
+        "matplotlib.backends.backend_agg",
+        "sweeper.app",
+        "sweeper.train.trial",
+        "sweeper.train.winner",
+        "sweeper.train.prepare",
+    )
+
+    def __init__(self) -> None:
+        self._run: MlflowRun | None = None
+        self._open: dict[int, MlflowRun] = {}
+
+    def preflight(self, candidates: Sequence[DictConfig], executor: Executor) -> None:
+        """Parse every candidate, then look for the data and weights they name, in a process."""
+        faults: list[str] = []
+        recipes: list[Recipe] = []
+        for candidate in candidates:
+            try:
+                recipes.append(parse(candidate))
+            except ConfigError as error:
+                faults += error.faults
+        if faults:
+            raise ConfigError(faults)
+        log = StudyPaths(Path(str(candidates[0].hydra.sweep.dir)).absolute()).prepare_log
+
+        def work(_channel: object) -> None:
+            from sweeper.train.prepare import prepare
+
+            prepare(recipes)
+
+        executor.run(work, log, lambda _report: Decision())
+
+    def study_started(self, config: DictConfig, run_id: str | None) -> str:
+        """Open the study's run, or go on with the one it has."""
+        from sweeper.track.mlflow import (
+            MlflowRun,
+            absolute_uri,
+            connect,
+            ensure_experiment,
+            start_run,
+        )
+
+        recipe = parse(config)
+        self._uri = absolute_uri(recipe.tracking.uri)
+        client = connect(self._uri)
+        self._experiment = ensure_experiment(client, self._uri, recipe.tracking.experiment)
+        if run_id is None:
+            name = str(config.hydra.sweeper.study_name or recipe.name)
+            tags = {"sweeper.role": "study", "sweeper.command": command(sys.argv[1:])}
+            self._run = start_run(client, self._experiment, name, tags)
+            return self._run.run_id
+        self._run = MlflowRun(client, run_id)
+        self._run.resume()
+        return run_id
+
+    def trial_started(self, spec: TrialSpec, config: DictConfig) -> Mapping[str, str]:
+        """Open the trial's run below the study's."""
+        from sweeper.track.mlflow import start_run
+
+        assert self._run is not None
+        tags = {
+            "sweeper.role": "trial",
+            "mlflow.parentRunId": self._run.run_id,
+            "sweeper.trial_number": str(spec.number),
+            "sweeper.command": command(spec.overrides),
+        }
+        run = start_run(self._run.client, self._experiment, f"trial {spec.number:04d}", tags)
+        self._open[spec.number] = run
+        return {"uri": self._uri, "run_id": run.run_id}
+
+    def trial_finished(self, summary: StudySummary) -> None:
+        """Close the trial's run, and keep the model of the best trial only."""
+        row = summary.rows[-1]
+        run = self._open.pop(row.number, None)
+        if run is not None:  # a trial whose recipe did not compose has none
+            log = TrialPaths(row.folder).log
+            if row.state is State.FAILED and log.exists():
+                run.log_file(log, "logs")  # the process may have died before it could
+            run.end(row.state, row.reason)
+        for other in summary.rows:
+            if summary.best is None or other.number != summary.best.number:
+                TrialPaths(other.folder).model.unlink(missing_ok=True)
+        write_tables(summary)
+
+    def study_finished(self, summary: StudySummary, executor: Executor) -> None:
+        """Test and keep the winner, close the study's run, and show what came out."""
+        from sweeper.report.leaderboard import print_table
+
+        assert self._run is not None
+        paths, console = StudyPaths(summary.folder), open_console()
+        write_tables(summary)
+        print_table(summary, console)
+        for path in (paths.results, paths.leaderboard, paths.master):
+            self._run.log_file(path, "study")
+        if summary.best is None:
+            self._run.end(State.FAILED, "no trial completed")
+            return
+        write_best_recipe(summary)
+        self._run.log_file(paths.best_recipe, "study")
+        self._crown(summary.best, StudyPaths(summary.folder), executor)
+        self._run.end(State.COMPLETE)
+        folder = _shown(summary.folder)
+        console.print(f"best recipe:   {folder}/{paths.best_recipe.name}", soft_wrap=True)
+        console.print(
+            f"run it again:  python -m sweeper --config-dir {folder} --config-name best",
+            soft_wrap=True,
+        )
+        console.print(f"compare runs:  {ui_command(self._uri)}", soft_wrap=True)
+
+    def study_interrupted(self, reason: str) -> None:
+        """Close the runs that are open; the same command goes on with the study."""
+        for run in self._open.values():
+            run.end(State.FAILED, f"interrupted: {reason}")
+        if self._run is not None:
+            self._run.end(State.FAILED, f"interrupted: {reason}")
+
+    def _crown(self, best: TrialRow, paths: StudyPaths, executor: Executor) -> None:
+        """Give the best trial its test result and its model, unless it has them already."""
+        assert self._run is not None
+        run = self._find_run(best.number)
+        tested = run.client.get_run(run.run_id).data.metrics
+        if "test_accuracy" not in tested:
+            trial, uri, run_id = TrialPaths(best.folder), self._uri, run.run_id
+
+            def work(_channel: object) -> dict[str, float]:
+                from sweeper.train.winner import finish
+
+                recipe = Recipe.model_validate_json(
+                    json.dumps(yaml.safe_load(trial.config.read_text()))
+                )
+                return finish(recipe, trial, uri, run_id)
+
+            tested = executor.run(work, paths.winner_log, lambda _report: Decision())
+            run.end(State.COMPLETE)
+        test = {key: tested[key] for key in ("test_accuracy", "test_loss")}
+        assert best.value is not None
+        self._run.log_metrics({"best_val_accuracy": best.value, **test}, step=best.number)
+        self._run.set_tags({"sweeper.best_trial": str(best.number)})
+        open_console().print(
+            f"best trial {best.number}: validation accuracy {best.value:.4f}, "
+            f"test accuracy {test['test_accuracy']:.4f}",
+            soft_wrap=True,
+        )
+
+    def _find_run(self, number: int) -> "MlflowRun":
+        from sweeper.track.mlflow import MlflowRun
+
+        assert self._run is not None
+        (found,) = self._run.client.search_runs(
+            [self._experiment],
+            f"tags.`mlflow.parentRunId` = '{self._run.run_id}' "
+            f"and tags.`sweeper.trial_number` = '{number}'",
+        )
+        return MlflowRun(self._run.client, found.info.run_id)
+
+
+def write_tables(summary: StudySummary) -> None:
+    """Write what other tools read of a study: leaderboard.csv and optimization_results.yaml."""
+    from sweeper.report.leaderboard import write_leaderboard, write_results
+
+    paths = StudyPaths(summary.folder)
+    write_leaderboard(summary, paths.leaderboard)
+    write_results(summary, paths.results)
+
+
+def write_best_recipe(summary: StudySummary) -> None:
+    """Write the best trial's recipe as a config that Hydra runs: ``--config-name best``."""
+    assert summary.best is not None
+    trial, paths = TrialPaths(summary.best.folder), StudyPaths(summary.folder)
+    recipe = yaml.safe_load(trial.config.read_text())
+    del recipe["tracking"]  # where runs are kept is the reader's matter
+    choices = yaml.safe_load(trial.hydra.read_text())["hydra"]["runtime"]["choices"]
+    groups = [{f"override {g}": c} for g, c in choices.items() if g in recipe]
+    content = {"defaults": ["config", *groups, "_self_"], **recipe}
+    header = (
+        f"# {summary.name}: trial {summary.best.number}, the best of {len(summary.rows)}, "
+        f"validation accuracy {summary.best.value:.4f}\n"
+        f"# python -m sweeper --config-dir {_shown(summary.folder)} --config-name best\n"
+    )
+    write_aside(paths.best_recipe, header + yaml.safe_dump(content, sort_keys=False))
+
+
+def command(overrides: Sequence[str]) -> str:
+    """The shell command that runs one recipe again."""
+    return f"python -m sweeper {shlex.join(overrides)}"
+
+
+def ui_command(uri: str) -> str:
+    """The shell command that opens the MLflow UI on the runs at ``uri``."""
+    return f"mlflow ui --host 127.0.0.1 --backend-store-uri {shlex.quote(uri)}"
+
+
+def _shown(path: Path) -> Path:
+    """``path`` as a person in this folder would type it."""
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path

@@ -1,0 +1,41 @@
+"""What a trial may record, wherever it is recorded."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+
+class Tracker(Protocol):
+    """One run: parameters once, metrics by step, tags, files."""
+
+    def log_params(self, params: Mapping[str, Any]) -> None:
+        """Record ``params``; each may be recorded once."""
+        ...
+
+    def log_metrics(self, metrics: Mapping[str, float], step: int) -> None:
+        """Record all of ``metrics`` at ``step``, in one request."""
+        ...
+
+    def set_tags(self, tags: Mapping[str, str]) -> None:
+        """Set or replace ``tags``."""
+        ...
+
+    def log_file(self, path: Path, folder: str) -> None:
+        """Keep a copy of ``path`` in the run's ``folder``."""
+        ...
+
+
+class NullTracker:
+    """Records nothing."""
+
+    def log_params(self, params: Mapping[str, Any]) -> None:
+        """Do nothing."""
+
+    def log_metrics(self, metrics: Mapping[str, float], step: int) -> None:
+        """Do nothing."""
+
+    def set_tags(self, tags: Mapping[str, str]) -> None:
+        """Do nothing."""
+
+    def log_file(self, path: Path, folder: str) -> None:
+        """Do nothing."""

@@ -1,0 +1,109 @@
+"""Runs in MLflow, through the explicit client: the fluent API is not thread-safe."""
+
+import logging
+import os
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sweeper.records import State
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+_SQLITE = "sqlite:///"
+_STATUS = {State.COMPLETE: "FINISHED", State.PRUNED: "KILLED", State.FAILED: "FAILED"}
+_MAX_TAG = 5000
+"""MLflow refuses longer tag values."""
+
+
+def absolute_uri(uri: str) -> str:
+    """Make a relative sqlite path absolute, since trial processes may work in another folder."""
+    if uri.startswith(_SQLITE) and not uri.startswith(_SQLITE + "/"):
+        return _SQLITE + str(Path(uri.removeprefix(_SQLITE)).absolute())
+    return uri
+
+
+def connect(uri: str) -> "MlflowClient":
+    """Client of the store at ``uri``; a sqlite database is created if need be."""
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    if uri.startswith(_SQLITE):
+        Path(uri.removeprefix(_SQLITE)).parent.mkdir(parents=True, exist_ok=True)
+    from mlflow import MlflowClient
+
+    # creating the tables is announced at INFO, on the screen
+    logging.getLogger("mlflow").setLevel(logging.WARNING)
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    return MlflowClient(tracking_uri=uri)
+
+
+def ensure_experiment(client: "MlflowClient", uri: str, name: str) -> str:
+    """Id of experiment ``name``; beside a sqlite database its artifacts go to ``artifacts/``."""
+    known = client.get_experiment_by_name(name)
+    if known is not None:
+        return str(known.experiment_id)
+    location = None
+    if uri.startswith(_SQLITE):
+        location = (Path(uri.removeprefix(_SQLITE)).parent / "artifacts" / name).as_uri()
+    return client.create_experiment(name, artifact_location=location)
+
+
+def start_run(
+    client: "MlflowClient", experiment_id: str, name: str, tags: Mapping[str, str]
+) -> "MlflowRun":
+    """Open a run; whoever opens it also ends it with :meth:`MlflowRun.end`."""
+    run = client.create_run(experiment_id, tags=_clip(tags), run_name=name)
+    return MlflowRun(client, run.info.run_id)
+
+
+class MlflowRun:
+    """A :class:`~sweeper.track.base.Tracker` that writes to one MLflow run."""
+
+    def __init__(self, client: "MlflowClient", run_id: str) -> None:
+        self.client = client
+        self.run_id = run_id
+
+    def log_params(self, params: Mapping[str, Any]) -> None:
+        """Record ``params`` in one request; values become text, as MLflow keeps them."""
+        from mlflow.entities import Param
+
+        self.client.log_batch(
+            self.run_id, params=[Param(key, str(value)) for key, value in params.items()]
+        )
+
+    def log_metrics(self, metrics: Mapping[str, float], step: int) -> None:
+        """Record all of ``metrics`` at ``step`` in one request."""
+        from mlflow.entities import Metric
+
+        now = int(time.time() * 1000)
+        self.client.log_batch(
+            self.run_id,
+            metrics=[Metric(key, float(value), now, step) for key, value in metrics.items()],
+        )
+
+    def set_tags(self, tags: Mapping[str, str]) -> None:
+        """Set or replace ``tags`` in one request."""
+        from mlflow.entities import RunTag
+
+        self.client.log_batch(
+            self.run_id, tags=[RunTag(key, value) for key, value in _clip(tags).items()]
+        )
+
+    def log_file(self, path: Path, folder: str) -> None:
+        """Upload ``path`` to the run's ``folder``."""
+        self.client.log_artifact(self.run_id, str(path), folder)
+
+    def end(self, state: State, reason: str = "") -> None:
+        """Close the run: ``sweeper.state``, ``sweeper.reason``, and MLflow's own status."""
+        tags = {"sweeper.state": str(state)} | ({"sweeper.reason": reason} if reason else {})
+        self.set_tags(tags)
+        self.client.set_terminated(self.run_id, _STATUS[state])
+
+    def resume(self) -> None:
+        """Open a run again that had been closed."""
+        self.client.update_run(self.run_id, status="RUNNING")
+
+
+def _clip(tags: Mapping[str, str]) -> dict[str, str]:
+    return {key: value[:_MAX_TAG] for key, value in tags.items()}

@@ -1,0 +1,1 @@
+"""The trial: two phases, loss check, plots. TensorFlow; inside trial processes only."""

@@ -1,0 +1,297 @@
+"""The four pictures of a trial, as PNG files: curves, samples, augmented images, confusion matrix.
+
+Only matplotlib's object-oriented API is used: ``pyplot`` would keep figures in global state and
+look for a display. Colours are from Okabe and Ito's palette, which colour-blind eyes tell apart.
+Names (classes, titles) are drawn as they are written: a ``$`` in them starts no formula.
+"""
+
+import io
+import math
+import textwrap
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from sweeper.paths import write_aside
+
+DPI = 110
+TRAIN, VALIDATION, REFERENCE = "#0072B2", "#D55E00", "0.45"
+GRID = 3
+"""Rows and columns of images in one picture."""
+MOST_COUNTED_CLASSES = 20
+"""Up to this many classes the cells of a confusion matrix are wide enough for their counts."""
+
+
+def _figure(width: float, height: float) -> Any:
+    """A figure of ``width`` by ``height`` inches, unknown to pyplot."""
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(width, height), layout="compressed")
+
+
+def _write(figure: Any, path: Path) -> None:
+    """Save as PNG with a palette of 256 colours, which takes a third of the bytes."""
+    from PIL import Image
+
+    drawn, reduced = io.BytesIO(), io.BytesIO()
+    figure.savefig(drawn, format="png", dpi=DPI, bbox_inches="tight")
+    with Image.open(drawn) as image:
+        palette = image.convert("RGB").quantize(256, dither=Image.Dither.NONE)
+    palette.save(reduced, format="PNG", optimize=True)
+    write_aside(path, reduced.getvalue())
+
+
+def _shorten(name: str, limit: int) -> str:
+    """``name`` on one line; a long one loses its middle, since classes share beginnings or ends."""
+    line = " ".join(name.split())
+    if len(line) <= limit:
+        return line
+    head = (limit - 1) // 2
+    return f"{line[:head]}…{line[head + 1 - limit :]}"
+
+
+def _wrap(name: str, width: int) -> str:
+    """``name`` on two or three lines of ``width`` characters at the most."""
+    return "\n".join(textwrap.wrap(_shorten(name, 2 * width), width, break_on_hyphens=False))
+
+
+def _pixels(images: ArrayLike, what: str, rank: int) -> NDArray[np.uint8]:
+    """Images with values in [0, 255] of any type, as uint8."""
+    pixels = np.asarray(images)
+    if pixels.ndim != rank or pixels.shape[-1] != 3 or not pixels.size:
+        shape = "[n, height, width, 3]" if rank == 4 else "[height, width, 3]"
+        raise ValueError(f"{what} must be a non-empty {shape}, got shape {list(pixels.shape)}")
+    if pixels.dtype == np.uint8:
+        return pixels
+    finite = np.nan_to_num(pixels.astype(np.float64))
+    return np.rint(np.clip(finite, 0, 255)).astype(np.uint8)
+
+
+def _show(axes: Any, image: NDArray[np.uint8], title: str) -> None:
+    axes.imshow(image)
+    axes.set_title(title, fontsize=9, parse_math=False)
+
+
+def _draw_metric(axes: Any, epochs: Sequence[Mapping[str, float]], metric: str) -> None:
+    steps = np.array([epoch["step"] for epoch in epochs])
+    size = 5 if len(epochs) <= 30 else 2.5
+    anything = False
+    for key, label, colour, marker in (
+        (metric, "train", TRAIN, "o"),
+        (f"val_{metric}", "validation", VALIDATION, "s"),
+    ):
+        values = np.array([epoch[key] for epoch in epochs], dtype=float)
+        values[~np.isfinite(values)] = np.nan
+        anything |= bool(np.isfinite(values).any())
+        axes.plot(steps, values, color=colour, marker=marker, markersize=size, label=label)
+    if not anything:
+        axes.text(
+            0.5, 0.75, "no finite value", transform=axes.transAxes, ha="center",
+            bbox={"facecolor": "white", "edgecolor": "none"},
+        )  # fmt: skip
+        axes.set_yticks([])
+    axes.set(xlabel="epoch", ylabel=metric, xlim=(steps.min() - 0.5, steps.max() + 0.5))
+    axes.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
+    axes.grid(visible=True, color="0.92")
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def _mark_unfreezing(axes: Any, epochs: Sequence[Mapping[str, float]]) -> None:
+    """Draw the border between the last frozen and the first unfrozen epoch, if there is one."""
+    unfrozen = [epoch["step"] for epoch in epochs if epoch["phase"] == 1]
+    if not unfrozen or all(epoch["phase"] == 1 for epoch in epochs):
+        return
+    border = min(unfrozen) - 0.5
+    in_left_half = border < sum(axes.get_xlim()) / 2
+    axes.axvline(border, color=REFERENCE, linestyle="--", linewidth=1.2)
+    # Above the panel, where no curve can run through it.
+    axes.text(
+        border, 1.01, "unfrozen from here", transform=axes.get_xaxis_transform(),
+        ha="left" if in_left_half else "right", va="bottom", fontsize=9, color="0.3",
+    )  # fmt: skip
+
+
+def save_curves(
+    path: Path, epochs: Sequence[Mapping[str, float]], title: str, log_num_classes: float
+) -> None:
+    """Accuracy and loss of training and validation over the epochs of both phases.
+
+    Args:
+        path: the PNG to write.
+        epochs: one mapping an epoch with the keys ``step loss accuracy val_loss val_accuracy
+            phase``; phase 0 is frozen, 1 unfrozen. What is not finite leaves a gap.
+        title: stands above both panels.
+        log_num_classes: ln(number of classes) in nats, the loss of an even guess; drawn as a line.
+
+    Raises:
+        ValueError: when ``epochs`` is empty.
+    """
+    if not epochs:
+        raise ValueError("epochs is empty; draw curves after the first epoch has ended")
+    figure = _figure(10.5, 4.4)
+    accuracy, loss = figure.subplots(1, 2)
+    for axes, metric in ((accuracy, "accuracy"), (loss, "loss")):
+        _draw_metric(axes, epochs, metric)
+        _mark_unfreezing(axes, epochs)
+    loss.axhline(log_num_classes, color=REFERENCE, linestyle=":", linewidth=1.2)
+    loss.text(
+        1.01, log_num_classes, f"even guess\nln {math.exp(log_num_classes):.0f}"
+        f" = {log_num_classes:.2f}", transform=loss.get_yaxis_transform(),
+        va="center", fontsize=8, color="0.3",
+    )  # fmt: skip
+    figure.suptitle(_wrap(title, 90), parse_math=False, fontsize=11)
+    figure.legend(*accuracy.get_legend_handles_labels(), loc="outside lower center", ncols=2)
+    _write(figure, path)
+
+
+def save_samples(
+    path: Path, images: ArrayLike, labels: ArrayLike, class_names: Sequence[str]
+) -> None:
+    """Up to nine images with their class names.
+
+    Args:
+        path: the PNG to write.
+        images: ``[n, height, width, 3]``, any number type, values in [0, 255].
+        labels: ``[n]`` indices into ``class_names``.
+        class_names: in the order of the labels.
+
+    Raises:
+        ValueError: when ``images`` has another shape, none is there, or a label is missing.
+    """
+    pixels = _pixels(images, "images", rank=4)[: GRID**2]
+    rows = math.ceil(len(pixels) / GRID)
+    figure = _figure(6.2, 2.25 * rows + 0.1)
+    panels = figure.subplots(rows, GRID, squeeze=False).ravel()
+    for axes in panels:
+        axes.axis("off")
+    shown = np.asarray(labels)[: len(pixels)]
+    for axes, image, label in zip(panels[: len(pixels)], pixels, shown, strict=True):
+        _show(axes, image, _wrap(class_names[int(label)], 24))
+    _write(figure, path)
+
+
+def save_augmented(path: Path, original: ArrayLike, augmented: ArrayLike) -> None:
+    """One training image and random augmentations of it.
+
+    Args:
+        path: the PNG to write.
+        original: ``[height, width, 3]``, any number type, values in [0, 255].
+        augmented: ``[9, height, width, 3]`` in the same range. When all of them equal the
+            original the picture says that there is no augmentation.
+
+    Raises:
+        ValueError: when a shape is another, or the two do not fit together.
+    """
+    before = _pixels(original, "original", rank=3)
+    after = _pixels(augmented, "augmented", rank=4)[: GRID**2]
+    if after.shape[1:] != before.shape:
+        raise ValueError(
+            f"augmented must hold images of the original's shape {list(before.shape)}, "
+            f"got {list(after.shape[1:])}"
+        )
+    figure = _figure(8.6, 4.0)
+    panels = figure.subplots(2, 5).ravel()
+    for axes in panels:
+        axes.axis("off")
+    _show(panels[0], before, "original")
+    for number, (axes, image) in enumerate(zip(panels[1:], after, strict=False), start=1):
+        _show(axes, image, f"augmented {number}")
+    if np.array_equal(after, np.broadcast_to(before, after.shape)):
+        text = "No augmentation: all random draws equal the original"
+    else:
+        text = f"The original and {len(after)} random augmentations of it"
+    figure.suptitle(text, fontsize=11)
+    _write(figure, path)
+
+
+def _count(truth: ArrayLike, predicted: ArrayLike, classes: int) -> NDArray[np.int64]:
+    """``[classes, classes]`` counts; rows are the true class, columns the predicted one."""
+    pair = np.asarray(truth, dtype=np.int64), np.asarray(predicted, dtype=np.int64)
+    if pair[0].ndim != 1 or pair[0].shape != pair[1].shape:
+        raise ValueError(
+            f"truth and predicted must both be [n], got {pair[0].shape} and {pair[1].shape}"
+        )
+    for name, labels in zip(("truth", "predicted"), pair, strict=True):
+        if labels.size and not 0 <= labels.min() <= labels.max() < classes:
+            raise ValueError(
+                f"{name} must hold indices of {classes} class names, "
+                f"got {labels.min()} to {labels.max()}"
+            )
+    counts = np.zeros((classes, classes), dtype=np.int64)
+    np.add.at(counts, pair, 1)
+    return counts
+
+
+@dataclass(frozen=True)
+class _Names:
+    """Class names along one side of a matrix: as many as fit, evenly thinned; sizes in points."""
+
+    ticks: Sequence[int]
+    texts: Sequence[str]
+    every: int
+    font: float
+    length: float
+    pitch: float
+
+    @classmethod
+    def along(cls, points: float, class_names: Sequence[str]) -> Self:
+        pitch = points / len(class_names)
+        font = min(9.0, max(6.0, 0.8 * pitch))
+        every = math.ceil(1.1 * font / pitch)
+        ticks = range(0, len(class_names), every)
+        texts = [_shorten(class_names[tick], 28) for tick in ticks]
+        length = 0.65 * font * max(map(len, texts))
+        return cls(ticks, texts, every, font, length, every * pitch)
+
+    def put_on(self, axes: Any) -> None:
+        style = {"fontsize": self.font, "parse_math": False}
+        turn = 90 if self.length > 0.9 * self.pitch else 0
+        axes.set_xticks(self.ticks, self.texts, rotation=turn, **style)
+        axes.set_yticks(self.ticks, self.texts, **style)
+        note = f" (one name in {self.every} shown)" if self.every > 1 else ""
+        axes.set(xlabel=f"predicted class{note}", ylabel=f"true class{note}")
+
+
+def save_confusion_matrix(
+    path: Path, truth: ArrayLike, predicted: ArrayLike, class_names: Sequence[str]
+) -> None:
+    """Which class was taken for which; a row's colours are shares of that true class.
+
+    Args:
+        path: the PNG to write.
+        truth: ``[n]`` indices into ``class_names``.
+        predicted: ``[n]`` indices into ``class_names``.
+        class_names: one or more, in the order of the labels.
+
+    Raises:
+        ValueError: when the shapes differ or an index has no class name.
+    """
+    from matplotlib.colors import PowerNorm
+
+    classes = len(class_names)
+    counts = _count(truth, predicted, classes)
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    side = min(12.0, max(4.0, 0.45 * classes))
+    names = _Names.along(72 * side, class_names)
+    figure = _figure(side + names.length / 72 + 1.7, side + names.length / 72 + 0.9)
+    axes = figure.subplots()
+    # The square root lets a single mistake among a hundred images be seen.
+    norm = PowerNorm(0.5, vmin=0, vmax=1)
+    picture = axes.imshow(shares, cmap="Blues", norm=norm)
+    figure.colorbar(picture, ax=axes, shrink=0.6, label="share of the true class")
+    if classes <= MOST_COUNTED_CLASSES:
+        for row, column in zip(*np.nonzero(counts), strict=True):
+            axes.text(
+                column, row, str(counts[row, column]), ha="center", va="center", fontsize=8,
+                color="white" if norm(shares[row, column]) > 0.55 else "black",
+            )  # fmt: skip
+    names.put_on(axes)
+    right, total = int(np.trace(counts)), int(counts.sum())
+    text = f"accuracy {right / total:.4f} ({right} of {total} images)" if total else "no images"
+    axes.set_title(f"Confusion matrix: {text}", fontsize=11)
+    _write(figure, path)

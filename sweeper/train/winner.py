@@ -1,0 +1,61 @@
+"""What only the best trial gets: the one look at the test set, and a place in MLflow's models."""
+
+from typing import Any
+
+import keras
+import numpy as np
+
+from sweeper.config import Recipe
+from sweeper.data.sources import load
+from sweeper.paths import TrialPaths
+from sweeper.train.trial import evaluation_batches
+
+
+def finish(recipe: Recipe, paths: TrialPaths, uri: str, run_id: str) -> dict[str, float]:
+    """Evaluate the saved model on the test set and log both to the run.
+
+    Returns:
+        ``test_loss`` and ``test_accuracy``.
+    """
+    import mlflow
+
+    source = load(recipe.dataset)
+    test = evaluation_batches(source.test, recipe)
+    model = keras.models.load_model(paths.model)
+    metrics = evaluate(model, test.dataset)
+    mlflow.set_tracking_uri(uri)
+    with mlflow.start_run(run_id=run_id):
+        mlflow.log_metrics(metrics)
+        mlflow.keras.log_model(
+            model,
+            name="model",
+            signature=_signature(recipe.image_size, len(source.class_names)),
+            # given, because inferring them imports the model in a process of its own (7 s)
+            pip_requirements=[f"keras=={keras.__version__}", f"tensorflow=={_tensorflow()}"],
+            metadata={"class_names": list(source.class_names)},
+        )
+    return metrics
+
+
+def evaluate(model: Any, dataset: Any) -> dict[str, float]:
+    """Loss and accuracy of ``model`` (images to probabilities) on all of ``dataset``."""
+    loss = keras.losses.SparseCategoricalCrossentropy()
+    accuracy = keras.metrics.SparseCategoricalAccuracy(name="accuracy")
+    model.compile(loss=loss, metrics=[accuracy])
+    result = model.evaluate(dataset, return_dict=True, verbose=0)
+    return {f"test_{key}": float(value) for key, value in result.items()}
+
+
+def _signature(image_size: int, n_classes: int) -> Any:
+    from mlflow.models import ModelSignature
+    from mlflow.types import Schema, TensorSpec
+
+    images = TensorSpec(np.dtype(np.float32), (-1, image_size, image_size, 3), name="images")
+    probabilities = TensorSpec(np.dtype(np.float32), (-1, n_classes), name="probabilities")
+    return ModelSignature(inputs=Schema([images]), outputs=Schema([probabilities]))
+
+
+def _tensorflow() -> str:
+    import tensorflow as tf
+
+    return str(tf.__version__)

@@ -1,0 +1,291 @@
+"""tensorflow-datasets: small real prepared data sets, and all the ways they can be missing."""
+
+import http.server
+import io
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow as tf
+import tensorflow_datasets as tfds
+from PIL import Image
+
+from sweeper.config import Tfds
+from sweeper.data import sources
+from sweeper.errors import ConfigError, MissingInput
+
+CLASSES = ["ant", "bee", "cat"]
+SIZES = {"train": 30, "test": 9}
+
+
+def recipe(data_dir: Path | None, **changes: Any) -> Tfds:
+    settings: dict[str, Any] = {
+        "source": "tfds",
+        "name": "painted",
+        "data_dir": data_dir,
+        "train_split": "train",
+        "test_split": "test",
+        "image_key": "image",
+        "label_key": "label",
+        "validation_fraction": 0.2,
+        "test_fraction": 0.2,
+        "split_seed": 0,
+    }
+    return Tfds(**settings | changes)
+
+
+def painted(split: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Pictures that tell their own number (red) and label (green)."""
+    for number in range(SIZES[split]):
+        label = number % len(CLASSES)
+        png = io.BytesIO()
+        Image.new("RGB", (8 + number, 6), (number, label, 0)).save(png, "PNG")
+        png.seek(0)
+        yield (
+            f"{split}{number}",
+            {
+                "image": png,
+                "label": label,
+                "name": f"{number}",
+                "depth": np.zeros((2, 2, 1), np.uint16),
+            },
+        )
+
+
+FEATURES = {
+    "image": tfds.features.Image,
+    "label": lambda: tfds.features.ClassLabel(names=CLASSES),
+    "name": tfds.features.Text,
+    "depth": lambda: tfds.features.Image(shape=(2, 2, 1), dtype=np.uint16),
+}
+
+
+@pytest.fixture(scope="module")
+def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("tfds")
+    tfds.dataset_builders.store_as_tfds_dataset(
+        name="painted",
+        version="1.2.3",
+        features=tfds.features.FeaturesDict({key: make() for key, make in FEATURES.items()}),
+        data_dir=folder,
+        split_datasets={split: painted(split) for split in SIZES},
+    )
+    return folder
+
+
+@pytest.fixture
+def _no_internet(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All of the internet behind a port where nobody listens; this machine itself is reachable."""
+    for scheme in ("http", "https"):
+        monkeypatch.setenv(f"{scheme}_proxy", "http://127.0.0.1:9")
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+
+
+def images(examples: sources.Examples) -> list[np.ndarray]:
+    return [examples.decode(raw).numpy() for raw in examples.raw().as_numpy_iterator()]
+
+
+def test_prepared_data_is_read_as_it_was_written(data_dir):
+    sources.prepare(recipe(data_dir))
+    source = sources.load(recipe(data_dir))
+    assert source.class_names == tuple(CLASSES)
+    for examples, size in ((source.train, 30), (source.test, 9)):
+        pictures = images(examples)
+        assert sorted(picture[0, 0, 0] for picture in pictures) == list(range(size))
+        assert [picture[0, 0, 1] for picture in pictures] == examples.labels.tolist()
+        assert all(picture.shape == (6, 8 + picture[0, 0, 0], 3) for picture in pictures)
+        assert examples.labels.dtype == np.int64
+
+
+def test_labels_are_read_without_decoding(data_dir):
+    raw = sources.load(recipe(data_dir)).train.raw()
+    assert raw.element_spec == tf.TensorSpec((), tf.string)
+    assert raw.cardinality() == 30
+
+
+def test_validation_reads_only_its_own_images_in_order(data_dir):
+    whole = sources.load(recipe(data_dir)).train
+    train, validation = sources.split_validation(whole, 0.2, 0)
+    assert (len(train), len(validation)) == (24, 6)
+    names = [picture[0, 0, 0] for picture in images(whole)]
+    for part in (train, validation):
+        assert [picture[0, 0, 0] for picture in images(part)] == [names[i] for i in part.indices]
+        assert part.raw().cardinality() == len(part)
+
+
+def test_test_from_train(data_dir):
+    source = sources.load(recipe(data_dir, test_split=None))
+    assert (len(source.train), len(source.test)) == (24, 6)
+    seen = [p[0, 0, 0] for part in (source.train, source.test) for p in images(part)]
+    assert sorted(seen) == list(range(30))
+
+
+def test_slices_of_splits(data_dir):
+    source = sources.load(
+        recipe(data_dir, train_split="train[:50%]+test", test_split="train[80%:]")
+    )
+    assert (len(source.train), len(source.test)) == (24, 6)
+
+
+def test_a_fixed_size_is_known(tmp_path):
+    features = {
+        "picture": tfds.features.Image(shape=(7, 5, 1)),
+        "kind": tfds.features.ClassLabel(num_classes=2),
+    }
+    rows = [("a", {"picture": np.full((7, 5, 1), 9, np.uint8), "kind": 1})]
+    tfds.dataset_builders.store_as_tfds_dataset(
+        name="grey",
+        version="1.0.0",
+        features=tfds.features.FeaturesDict(features),
+        data_dir=tmp_path,
+        split_datasets={"train": rows, "test": rows},
+    )
+    source = sources.load(recipe(tmp_path, name="grey", image_key="picture", label_key="kind"))
+    assert source.train.size == (7, 5)
+    assert source.class_names == ("0", "1")
+    np.testing.assert_array_equal(images(source.train), np.full((1, 7, 5, 3), 9))
+
+
+def test_unlabelled_images(tmp_path):
+    features = tfds.features.FeaturesDict({key: FEATURES[key]() for key in ("image", "label")})
+    rows = [("a", {"image": np.zeros((2, 2, 3), np.uint8), "label": -1})]
+    tfds.dataset_builders.store_as_tfds_dataset(
+        name="contest",
+        version="1.0.0",
+        features=features,
+        data_dir=tmp_path,
+        split_datasets={"train": rows, "test": rows},
+    )
+    with pytest.raises(ConfigError, match="'train' of contest has 1 images without a label"):
+        sources.load(recipe(tmp_path, name="contest"))
+
+
+def test_all_wrong_keys_are_named_with_the_nearest(data_dir):
+    wrong = recipe(
+        data_dir, image_key="imag", label_key="name", train_split="trian", test_split="best[:10]"
+    )
+    for reads in (sources.load, sources.prepare):
+        with pytest.raises(ConfigError) as caught:
+            reads(wrong)
+        image, label, train, test = caught.value.faults
+        assert "dataset.image_key" in image
+        assert "did you mean 'image'?" in image
+        assert label == "dataset.label_key: 'name' is a Text, not one ClassLabel"
+        assert "dataset.train_split" in train
+        assert "did you mean 'train'?" in train
+        assert "got 'best'; did you mean 'test'?" in test
+
+
+def test_images_must_have_eight_bits(data_dir):
+    with pytest.raises(ConfigError, match="'depth' holds uint16"):
+        sources.load(recipe(data_dir, image_key="depth"))
+
+
+def test_a_slice_that_makes_no_sense(data_dir):
+    with pytest.raises(ConfigError, match=r"dataset.test_split 'test\[x:\]' cannot be read"):
+        sources.load(recipe(data_dir, test_split="test[x:]"))
+
+
+def test_unknown_name(tmp_path):
+    with pytest.raises(ConfigError) as caught:
+        sources.prepare(recipe(tmp_path, name="stanford_dog"))
+    assert f"under {tmp_path}, got 'stanford_dog'; did you mean 'stanford_dogs'?" in str(
+        caught.value
+    )
+
+
+@pytest.mark.parametrize("name", ["stanford_dogs:9.9.9", "cifar10_1/v99"])
+def test_unknown_version_or_configuration(tmp_path, name):
+    with pytest.raises(ConfigError, match=f"dataset.name '{name}' cannot be used"):
+        sources.prepare(recipe(tmp_path, name=name))
+
+
+@pytest.mark.usefixtures("_no_internet")
+def test_absent_without_internet(tmp_path):
+    with pytest.raises(MissingInput) as caught:
+        sources.prepare(recipe(tmp_path, name="stanford_dogs"))
+    assert str(caught.value) == (
+        "stanford_dogs 0.2.0 is not prepared, and there is no internet to download it; "
+        f"looked in {tmp_path}/stanford_dogs/0.2.0; "
+        "set dataset.data_dir=<folder with prepared data>"
+    )
+    assert not list(tmp_path.iterdir())
+
+
+def test_absent_data_is_not_fetched_by_loading(tmp_path):
+    with pytest.raises(MissingInput, match=r"stanford_dogs 0\.2\.0 has not been downloaded"):
+        sources.load(recipe(tmp_path, name="stanford_dogs"))
+
+
+def test_default_folder_is_named(monkeypatch):
+    default = tfds.core.constants.DATA_DIR
+    with pytest.raises(MissingInput, match=f"looked in {Path(default).expanduser()}/stanford_dogs"):
+        sources.load(recipe(None, name="stanford_dogs"))
+
+
+class _Site(http.server.BaseHTTPRequestHandler):
+    def do_HEAD(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def generated() -> Iterator[list[str]]:
+    """A data set with builder code whose homepage answers; yields what it was asked to generate."""
+    generations: list[str] = []
+    server = http.server.HTTPServer(("127.0.0.1", 0), _Site)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+
+    class GeneratedPainted(tfds.core.GeneratorBasedBuilder, skip_registration=True):
+        VERSION = tfds.core.Version("1.0.0")
+        name = "generated_painted"
+
+        def _info(self) -> Any:
+            features = {key: make() for key, make in FEATURES.items()}
+            return tfds.core.DatasetInfo(
+                builder=self,
+                features=tfds.features.FeaturesDict(features),
+                homepage=f"http://127.0.0.1:{server.server_port}/",
+            )
+
+        def _split_generators(self, dl_manager: Any) -> Any:
+            return {split: self._generate_examples(split) for split in SIZES}
+
+        def _generate_examples(self, split: str) -> Any:
+            generations.append(split)
+            yield from painted(split)
+
+    registry = tfds.core.registered._DATASET_REGISTRY
+    registry["generated_painted"] = GeneratedPainted
+    yield generations
+    del registry["generated_painted"]
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.mark.usefixtures("_no_internet")
+def test_absent_data_is_prepared_once(tmp_path, generated):
+    dataset = recipe(tmp_path, name="generated_painted")
+    sources.prepare(dataset)
+    sources.prepare(dataset)
+    assert generated == ["train", "test"]
+    assert len(sources.load(dataset).train) == 30
+
+
+@pytest.mark.usefixtures("_no_internet")
+def test_failed_download_is_told(tmp_path, generated, monkeypatch):
+    def broken(*_: object) -> None:
+        raise OSError("disk full")
+
+    builder = tfds.core.registered._DATASET_REGISTRY["generated_painted"]
+    monkeypatch.setattr(builder, "_split_generators", broken)
+    with pytest.raises(
+        MissingInput, match=r"could not be downloaded.*OSError: disk full.*looked in"
+    ):
+        sources.prepare(recipe(tmp_path, name="generated_painted"))

@@ -1,0 +1,192 @@
+"""Weights from files and downloads: the right network, or an error that says what mends it."""
+
+import re
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+
+from sweeper.errors import ConfigError, MissingInput
+from sweeper.models import backbones, weights
+from tests.models.conftest import SIZE, backbone_config
+
+Save = Callable[[keras.Model, Path], Any]
+
+
+def _load(name: str, path: Path) -> keras.Model:
+    return backbones.build_backbone(backbone_config(name, str(path)), SIZE, None)
+
+
+@pytest.mark.parametrize("file", ["w.weights.h5", "w.keras", "w.h5"])
+def test_every_layout_gives_the_network_back(
+    file: str, lite0: keras.Model, images: Any, tmp_path: Path
+) -> None:
+    path = tmp_path / file
+    lite0.save_weights(path) if "weights" in file else lite0.save(path)
+    loaded = _load("EfficientNetLite0", path)
+    np.testing.assert_array_equal(loaded(images), lite0(images))
+
+
+@pytest.mark.parametrize("suffix", [".h5", ".weights.h5"])
+@pytest.mark.parametrize("rate", [None, 0.0])
+def test_the_official_efficientnet_file_means_what_imagenet_means(
+    suffix: str,
+    rate: float | None,
+    b0: keras.Model,
+    official_b0_file: Path,
+    images: Any,
+    tmp_path: Path,
+) -> None:
+    # weights="imagenet" adds this Rescaling behind the Normalization
+    (norm,) = (layer for layer in b0.layers if isinstance(layer, keras.layers.Normalization))
+    rescaling = keras.layers.Rescaling([stddev**-0.5 for stddev in (0.229, 0.224, 0.225)])
+    expected = keras.Model(norm.output, b0.output)(
+        rescaling(keras.Model(b0.input, norm.output)(images))
+    )
+    path = official_b0_file
+    if suffix == ".weights.h5":
+        path = tmp_path / "b0.weights.h5"
+        b0.save_weights(path)
+    config = backbone_config("EfficientNetB0", str(path))
+    outputs = np.asarray(backbones.build_backbone(config, SIZE, rate)(images))
+    scale = np.abs(expected).max()
+    assert np.abs(outputs - expected).max() < 1e-5 * scale
+    assert np.abs(outputs - b0(images)).max() > 0.01 * scale
+
+
+def test_statistics_that_are_right_stay(b0: keras.Model, images: Any, tmp_path: Path) -> None:
+    copy = keras.models.clone_model(b0)
+    copy.set_weights(b0.get_weights())
+    (norm,) = (layer for layer in copy.layers if isinstance(layer, keras.layers.Normalization))
+    mean, stddev, count = norm.get_weights()
+    norm.set_weights([mean, stddev**2, count])
+    norm.finalize_state()
+    copy.save_weights(tmp_path / "own.weights.h5")
+    loaded = _load("EfficientNetB0", tmp_path / "own.weights.h5")
+    np.testing.assert_array_equal(loaded(images), copy(images))
+
+
+def _with_top(model: keras.Model) -> keras.Model:
+    x = keras.layers.GlobalAveragePooling2D()(model.output)
+    return keras.Model(model.input, keras.layers.Dense(5, name="predictions")(x))
+
+
+def _truncated(save: Save) -> Save:
+    def write(model: keras.Model, path: Path) -> None:
+        save(model, path)
+        path.write_bytes(path.read_bytes()[:100_000])
+
+    return write
+
+
+def _renamed(model: keras.Model, path: Path) -> None:
+    model.save_weights(path.with_suffix(".weights.h5"))
+    path.with_suffix(".weights.h5").rename(path)
+
+
+@pytest.mark.parametrize(
+    ("file", "save", "reason"),
+    [
+        ("f.weights.h5", _truncated(keras.Model.save_weights), "read as Keras 3 weights"),
+        ("f.keras", _truncated(keras.Model.save), "read as a Keras 3 model"),
+        ("f.h5", _truncated(keras.Model.save), "read as legacy .h5"),
+        ("f.h5", _renamed, "rename it to f.weights.h5"),
+        ("f.weights.h5", lambda m, p: _with_top(m).save_weights(p), "holds 247 arrays, .* has 245"),
+        ("f.keras", lambda m, p: _with_top(m).save(p), "holds 247 arrays, .* has 245"),
+        ("f.h5", lambda m, p: _with_top(m).save(p), "Layer count mismatch"),
+        ("f.pth", lambda _, p: p.write_bytes(b""), r"must be a file ending in \.weights\.h5"),
+        ("f.h5", lambda _, p: p.mkdir(), r"must be a file ending in \.weights\.h5"),
+        ("f.weights.h5", lambda _, p: p.write_bytes(b""), "read as Keras 3 weights"),
+    ],
+    ids=[
+        *("truncated weights", "truncated keras", "truncated legacy", "renamed"),
+        *("weights with top", "keras with top", "legacy with top", "suffix", "folder", "empty"),
+    ],
+)
+def test_unusable_files_are_refused(
+    file: str, save: Save, reason: str, lite0: keras.Model, tmp_path: Path
+) -> None:
+    path = tmp_path / file
+    save(lite0, path)
+    with pytest.raises(ConfigError, match=reason) as caught:
+        _load("EfficientNetLite0", path)
+    (fault,) = caught.value.faults
+    assert f"backbone.weights={path}" in fault
+    assert "backbone.weights=null" in fault
+    assert len(fault) < 600 + len(str(path))
+
+
+def test_a_file_of_another_network_is_refused(official_b0_file: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"does not fit MobileNetV2 without its top"):
+        _load("MobileNetV2", official_b0_file)
+    other = tmp_path / "lite0.weights.h5"
+    backbones.build_backbone(backbone_config("EfficientNetLite0"), SIZE, None).save_weights(other)
+    with pytest.raises(ConfigError, match="does not fit EfficientNetB0 without its top"):
+        _load("EfficientNetB0", other)
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "absent.weights.h5"
+    with pytest.raises(MissingInput, match=re.escape(f"backbone.weights={path} does not exist")):
+        _load("EfficientNetLite0", path)
+
+
+@pytest.fixture
+def empty_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    monkeypatch.setattr("keras.src.backend.config._KERAS_DIR", str(tmp_path))  # read at import
+    return tmp_path / "models"
+
+
+def test_without_a_network_the_missing_download_is_named(
+    empty_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_names(*_: object, **__: object) -> None:
+        raise socket.gaierror(-2, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", no_names)
+    monkeypatch.setenv("no_proxy", "*")
+    with pytest.raises(MissingInput) as caught:
+        backbones.build_backbone(backbone_config("EfficientNetB0", "imagenet"), SIZE, None)
+    text = str(caught.value)
+    assert f"looked for efficientnetb0_notop.h5 in {empty_cache}" in text
+    assert "ImageNet weights of EfficientNetB0" in text
+    assert "Name or service not known" in text
+    assert "backbone.weights=<path>" in text
+    assert "backbone.weights=null" in text
+    assert socket.getdefaulttimeout() is None
+
+
+def test_a_silent_network_is_not_waited_for(
+    empty_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(weights, "_hangs", lambda *_: True)
+    with pytest.raises(MissingInput, match="no answer from"):
+        backbones.build_backbone(backbone_config("EfficientNetB0", "imagenet"), SIZE, None)
+    empty_cache.mkdir()
+    (empty_cache / "efficientnetb0_notop.h5").touch()
+    with weights.downloading("EfficientNetB0"):
+        pass
+
+
+def test_other_errors_pass_through_a_download(empty_cache: Path) -> None:
+    empty_cache.mkdir()
+    (empty_cache / "vgg16_notop.h5").touch()
+    with pytest.raises(ZeroDivisionError), weights.downloading("VGG16"):
+        _ = 1 / 0
+    with pytest.raises(MissingInput, match="timed out"), weights.downloading("VGG16"):
+        raise TimeoutError("timed out")
+
+
+def test_a_connection_that_neither_succeeds_nor_fails_is_found(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("no_proxy", "*")
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"http://127.0.0.1:{silent.getsockname()[1]}/"
+        assert weights._hangs(address, 0.2)
+    assert not weights._hangs(address, 5.0)

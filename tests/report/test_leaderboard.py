@@ -1,0 +1,251 @@
+import csv
+import io
+from collections import Counter
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+from omegaconf import OmegaConf
+from rich.console import Console
+
+from sweeper.records import State, StudySummary, TrialRow, Value
+from sweeper.report.leaderboard import print_table, ranked, write_leaderboard, write_results
+
+
+def row(number: int, value: float | None, **extra: object) -> TrialRow:
+    fields: dict[str, object] = {"state": State.COMPLETE, "seconds": 1.0, "params": {}} | extra
+    return TrialRow(number=number, value=value, **fields)  # type: ignore[arg-type]
+
+
+def study(*rows: TrialRow, best: int | None = None, maximize: bool = True) -> StudySummary:
+    winner = next((r for r in rows if r.number == best), None)
+    return StudySummary("dogs_b0", Path("experiments/dogs_b0"), maximize, rows, winner)
+
+
+def printed(summary: StudySummary, best_only: int | None = None, **console: object) -> str:
+    out = io.StringIO()
+    print_table(summary, Console(file=out, **console), best_only)  # type: ignore[arg-type]
+    return out.getvalue()
+
+
+def a_study() -> StudySummary:
+    return study(
+        row(0, 0.81234567, params={"optimizer.learning_rate": 1 / 3000, "batch_size": 32}),
+        row(1, None, state=State.FAILED, reason="died of signal 9"),
+        row(2, 0.41, state=State.PRUNED, params={"batch_size": 64}, reason="median 0.58"),
+        row(3, 0.95, params={"batch_size": 16, "drop_connect_rate": None}),
+        best=3,
+    )
+
+
+@pytest.mark.parametrize(
+    ("maximize", "order"), [(True, [4, 2, 1, 3, 6, 0, 5]), (False, [4, 1, 2, 3, 6, 0, 5])]
+)
+def test_order(maximize: bool, order: list[int]) -> None:
+    summary = study(
+        row(0, 0.99, state=State.PRUNED),
+        row(3, float("nan")),
+        row(1, 0.5),
+        row(6, float("nan")),
+        row(2, 0.7),
+        row(4, 0.7),
+        row(5, None, state=State.FAILED),
+        best=4,
+        maximize=maximize,
+    )
+    assert [r.number for r in ranked(summary)] == order
+
+
+VALUES: st.SearchStrategy[Value] = (
+    st.text(max_size=12) | st.floats(allow_nan=False) | st.integers() | st.booleans() | st.none()
+)
+ROWS = st.lists(
+    st.builds(
+        TrialRow,
+        number=st.integers(0, 10**6),
+        state=st.sampled_from(State),
+        value=st.none() | st.floats(allow_nan=False),
+        seconds=st.floats(0, 1e6),
+        params=st.dictionaries(st.text(min_size=1, max_size=12), VALUES, max_size=4),
+        reason=st.text(max_size=30),
+    ),
+    unique_by=lambda r: r.number,
+    max_size=6,
+)
+
+
+@given(rows=ROWS)
+def test_csv_holds_every_digit_and_character(
+    rows: list[TrialRow], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    path = tmp_path_factory.mktemp("study") / "leaderboard.csv"
+    write_leaderboard(study(*rows), path)
+    with path.open(newline="", encoding="utf-8") as file:
+        header, *lines = list(csv.reader(file))
+    names = header[4:-1]
+    assert header[:4] == ["number", "state", "value", "seconds"]
+    assert header[-1] == "reason"
+    assert sorted(names) == sorted({name for r in rows for name in r.params})
+    by_number = {r.number: r for r in rows}
+    assert len(lines) == len(rows)
+    for line in lines:
+        assert len(line) == len(header)
+        r = by_number.pop(int(line[0]))
+        assert line[1] == r.state.value
+        assert (float(line[2]) if line[2] else None) == r.value
+        assert float(line[3]) == r.seconds
+        assert line[-1] == r.reason
+        for name, cell in zip(names, line[4:-1], strict=True):
+            value = r.params.get(name, "")
+            if isinstance(value, float):
+                assert float(cell) == value
+            elif value is None or isinstance(value, bool):
+                assert cell == {None: "null", True: "true", False: "false"}[value]
+            else:
+                assert cell == str(value)
+
+
+def test_a_file_does_not_cut_the_table_at_80_columns_and_has_no_escape_codes() -> None:
+    params = {f"group{i}.a_rather_long_parameter_name_{i}": f"value{i}" for i in range(12)}
+    long = "word " * 60
+    text = printed(study(row(0, 0.5, params=params, reason=long), best=0))
+    assert "\x1b" not in text
+    assert "…" not in text
+    assert text.count("word") == 60
+    line = next(line for line in text.splitlines() if "best" in line)
+    assert all(f"value{i}" in line for i in range(12))
+
+
+def test_a_terminal_folds_reasons_before_anything_else() -> None:
+    summary = study(row(0, 0.5, params={"batch_size": 16}, reason="word " * 30), best=0)
+    text = printed(summary, force_terminal=True, color_system=None, width=80)
+    assert max(map(len, text.splitlines())) <= 80
+    assert text.count("word") == 30
+    assert "batch_size" in text
+
+
+def test_a_narrow_terminal_gets_whole_words() -> None:
+    text = printed(a_study(), force_terminal=True, color_system=None, width=20)
+    assert "drop_connect_rate" in text
+    assert "learning_rate" in text
+
+
+def test_colours_and_the_mark_of_the_best() -> None:
+    text = printed(a_study(), force_terminal=True, color_system="standard", width=200)
+    best = next(line for line in text.splitlines() if "best" in line)
+    other = next(line for line in text.splitlines() if "0.81" in line)
+    assert "1;32m" in best
+    assert "0.9500" in best
+    assert "\x1b[32mcomplete" in other
+    assert "\x1b[33mpruned" in text
+    assert "\x1b[31mfailed" in text
+
+
+def test_values_have_four_digits() -> None:
+    text = printed(a_study())
+    assert "0.8123" in text
+    assert "0.81234" not in text
+    assert "0.0003333 " in text
+
+
+def test_reason_column_only_when_there_is_a_reason() -> None:
+    assert "reason" in printed(a_study())
+    assert "reason" not in printed(study(row(0, 0.5), best=0))
+
+
+def headers(*names: str) -> list[str]:
+    """Sorted words above the rule, less the fixed ones; a header is folded at its dots."""
+    text = printed(study(row(0, 0.5, params=dict.fromkeys(names, 1)), best=0))
+    above = text.split("─")[0].splitlines()[1:]
+    words = Counter(" ".join(above).split()) - Counter(["number", "state", "value", "seconds"])
+    return sorted(words.elements())
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        (("freeze.unfreeze_blocks", "batch_size"), ["batch_size", "unfreeze_blocks"]),
+        (("phases.frozen.epochs",), ["epochs"]),
+        (("a.rate", "b.c.rate"), ["a.", "c.", "rate", "rate"]),
+        (("a.rate", "rate"), ["a.", "rate", "rate"]),
+        (("a.big_rate", "b.rate"), ["big_rate", "rate"]),
+        (("conf.optimizer.name",), ["name", "optimizer."]),
+        (("budget.seconds",), ["budget.", "seconds"]),
+    ],
+)
+def test_headers_are_short_where_that_is_unambiguous(
+    names: tuple[str, ...], expected: list[str]
+) -> None:
+    assert headers(*names) == expected
+
+
+def test_best_only() -> None:
+    text = printed(a_study(), best_only=1)
+    assert "the best 1 shown" in text
+    assert "0.9500" in text
+    assert "0.8123" not in text
+    assert "died" not in text
+
+
+def test_no_completed_trial() -> None:
+    text = printed(study(row(0, None, state=State.FAILED, reason="out of memory")))
+    assert "no trial completed" in text
+    assert "out of memory" in text
+    assert "best" not in text
+    assert "no trial completed" in printed(study())
+
+
+def test_text_from_outside_is_neither_markup_nor_control() -> None:
+    reason = "\x1b[31mValueError\x1b[0m:\n  [bold]x[/bold] [/] :smile:\a"
+    text = printed(study(row(0, 0.1, params={"[red]p": "[/blue]"}, reason=reason), best=0))
+    assert "ValueError: [bold]x[/bold] [/] :smile:" in text
+    assert "[red]p" in text
+    assert "[/blue]" in text
+    assert not {"\x1b", "\a"} & set(text)
+
+
+@given(rows=ROWS)
+def test_any_study_can_be_printed(rows: list[TrialRow]) -> None:
+    text = printed(study(*rows))
+    assert all(character.isprintable() or character == "\n" for character in text)
+
+
+@given(params=st.dictionaries(st.text(min_size=1), VALUES), value=st.floats(allow_nan=False))
+def test_results_round_trip(
+    params: dict[str, Value], value: float, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    path = tmp_path_factory.mktemp("study") / "optimization_results.yaml"
+    write_results(study(row(7, value, params=params), row(8, None), best=7), path)
+    loaded = yaml.safe_load(path.read_text(encoding="utf-8"))
+    assert list(loaded) == ["name", "best_params", "best_value", "best_trial"]
+    assert loaded == {
+        "name": "optuna",
+        "best_params": params,
+        "best_value": value,
+        "best_trial": 7,
+    }
+    kinds = {name: type(held) for name, held in loaded["best_params"].items()}
+    assert kinds == {name: type(held) for name, held in params.items()}
+
+
+def test_results_are_read_by_omegaconf(tmp_path: Path) -> None:
+    write_results(a_study(), tmp_path / "results.yaml")
+    loaded = OmegaConf.to_container(OmegaConf.load(tmp_path / "results.yaml"))
+    assert loaded == {
+        "name": "optuna",
+        "best_params": {"batch_size": 16, "drop_connect_rate": None},
+        "best_value": 0.95,
+        "best_trial": 3,
+    }
+
+
+def test_results_without_a_completed_trial(tmp_path: Path) -> None:
+    write_results(study(row(0, None, state=State.FAILED)), tmp_path / "results.yaml")
+    assert yaml.safe_load((tmp_path / "results.yaml").read_text()) == {
+        "name": "optuna",
+        "best_params": {},
+        "best_value": None,
+        "best_trial": None,
+    }
