@@ -37,7 +37,7 @@ def check_arguments(arguments: Sequence[str]) -> None:
         try:
             (override,) = parser.parse_overrides([argument])
         except OverrideParseException as error:
-            faults.append(" ".join(str(error).split()))
+            faults.append(f"cannot read {argument!r}: {str(error).splitlines()[0]}")
             continue
         found = list(_faults(override, own_recipes))
         faults += found
@@ -67,7 +67,8 @@ def _option_faults(override: Override, group: Path) -> Iterable[str]:
     for choice in value.list if isinstance(value, ChoiceSweep) else [value]:
         if isinstance(choice, str) and choice not in options:
             known = ", ".join(options)
-            yield f"{override.key_or_group} has no option {choice!r}{nearest(choice, options)} ({known})"
+            hint = nearest(choice, options)
+            yield f"{override.key_or_group} has no option {choice!r}{hint} ({known})"
 
 
 def _value_faults(overrides: Sequence[str]) -> Sequence[str]:

@@ -57,10 +57,11 @@ def _application(backbone: config.Backbone, images: Any) -> keras.Model:
         with warnings.catch_warnings():
             # MobileNets tell that one file serves all image sizes
             warnings.filterwarnings("ignore", message="`input_shape` is undefined or non-square")
-            if backbone.weights != "imagenet":
-                return constructor(weights=None, **arguments)
-            with weights.downloading(backbone.name):
-                return constructor(weights="imagenet", **arguments)
+            if backbone.weights == "imagenet":
+                with weights.downloading(backbone.name):
+                    model = constructor(weights="imagenet", **arguments)
+            else:
+                model = constructor(weights=None, **arguments)
     except ValueError as error:
         raise ConfigError(
             [
@@ -68,6 +69,8 @@ def _application(backbone: config.Backbone, images: Any) -> keras.Model:
                 f"image_size={backbone.resolution}, the size it was trained at"
             ]
         ) from error
+    # given an input_tensor, applications take a list of images
+    return keras.Model(model.inputs[0], model.outputs[0], name=model.name)
 
 
 def _with_drop_connect_rate(model: keras.Model, rate: float, name: str) -> keras.Model:

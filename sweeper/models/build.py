@@ -96,7 +96,7 @@ class Classifier:
             it shares the weights, and loads from a ``.keras`` file without custom objects.
         """
         images = keras.Input(self.backbone.input.shape[1:], dtype="float32", name="image")
-        logits = self.head(self.backbone(images, training=False), training=False)
+        logits = self.head(self.backbone(images))
         if self.one_logit:
             second = keras.layers.Activation("sigmoid", dtype="float32", name="second")(logits)
             first = keras.layers.Rescaling(-1.0, offset=1.0, dtype="float32", name="first")(second)

@@ -21,6 +21,7 @@ from hydra.core.override_parser.types import (
     ChoiceSweep,
     IntervalSweep,
     Override,
+    Quote,
     QuotedString,
     RangeSweep,
     Sweep,
@@ -114,8 +115,7 @@ def spell(value: Value) -> str:
         return value
     if value.startswith(("[", "{")):  # a list or mapping of choices travels spelled out
         return value
-    quoted = value.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{quoted}"'
+    return QuotedString(value, Quote.double).with_quotes()
 
 
 _WORDS = frozenset({"true", "false", "null", "nan", "inf"})

@@ -107,7 +107,7 @@ def run_sweep(
     hooks.study_finished(summary, executor)
     if summary.best is None:
         raise SweeperError(
-            f"no trial of {summary.name} completed; each trial's log is in its folder under {folder}"
+            f"no trial of {summary.name} completed; the log of each is in its folder under {folder}"
         )
     return summary
 

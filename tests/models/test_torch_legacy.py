@@ -112,7 +112,14 @@ def test_refuses_every_other_global(tmp_path: Path, name: str) -> None:
 
 @pytest.mark.parametrize(
     ("offset", "size", "stride"),
-    [(0, (5,), (1,)), (3, (2,), (1,)), (-1, (2,), (1,)), (0, (2,), (2,)), (0, (2,), (0,)), (0, (-1,), (1,))],
+    [
+        (0, (5,), (1,)),
+        (3, (2,), (1,)),
+        (-1, (2,), (1,)),
+        (0, (2,), (2,)),
+        (0, (2,), (0,)),
+        (0, (-1,), (1,)),
+    ],
     ids=["long", "late", "early", "gaps", "repeats", "negative"],
 )
 def test_refuses_tensors_outside_their_storage(

@@ -16,7 +16,8 @@ from sweeper.report.leaderboard import print_table, ranked, write_leaderboard, w
 
 def row(number: int, value: float | None, **extra: object) -> TrialRow:
     fields: dict[str, object] = {"state": State.COMPLETE, "seconds": 1.0, "params": {}} | extra
-    return TrialRow(number=number, value=value, **fields)  # type: ignore[arg-type]
+    folder = Path(f"experiments/dogs_b0/trials/{number:04}")
+    return TrialRow(number=number, value=value, folder=folder, **fields)  # type: ignore[arg-type]
 
 
 def study(*rows: TrialRow, best: int | None = None, maximize: bool = True) -> StudySummary:
@@ -69,6 +70,7 @@ ROWS = st.lists(
         value=st.none() | st.floats(allow_nan=False),
         seconds=st.floats(0, 1e6),
         params=st.dictionaries(st.text(min_size=1, max_size=12), VALUES, max_size=4),
+        folder=st.just(Path("trials")),
         reason=st.text(max_size=30),
     ),
     unique_by=lambda r: r.number,

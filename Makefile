@@ -1,0 +1,43 @@
+# Everything a person or CI does here. `make help` lists it.
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help setup sweep test test-fast lint type ui clean ci
+
+help:  ## List the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+$(READY): pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
+
+setup: $(READY)  ## Create .venv with the exact versions of constraints.txt
+
+sweep: $(READY)  ## Sweep the embedded recipe digits_lite0 (minutes, no download beyond packages)
+	$(BIN)/python -m sweeper +experiment=digits_lite0 -m
+
+test: $(READY)  ## Run all tests
+	$(BIN)/python -m pytest
+
+test-fast: $(READY)  ## Run the tests that take seconds
+	$(BIN)/python -m pytest -m "not slow"
+
+lint: $(READY)  ## Check style, formatting and the direction of imports
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+
+type: $(READY)  ## Check types
+	$(BIN)/mypy
+
+ui: $(READY)  ## Open the MLflow UI on http://127.0.0.1:5000
+	$(BIN)/mlflow ui --host 127.0.0.1 --port 5000 --backend-store-uri sqlite:///mlruns/mlflow.db
+
+clean:  ## Remove caches and builds; runs and studies stay
+	rm -rf build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find sweeper hydra_plugins tests -name __pycache__ -type d -exec rm -rf {} +
+
+ci: lint type test  ## What CI runs

@@ -1,0 +1,217 @@
+"""Classifiers: what trains in which phase, and what is kept."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+from networks import SIZE, backbone_config, head_config, tiny_backbone
+
+from sweeper.errors import ConfigError
+from sweeper.models.build import Classifier, attach_head, build_classifier
+
+BatchNorm = keras.layers.BatchNormalization
+
+
+@pytest.fixture(
+    scope="module", params=["EfficientNetLite0", "MobileNetV2", "EfficientNetB0", "Xception"]
+)
+def classifier(request: pytest.FixtureRequest) -> Classifier:
+    keras.utils.set_random_seed(1)
+    size = 71 if request.param == "Xception" else SIZE
+    return build_classifier(
+        backbone_config(request.param),
+        head_config(batch_norm=True),
+        n_classes=3,
+        image_size=size,
+        drop_connect_rate=None,
+    )
+
+
+@pytest.fixture
+def photos() -> Any:
+    return np.random.default_rng(0).uniform(0, 255, (4, 8, 8, 3)).astype("float32")
+
+
+def _expected(classifier: Classifier, k: int) -> set[str]:
+    total = len(classifier.blocks)
+    top = [name for block in classifier.blocks[total - k :] for name in block.layers]
+    layers = [classifier.backbone.get_layer(name) for name in top]
+    learning = [
+        weight
+        for layer in layers
+        if not isinstance(layer, BatchNorm | keras.layers.Normalization)
+        for weight in layer.weights
+    ]
+    head = [weight for weight in classifier.head.weights if "moving_" not in weight.name]
+    return {weight.path for weight in [*learning, *head]}
+
+
+def test_exactly_the_top_blocks_and_the_head_train(classifier: Classifier) -> None:
+    total = len(classifier.blocks)
+    numbers = []
+    for k in (0, 1, 3, total, 2):  # down again: what was unfrozen freezes
+        trainer = classifier.trainer(k)
+        assert {weight.path for weight in trainer.trainable_variables} == _expected(classifier, k)
+        numbers.append(len(trainer.trainable_variables))
+    assert numbers[0] == 4  # of the head: scale and shift, kernel and bias
+    assert numbers[0] < numbers[1] < numbers[2] < numbers[3]
+    everything = classifier.trainer("all").trainable_variables
+    assert {weight.path for weight in everything} == _expected(classifier, total)
+
+
+def test_one_step_changes_exactly_what_trains(classifier: Classifier) -> None:
+    trainer = classifier.trainer(2)
+    # the sign of the gradient: however small it is, the weight moves
+    trainer.compile(
+        optimizer=keras.optimizers.Lion(1e-2),
+        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        run_eagerly=True,
+    )
+    weights = [*classifier.backbone.weights, *classifier.head.weights]
+    before = {weight.path: weight.numpy() for weight in weights}
+    side = classifier.backbone.input.shape[1]
+    photos = np.random.default_rng(0).uniform(0, 255, (4, side, side, 3)).astype("float32")
+    trainer.train_on_batch(photos, np.array([0, 1, 2, 0]))
+    changed = {
+        weight.path for weight in weights if not np.array_equal(before[weight.path], weight.numpy())
+    }
+    statistics = {weight.path for weight in classifier.head.weights if "moving_" in weight.name}
+    assert changed == _expected(classifier, 2) | statistics
+
+
+def test_there_are_only_so_many_blocks(b0: keras.Model) -> None:
+    classifier = attach_head(b0, head_config(), 3)
+    with pytest.raises(ConfigError) as caught:
+        classifier.trainer(40)
+    assert caught.value.faults == (
+        "freeze.unfreeze_blocks must be <= 18, the number of blocks of EfficientNetB0, got 40",
+    )
+
+
+def _drawn(classifier: Classifier) -> dict[str, bool]:
+    """Whether stochastic depth has drawn random numbers, by layer; seeds start at (seed, 0)."""
+    return {
+        layer.name: bool(np.asarray(layer.seed_generator.state)[1])
+        for layer in classifier.backbone.layers
+        if layer.name.endswith("_drop")
+    }
+
+
+def test_stochastic_depth_acts_in_unfrozen_blocks_only(tiny: keras.Model, photos: Any) -> None:
+    classifier = attach_head(tiny, head_config(), 2)
+    assert [block.name for block in classifier.blocks] == ["block1a", "block1b", "block2a"]
+    for k, expected in [
+        (0, {"block1b_drop": False, "block2a_drop": False}),
+        (1, {"block1b_drop": False, "block2a_drop": True}),
+        ("all", {"block1b_drop": True, "block2a_drop": True}),
+    ]:
+        trainer = classifier.trainer(k)
+        trainer.compile(
+            "sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True), run_eagerly=False
+        )
+        trainer.fit(photos, np.array([0, 1, 0, 1]), verbose=0)
+        assert _drawn(classifier) == expected
+
+
+def test_training_mode_reaches_the_unfrozen_part_only(tiny: keras.Model, photos: Any) -> None:
+    classifier = attach_head(tiny, head_config(), 2)
+    frozen = classifier.trainer(0)
+    np.testing.assert_array_equal(frozen(photos, training=True), frozen(photos, training=False))
+    trainer = classifier.trainer(1)
+    outputs = [np.asarray(trainer(photos, training=True)) for _ in range(5)]
+    assert any(not np.array_equal(outputs[0], output) for output in outputs)
+    np.testing.assert_array_equal(trainer(photos), frozen(photos))
+
+
+def test_all_trainers_share_weights_and_agree(lite0: keras.Model, images: Any) -> None:
+    classifier = attach_head(lite0, head_config(), 3)
+    logits = [np.asarray(classifier.trainer(k)(images)) for k in (0, 1, 7, 17, 18, "all")]
+    for other in logits[1:]:
+        np.testing.assert_array_equal(logits[0], other)
+
+
+@pytest.mark.parametrize("pooling", ["avg", "max"])
+def test_the_head_pools_as_told(pooling: str, tiny: keras.Model, photos: Any) -> None:
+    classifier = attach_head(tiny, head_config(pooling=pooling), 3)
+    features = np.asarray(tiny(photos))
+    pooled = features.mean((1, 2)) if pooling == "avg" else features.max((1, 2))
+    kernel, bias = classifier.head.get_layer("logits").get_weights()
+    logits = np.asarray(classifier.trainer(0)(photos))
+    np.testing.assert_allclose(logits, pooled @ kernel + bias, rtol=1e-4, atol=1e-5)
+
+
+def test_the_head_drops_out_as_told(tiny: keras.Model, photos: Any) -> None:
+    classifier = attach_head(tiny, head_config(dropout=0.9), 3)
+    assert classifier.head.get_layer("head_dropout").rate == 0.9
+    trainer = classifier.trainer(0)
+    assert not np.array_equal(trainer(photos, training=True), trainer(photos, training=False))
+
+
+def test_one_logit_needs_two_classes(tiny: keras.Model) -> None:
+    with pytest.raises(ConfigError, match=r"head\.one_logit needs 2 classes, the data set has 3"):
+        attach_head(tiny, head_config(one_logit=True), 3)
+
+
+@pytest.mark.parametrize("one_logit", [False, True])
+def test_what_is_kept_loads_without_this_package(
+    one_logit: bool, tiny: keras.Model, photos: Any, tmp_path: Path
+) -> None:
+    classifier = attach_head(tiny, head_config(batch_norm=True, one_logit=one_logit), 2)
+    classifier.head.get_layer("logits").bias.assign([0.7] if one_logit else [0.7, -0.2])
+    logits = np.asarray(classifier.trainer(0)(photos))
+    if one_logit:
+        second = 1 / (1 + np.exp(-logits))
+        expected = np.concatenate([1 - second, second], axis=1)
+    else:
+        expected = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    model = classifier.inference_model()
+    model.save(tmp_path / "model.keras")
+    kept = keras.saving.load_model(tmp_path / "model.keras", custom_objects={}, compile=False)
+    np.testing.assert_allclose(model(photos), expected, rtol=1e-5)
+    np.testing.assert_allclose(kept(photos), expected, rtol=1e-5)
+    assert type(kept).__name__ == "Functional"
+
+
+def test_what_is_kept_follows_training(tiny: keras.Model, photos: Any) -> None:
+    classifier = attach_head(tiny, head_config(), 2)
+    model = classifier.inference_model()
+    before = np.asarray(model(photos))
+    for weight in classifier.trainer("all").trainable_variables:
+        weight.assign_add(np.full(weight.shape, 0.1))
+    assert not np.allclose(before, model(photos))
+
+
+@pytest.fixture
+def half_precision() -> Iterator[None]:
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    yield
+    keras.config.set_dtype_policy(before)
+
+
+@pytest.mark.usefixtures("half_precision")
+def test_logits_are_float32_in_half_precision(photos: Any) -> None:
+    classifier = attach_head(tiny_backbone(), head_config(batch_norm=True), 2)
+    trainer = classifier.trainer(1)
+    assert trainer.unfrozen.output.dtype == "bfloat16"
+    assert trainer(photos).dtype == "float32"
+    assert classifier.inference_model()(photos).dtype == "float32"
+    trainer.compile(
+        "sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True), run_eagerly=True
+    )
+    assert np.isfinite(trainer.train_on_batch(photos, np.array([0, 1, 0, 1])))
+
+
+def test_a_weights_file_reaches_the_classifier(lite0: keras.Model, tmp_path: Path) -> None:
+    path = tmp_path / "w.weights.h5"
+    lite0.save_weights(path)
+    classifier = build_classifier(
+        backbone_config("EfficientNetLite0", str(path)), head_config(), 3, SIZE, 0.5
+    )
+    for ours, theirs in zip(classifier.backbone.weights, lite0.weights, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    rates = {layer.rate for layer in classifier.backbone.layers if layer.name == "block6d_drop"}
+    assert rates == {0.5 * 14 / 16}

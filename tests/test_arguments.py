@@ -1,0 +1,53 @@
+import pytest
+
+from sweeper.arguments import check_arguments
+from sweeper.errors import ConfigError
+
+
+def test_valid_arguments_pass() -> None:
+    check_arguments(
+        [
+            "+experiment=digits_lite0",
+            "-m",
+            "backbone=mobilenet_v2,xception",
+            "optimizer=choice(adam,sgd)",
+            "freeze.unfreeze_blocks=range(1,4)",
+            "optimizer.learning_rate=tag(log,interval(1e-4,1e-2))",
+            "hydra.sweeper.n_trials=3",
+            "hydra/sweeper/sampler=random",
+            "++optimizer.beta_1=0.8",
+            "~schedule",
+        ]
+    )
+
+
+def test_every_typing_error_is_named_with_the_nearest_valid_name() -> None:
+    with pytest.raises(ConfigError) as caught:
+        check_arguments(
+            [
+                "+experiment=digit_lite0",
+                "backbone=xceptoin,mobilenet_v2",
+                "batch_sise=3",
+                "phases.frozen.epoch=2",
+                "seed=-4",
+            ]
+        )
+    text = str(caught.value)
+    assert "the recipe has 5 faults" in text
+    for said in (
+        "experiment has no option 'digit_lite0'; did you mean 'digits_lite0'?",
+        "backbone has no option 'xceptoin'; did you mean 'xception'?",
+        "batch_sise is not a key of the recipe; did you mean 'batch_size'?",
+        "phases.frozen.epoch is not a key of the recipe; did you mean 'epochs'?",
+        "seed must be >= 0, got -4",
+    ):
+        assert said in text
+
+
+def test_unreadable_overrides_are_named() -> None:
+    with pytest.raises(ConfigError, match=r"batch_size=\[1"):
+        check_arguments(["batch_size=[1"])
+
+
+def test_own_recipes_may_have_options_of_their_own() -> None:
+    check_arguments(["--config-dir=mine", "+experiment=mine", "backbone=mine"])
