@@ -18,6 +18,19 @@ from sweeper.paths import conf_dir
 from sweeper.validation import parse, unknown_key
 
 
+def overrides_last(arguments: Sequence[str]) -> list[str]:
+    """Put options before overrides, which Hydra accepts in one stretch only.
+
+    >>> overrides_last(["+experiment=x", "-m", "seed=1,2", "--cfg", "job", "~augment"])
+    ['-m', '--cfg', 'job', '+experiment=x', 'seed=1,2', '~augment']
+    """
+    return sorted(arguments, key=_is_override)
+
+
+def _is_override(argument: str) -> bool:
+    return not argument.startswith("-") and ("=" in argument or argument.startswith("~"))
+
+
 def check_arguments(arguments: Sequence[str]) -> None:
     """Refuse overrides that name no key, no group option, or cannot be read.
 
@@ -32,7 +45,7 @@ def check_arguments(arguments: Sequence[str]) -> None:
     faults: list[str] = []
     good: list[str] = []
     for argument in arguments:
-        if argument.startswith("-") or "=" not in argument:
+        if not _is_override(argument):
             continue
         try:
             (override,) = parser.parse_overrides([argument])

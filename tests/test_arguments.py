@@ -1,6 +1,6 @@
 import pytest
 
-from sweeper.arguments import check_arguments
+from sweeper.arguments import check_arguments, overrides_last
 from sweeper.errors import ConfigError
 
 
@@ -51,3 +51,16 @@ def test_unreadable_overrides_are_named() -> None:
 
 def test_own_recipes_may_have_options_of_their_own() -> None:
     check_arguments(["--config-dir=mine", "+experiment=mine", "backbone=mine"])
+
+
+def test_overrides_may_stand_on_both_sides_of_an_option() -> None:
+    mixed = ["+experiment=x", "-m", "seed=1,2", "--cfg", "job", "~augment", "--config-dir=a"]
+    assert overrides_last(mixed) == [
+        "-m",
+        "--cfg",
+        "job",
+        "--config-dir=a",
+        "+experiment=x",
+        "seed=1,2",
+        "~augment",
+    ]

@@ -73,6 +73,7 @@ def run_phase(
         validation_data=validation.dataset,
         epochs=phase.epochs,
         callbacks=[_EpochReporter(name, train.images, first_step, on_epoch)],
+        shuffle=False,  # the data set shuffles itself
         verbose=0,
     )
 

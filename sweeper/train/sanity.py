@@ -54,7 +54,7 @@ class LossCheck:
         if loss - self.log_num_classes > excess:
             return Finding(
                 Verdict.HIGH,
-                f"{what} {loss:.3f} is {loss - self.log_num_classes:.3f} above ln(classes) "
-                f"{self.log_num_classes:.3f}, limit {excess:g}",
+                f"{what} {loss:.4g} is {loss - self.log_num_classes:.4g} above ln(classes) "
+                f"{self.log_num_classes:.4g}, limit {excess:g}",
             )
         return Finding()

@@ -42,5 +42,5 @@ def test_later_epochs_are_only_asked_to_be_numbers() -> None:
 def test_the_reason_names_what_how_far_and_the_limit() -> None:
     finding = LossCheck(LIMITS, 10).first_epoch("unfrozen", 5.0)
     assert finding.reason == (
-        "loss of the first unfrozen epoch 5.000 is 2.697 above ln(classes) 2.303, limit 1"
+        "loss of the first unfrozen epoch 5 is 2.697 above ln(classes) 2.303, limit 1"
     )

@@ -1,0 +1,309 @@
+"""The whole thing as a person runs it: command line in, MLflow and files out."""
+
+import csv
+import os
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from conftest import RunCli
+from PIL import Image
+
+QUICK = (
+    "+experiment=digits_lite0",
+    "image_size=32",
+    "batch_size=128",
+    "phases.frozen.epochs=1",
+    "phases.unfrozen.epochs=1",
+)
+ARTIFACTS = {
+    "config": {"config.yaml", "overrides.yaml"},
+    "plots": {"curves.png", "samples.png", "augmented.png", "confusion_matrix.png"},
+    "logs": {"trial.log"},
+}
+
+
+def mlflow_client(folder: Path):  # type: ignore[no-untyped-def]
+    from sweeper.track.mlflow import connect
+
+    return connect(f"sqlite:///{folder}/mlruns/mlflow.db")
+
+
+def runs_of(folder: Path, experiment: str, role: str):  # type: ignore[no-untyped-def]
+    client = mlflow_client(folder)
+    known = client.get_experiment_by_name(experiment)
+    return client.search_runs(
+        [known.experiment_id], f"tags.`sweeper.role` = '{role}'", order_by=["start_time"]
+    )
+
+
+@pytest.fixture(scope="module")
+def swept(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    folder = tmp_path_factory.mktemp("sweep")
+    ended = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "sweeper",
+            *QUICK,
+            "-m",
+            "hydra.sweeper.n_trials=3",
+            # with this seed the third trial diverges, and the loss check prunes it
+            "hydra.sweeper.sampler.seed=6",
+            "freeze.unfreeze_blocks=choice(0,1)",
+            "optimizer=adam,sgd",
+            "optimizer.learning_rate=choice(0.005,1e30)",
+        ],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=280,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stderr == ""
+    return folder, ended.stdout
+
+
+@pytest.mark.slow
+def test_the_screen_tells_of_every_trial_and_the_best(swept: tuple[Path, str]) -> None:
+    _, screen = swept
+    for said in (
+        "trial 0 of 3 started",
+        "trial 2 of 3 started",
+        "frozen epoch 0: loss",
+        "unfrozen epoch 1: loss",
+        "(best so far)",
+        "loss check: ",
+        "best recipe:   experiments/digits_lite0/best.yaml",
+        "mlflow ui --host 127.0.0.1",
+    ):
+        assert said in screen
+    assert "tensorflow" not in screen.lower()
+    assert "\x1b" not in screen
+
+
+@pytest.mark.slow
+def test_mlflow_holds_one_study_with_its_trials_below(swept: tuple[Path, str]) -> None:
+    folder, _ = swept
+    (study,) = runs_of(folder, "digits_lite0", "study")
+    trials = runs_of(folder, "digits_lite0", "trial")
+    assert study.info.status == "FINISHED"
+    assert study.data.tags["sweeper.state"] == "complete"
+    assert 0 < study.data.metrics["best_val_accuracy"] <= 1
+    assert [trial.data.tags["sweeper.trial_number"] for trial in trials] == ["0", "1", "2"]
+    for trial in trials:
+        assert trial.data.tags["mlflow.parentRunId"] == study.info.run_id
+        assert trial.data.tags["sweeper.command"].startswith(
+            "python -m sweeper +experiment=digits_lite0 image_size=32"
+        )
+        assert trial.data.params["backbone.name"] == "EfficientNetLite0"
+        assert trial.data.params["freeze.unfreeze_blocks"] in {"0", "1"}
+    states = {trial.data.tags["sweeper.state"] for trial in trials}
+    assert states == {"complete", "pruned"}
+
+
+@pytest.mark.slow
+def test_every_trial_has_its_curves_checks_and_artifacts(swept: tuple[Path, str]) -> None:
+    folder, _ = swept
+    client = mlflow_client(folder)
+    for run in runs_of(folder, "digits_lite0", "trial"):
+        tags, metrics = run.data.tags, run.data.metrics
+        if tags["sweeper.state"] == "pruned":
+            assert tags["sanity"] in {"nan", "high"}
+            assert "loss check" in tags["sweeper.reason"]
+            continue
+        assert tags["sanity"] == "ok"
+        assert {
+            "sanity.log_num_classes",
+            "sanity.initial_loss",
+            "sanity.frozen_first_epoch_loss",
+            "sanity.unfrozen_first_epoch_loss",
+        } <= set(metrics)
+        for name in ("loss", "accuracy", "val_loss", "val_accuracy", "learning_rate", "phase"):
+            history = client.get_metric_history(run.info.run_id, name)
+            assert [point.step for point in history] == [0, 1], name
+        for place, names in ARTIFACTS.items():
+            found = {Path(f.path).name for f in client.list_artifacts(run.info.run_id, place)}
+            assert found == names
+        config = Path(client.download_artifacts(run.info.run_id, "config/config.yaml"))
+        assert yaml.safe_load(config.read_text())["image_size"] == 32
+
+
+@pytest.mark.slow
+def test_only_the_best_trial_saw_the_test_set_and_keeps_its_model(
+    swept: tuple[Path, str],
+) -> None:
+    import mlflow
+
+    folder, screen = swept
+    trials = runs_of(folder, "digits_lite0", "trial")
+    tested = [trial for trial in trials if "test_accuracy" in trial.data.metrics]
+    (best,) = tested
+    assert f"best trial {best.data.tags['sweeper.trial_number']}" in screen
+    assert best.data.metrics["val_accuracy"] == max(t.data.metrics["val_accuracy"] for t in trials)
+    kept = list((folder / "experiments" / "digits_lite0" / "trials").glob("*/model.keras"))
+    assert [path.parent.name[-1] for path in kept] == [best.data.tags["sweeper.trial_number"]]
+    mlflow.set_tracking_uri(f"sqlite:///{folder}/mlruns/mlflow.db")
+    uri = f"runs:/{best.info.run_id}/model"
+    model = mlflow.keras.load_model(uri)
+    assert model.predict(np.zeros((1, 32, 32, 3), "float32"), verbose=0).shape == (1, 10)
+    signature = mlflow.models.get_model_info(uri).signature
+    assert signature.inputs.inputs[0].shape == (-1, 32, 32, 3)
+
+
+@pytest.mark.slow
+def test_the_study_folder_holds_what_other_tools_read(swept: tuple[Path, str]) -> None:
+    folder, _ = swept
+    study = folder / "experiments" / "digits_lite0"
+    results = yaml.safe_load((study / "optimization_results.yaml").read_text())
+    assert results["name"] == "optuna"
+    assert set(results["best_params"]) == {
+        "freeze.unfreeze_blocks",
+        "optimizer",
+        "optimizer.learning_rate",
+    }
+    rows = list(csv.DictReader((study / "leaderboard.csv").open()))
+    assert len(rows) == 3
+    assert rows[0]["state"] == "complete"
+    assert int(rows[0]["number"]) == results["best_trial"]
+    assert float(rows[0]["value"]) == results["best_value"]
+
+
+@pytest.mark.slow
+def test_the_best_recipe_composes_to_what_the_best_trial_ran(
+    swept: tuple[Path, str], cli: RunCli
+) -> None:
+    folder, _ = swept
+    study = folder / "experiments" / "digits_lite0"
+    best = yaml.safe_load((study / "optimization_results.yaml").read_text())["best_trial"]
+    ended = cli(f"--config-dir={study}", "--config-name=best", "--cfg=job", "--resolve")
+    assert ended.returncode == 0, ended.stderr
+    ran = yaml.safe_load((study / "trials" / f"{best:04d}" / "config.yaml").read_text())
+    composed = yaml.safe_load(ended.stdout)
+    del composed["tracking"], ran["tracking"]
+    assert composed == ran
+
+
+@pytest.mark.slow
+def test_the_command_of_a_trial_composes_to_what_it_ran(
+    swept: tuple[Path, str], cli: RunCli
+) -> None:
+    folder, _ = swept
+    (trial, *_) = runs_of(folder, "digits_lite0", "trial")
+    words = shlex.split(trial.data.tags["sweeper.command"])
+    ended = cli(*words[3:], "--cfg=job", "--resolve")
+    ran = yaml.safe_load((folder / "experiments/digits_lite0/trials/0000/config.yaml").read_text())
+    composed = yaml.safe_load(ended.stdout)
+    assert composed["optimizer"] == ran["optimizer"]
+    assert composed["freeze"] == ran["freeze"]
+
+
+@pytest.mark.slow
+def test_one_recipe_fine_tunes_once(cli: RunCli, tmp_path: Path) -> None:
+    ended = cli(*QUICK, "tracking.experiment=alone")
+    assert ended.returncode == 0, ended.stderr
+    assert "unfrozen epoch 1: loss" in ended.stdout
+    assert "test accuracy" in ended.stdout
+    (run,) = runs_of(tmp_path, "alone", "trial")
+    assert run.data.tags["sweeper.state"] == "complete"
+    assert "test_accuracy" in run.data.metrics
+    client = mlflow_client(tmp_path)
+    for place, names in ARTIFACTS.items():
+        found = {Path(file.path).name for file in client.list_artifacts(run.info.run_id, place)}
+        assert found == names
+
+
+def test_faults_are_one_message_and_nothing_is_started(cli: RunCli, tmp_path: Path) -> None:
+    ended = cli("batch_size=0", "drop_connect_rate=1.5", "backbone.name=Xcption")
+    assert ended.returncode == 1
+    assert "the recipe has 3 faults" in ended.stderr
+    assert "did you mean 'Xception'?" in ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert not (tmp_path / "mlruns").exists()
+
+
+def test_a_fault_anywhere_in_the_search_space_stops_the_sweep_before_it_starts(
+    cli: RunCli, tmp_path: Path
+) -> None:
+    ended = cli(*QUICK, "-m", "batch_size=choice(32,0)", "drop_connect_rate=interval(0.1,1.5)")
+    assert ended.returncode == 1
+    assert "batch_size must be >= 1, got 0" in ended.stderr
+    assert "drop_connect_rate must be < 1.0, got 1.5" in ended.stderr
+    assert not (tmp_path / "mlruns").exists()
+    assert not (tmp_path / "experiments" / "studies.db").exists()
+
+
+def test_missing_data_and_weights_are_one_message_before_any_trial(
+    cli: RunCli, tmp_path: Path
+) -> None:
+    # a folder of its own instead of the home directory, so that nothing there can be found; a
+    # proxy that refuses, so that nothing can be fetched
+    env = {
+        "KERAS_HOME": str(tmp_path / "keras"),
+        "TFDS_DATA_DIR": str(tmp_path / "tfds"),
+        "https_proxy": "http://127.0.0.1:9",
+        "http_proxy": "http://127.0.0.1:9",
+    }
+    ended = cli("+experiment=dogs_b0", "-m", env=env)
+    assert ended.returncode == 1
+    for said in (
+        "stanford_dogs",
+        str(tmp_path / "tfds"),
+        "dataset.data_dir=",
+        "EfficientNetB0",
+        str(tmp_path / "keras"),
+        "backbone.weights=<path>",
+        "backbone.weights=null",
+    ):
+        assert said in ended.stderr
+    assert not (tmp_path / "mlruns").exists()
+    assert not (tmp_path / "experiments" / "studies.db").exists()
+
+
+def test_hydra_users_find_what_they_expect(cli: RunCli) -> None:
+    assert "backbone: efficientnet_b0" in cli("--help").stdout
+    assert "name: digits_lite0" in cli("+experiment=digits_lite0", "--cfg", "job").stdout
+    assert "config.yaml" in cli("--info", "defaults").stdout or cli("--info", "defaults").stdout
+
+
+def test_composing_imports_nothing_heavy(tmp_path: Path) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "sweeper", "--cfg", "job"],
+        cwd=tmp_path,
+        env=dict(os.environ),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    imported = {line.rsplit("|", 1)[-1].strip().split(".")[0] for line in ended.stderr.splitlines()}
+    assert "hydra" in imported
+    assert not imported & {"tensorflow", "keras", "mlflow", "optuna", "matplotlib", "sklearn"}
+
+
+@pytest.mark.slow
+def test_a_folder_of_images_is_fine_tuned(cli: RunCli, tmp_path: Path) -> None:
+    numbers = np.random.default_rng(0)
+    for index, name in enumerate(("dark", "light", "middle")):
+        folder = tmp_path / "images" / name
+        folder.mkdir(parents=True)
+        for image in range(15):
+            pixels = numbers.integers(60 * index, 60 * index + 50, (40, 36, 3)).astype("uint8")
+            Image.fromarray(pixels).save(folder / f"{image}.jpg")
+    ended = cli(
+        "name=photos",
+        "dataset=folder",
+        "dataset.path=images",
+        "image_size=32",
+        "batch_size=8",
+        "phases.frozen.epochs=1",
+        "phases.unfrozen.epochs=1",
+        "freeze=head_only",
+    )
+    assert ended.returncode == 0, ended.stderr
+    (run,) = runs_of(tmp_path, "photos", "trial")
+    assert run.data.metrics["sanity.log_num_classes"] == pytest.approx(np.log(3))

@@ -1,0 +1,188 @@
+"""The real loop, on real digits, small and short."""
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+from recipes import recipe
+
+from sweeper.config import Recipe
+from sweeper.errors import TrialPruned
+from sweeper.paths import TrialPaths
+from sweeper.train.trial import Trial
+
+DIGITS = (
+    "+experiment=digits_lite0",
+    "image_size=32",
+    "batch_size=128",
+    "phases.frozen.epochs=2",
+    "phases.unfrozen.epochs=1",
+    "freeze.unfreeze_blocks=1",
+)
+
+
+class Recorder:
+    """A tracker that remembers."""
+
+    def __init__(self) -> None:
+        self.metrics: dict[int, dict[str, float]] = {}
+        self.tags: dict[str, str] = {}
+        self.files: list[str] = []
+
+    def log_params(self, params: Mapping[str, Any]) -> None:
+        raise AssertionError("the trial's caller records the parameters")
+
+    def log_metrics(self, metrics: Mapping[str, float], step: int) -> None:
+        self.metrics.setdefault(step, {}).update(metrics)
+
+    def set_tags(self, tags: Mapping[str, str]) -> None:
+        self.tags.update(tags)
+
+    def log_file(self, path: Path, folder: str) -> None:
+        assert path.is_file()
+        self.files.append(f"{folder}/{path.name}")
+
+
+class Run:
+    """One trial with all that it said."""
+
+    def __init__(self, made: Recipe, folder: Path, prune_high: bool = True) -> None:
+        self.paths = TrialPaths(folder)
+        self.tracker = Recorder()
+        self.heard: list[tuple[int, str, float]] = []
+        self.trial = Trial(made, self.paths, self.tracker, self._hear, prune_high)
+
+    def _hear(self, value: float, step: int, phase: str, metrics: Mapping[str, float]) -> None:
+        assert metrics["val_accuracy"] == value
+        self.heard.append((step, phase, value))
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    run = Run(recipe(*DIGITS), tmp_path_factory.mktemp("trial"))
+    run.value = run.trial.run()  # type: ignore[attr-defined]
+    return run
+
+
+def test_every_epoch_is_reported_on_one_axis_across_the_phases(done: Run) -> None:
+    assert [(step, phase) for step, phase, _ in done.heard] == [
+        (0, "frozen"),
+        (1, "frozen"),
+        (2, "unfrozen"),
+    ]
+    assert done.heard[-1][2] == done.value  # type: ignore[attr-defined]
+
+
+def test_every_epoch_has_every_metric_once(done: Run) -> None:
+    expected = {
+        "loss",
+        "accuracy",
+        "val_loss",
+        "val_accuracy",
+        "learning_rate",
+        "epoch_seconds",
+        "images_per_second",
+        "phase",
+    }
+    assert sorted(done.tracker.metrics) == [0, 1, 2]
+    for metrics in done.tracker.metrics.values():
+        assert expected <= set(metrics)
+        assert all(math.isfinite(value) for value in metrics.values())
+    assert [done.tracker.metrics[step]["phase"] for step in range(3)] == [0, 0, 1]
+
+
+def test_the_loss_check_is_recorded(done: Run) -> None:
+    first, unfrozen = done.tracker.metrics[0], done.tracker.metrics[2]
+    assert first["sanity.log_num_classes"] == pytest.approx(math.log(10))
+    assert first["sanity.frozen_first_epoch_loss"] == first["loss"]
+    assert unfrozen["sanity.unfrozen_first_epoch_loss"] == unfrozen["loss"]
+    assert 1.5 < first["sanity.initial_loss"] < 4.5
+    assert done.tracker.tags == {"sanity": "ok"}
+
+
+def test_it_learns(done: Run) -> None:
+    assert done.value > 0.4  # type: ignore[attr-defined]  # chance is 0.1
+
+
+def test_pictures_are_drawn_and_recorded(done: Run) -> None:
+    names = ["augmented", "confusion_matrix", "curves", "samples"]
+    assert done.tracker.files == [f"plots/{name}.png" for name in names]
+    for name in names:
+        with Image.open(done.paths.plots / f"{name}.png") as image:
+            image.verify()
+
+
+def test_the_saved_model_is_the_one_that_was_judged(done: Run) -> None:
+    from sweeper.data.sources import load, split_validation
+    from sweeper.train.trial import evaluation_batches
+    from sweeper.train.winner import evaluate
+
+    made = recipe(*DIGITS)
+    _, held_out = split_validation(
+        load(made.dataset).train, made.dataset.validation_fraction, made.dataset.split_seed
+    )
+    model = keras.models.load_model(done.paths.model)
+    again = evaluate(model, evaluation_batches(held_out, made).dataset)
+    assert again["test_accuracy"] == pytest.approx(done.value)  # type: ignore[attr-defined]
+
+
+def test_a_diverging_trial_ends_as_nan(tmp_path: Path) -> None:
+    run = Run(recipe(*DIGITS, "optimizer=sgd", "optimizer.learning_rate=1e38"), tmp_path, False)
+    with pytest.raises(TrialPruned, match=r"loss of the first frozen epoch is (nan|inf)"):
+        run.trial.run()
+    assert run.tracker.tags["sanity"] == "nan"
+    assert "plots/curves.png" in run.tracker.files
+    assert len(run.heard) == 1
+
+
+def test_a_high_loss_prunes_in_a_study(tmp_path: Path) -> None:
+    run = Run(recipe(*DIGITS, "sanity.initial_excess=1e-6"), tmp_path)
+    with pytest.raises(TrialPruned, match=r"initial loss .* above ln\(classes\) 2.303"):
+        run.trial.run()
+    assert run.tracker.tags["sanity"] == "high"
+    assert run.heard == []
+
+
+@pytest.mark.slow
+def test_a_high_loss_is_a_warning_to_a_person(tmp_path: Path) -> None:
+    short = ("phases.frozen.epochs=1", "phases.unfrozen=null", "sanity.initial_excess=1e-6")
+    run = Run(recipe(*DIGITS, *short), tmp_path, prune_high=False)
+    run.trial.run()
+    assert run.tracker.tags["sanity"] == "high"
+    assert "above ln(classes)" in run.tracker.tags["sanity.reason"]
+    assert len(run.heard) == 1
+
+
+@pytest.mark.slow
+def test_two_classes_may_share_one_logit(tmp_path: Path) -> None:
+    numbers = np.random.default_rng(0)
+    for split in ("train", "test"):
+        for index, name in enumerate(("dark", "light")):
+            folder = tmp_path / "images" / split / name
+            folder.mkdir(parents=True)
+            for image in range(12):
+                pixels = numbers.integers(120 * index, 120 * index + 100, (40, 36, 3))
+                Image.fromarray(pixels.astype("uint8")).save(folder / f"{image}.png")
+    made = recipe(
+        "backbone=mobilenet_v2",
+        "backbone.weights=null",
+        "dataset=folder",
+        f"dataset.path={tmp_path}/images",
+        "image_size=32",
+        "batch_size=8",
+        "head.one_logit=true",
+        "phases.frozen.epochs=1",
+        "phases.unfrozen.epochs=1",
+    )
+    run = Run(made, tmp_path / "trial", prune_high=False)
+    run.trial.run()
+    assert run.tracker.metrics[0]["sanity.log_num_classes"] == pytest.approx(math.log(2))
+    model = keras.models.load_model(run.paths.model)
+    probabilities = model.predict(np.zeros((3, 32, 32, 3), "float32"), verbose=0)
+    assert probabilities.shape == (3, 2)
+    assert probabilities.sum(axis=1) == pytest.approx(1)
