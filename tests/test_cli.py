@@ -5,14 +5,15 @@ import os
 import shlex
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 import yaml
-from conftest import RunCli
 from PIL import Image
 
+RunCli = Callable[..., subprocess.CompletedProcess[str]]
 QUICK = (
     "+experiment=digits_lite0",
     "image_size=32",
@@ -136,7 +137,7 @@ def test_every_trial_has_its_curves_checks_and_artifacts(swept: tuple[Path, str]
 
 @pytest.mark.slow
 def test_only_the_best_trial_saw_the_test_set_and_keeps_its_model(
-    swept: tuple[Path, str],
+    swept: tuple[Path, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import mlflow
 
@@ -148,7 +149,7 @@ def test_only_the_best_trial_saw_the_test_set_and_keeps_its_model(
     assert best.data.metrics["val_accuracy"] == max(t.data.metrics["val_accuracy"] for t in trials)
     kept = list((folder / "experiments" / "digits_lite0" / "trials").glob("*/model.keras"))
     assert [path.parent.name[-1] for path in kept] == [best.data.tags["sweeper.trial_number"]]
-    mlflow.set_tracking_uri(f"sqlite:///{folder}/mlruns/mlflow.db")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{folder}/mlruns/mlflow.db")
     uri = f"runs:/{best.info.run_id}/model"
     model = mlflow.keras.load_model(uri)
     assert model.predict(np.zeros((1, 32, 32, 3), "float32"), verbose=0).shape == (1, 10)
@@ -166,8 +167,9 @@ def test_the_study_folder_holds_what_other_tools_read(swept: tuple[Path, str]) -
         "freeze.unfreeze_blocks",
         "optimizer",
         "optimizer.learning_rate",
+        "phases.unfrozen.learning_rate",
     }
-    rows = list(csv.DictReader((study / "leaderboard.csv").open()))
+    rows = list(csv.DictReader((study / "leaderboard.csv").read_text().splitlines()))
     assert len(rows) == 3
     assert rows[0]["state"] == "complete"
     assert int(rows[0]["number"]) == results["best_trial"]

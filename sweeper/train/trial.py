@@ -5,11 +5,11 @@ Runs inside the trial's own process, whether a study or a person asked for it.
 
 import logging
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
+from numpy.typing import NDArray
 
 from sweeper.config import Recipe
 from sweeper.data.augment import build_augment
@@ -131,7 +131,13 @@ class Trial:
                 self._on_epoch,
             )
         model = classifier.inference_model()
-        save_confusion(self._paths.plots, model, validation, source.class_names)
+        truth, probabilities = predict(model, validation)
+        plots.save_confusion_matrix(
+            self._paths.plots / "confusion_matrix.png",
+            truth,
+            probabilities.argmax(axis=1),
+            source.class_names,
+        )
         self._paths.model.parent.mkdir(parents=True, exist_ok=True)
         model.save(self._paths.model)
         return self._epochs[-1]["val_accuracy"]
@@ -189,10 +195,7 @@ def build_classifier_for(recipe: Recipe, n_classes: int) -> Classifier:
     )
 
 
-def save_confusion(
-    folder: Path, model: Any, examples: Batches, class_names: tuple[str, ...]
-) -> None:
-    """Draw the confusion matrix of an inference ``model`` on ``examples``."""
+def predict(model: Any, examples: Batches) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """True labels ``[n]`` and the probabilities ``[n, classes]`` of an inference ``model``."""
     truth = np.concatenate([labels for _, labels in examples.dataset.as_numpy_iterator()])
-    predicted = model.predict(examples.dataset, verbose=0).argmax(axis=-1)
-    plots.save_confusion_matrix(folder / "confusion_matrix.png", truth, predicted, class_names)
+    return truth, model.predict(examples.dataset, verbose=0)

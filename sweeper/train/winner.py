@@ -6,9 +6,10 @@ import keras
 import numpy as np
 
 from sweeper.config import Recipe
+from sweeper.data.batches import Batches
 from sweeper.data.sources import load
 from sweeper.paths import TrialPaths
-from sweeper.train.trial import evaluation_batches
+from sweeper.train.trial import evaluation_batches, predict
 
 
 def finish(recipe: Recipe, paths: TrialPaths, uri: str, run_id: str) -> dict[str, float]:
@@ -22,7 +23,7 @@ def finish(recipe: Recipe, paths: TrialPaths, uri: str, run_id: str) -> dict[str
     source = load(recipe.dataset)
     test = evaluation_batches(source.test, recipe)
     model = keras.models.load_model(paths.model)
-    metrics = evaluate(model, test.dataset)
+    metrics = evaluate(model, test)
     mlflow.set_tracking_uri(uri)
     with mlflow.start_run(run_id=run_id):
         mlflow.log_metrics(metrics)
@@ -37,13 +38,18 @@ def finish(recipe: Recipe, paths: TrialPaths, uri: str, run_id: str) -> dict[str
     return metrics
 
 
-def evaluate(model: Any, dataset: Any) -> dict[str, float]:
-    """Loss and accuracy of ``model`` (images to probabilities) on all of ``dataset``."""
-    loss = keras.losses.SparseCategoricalCrossentropy()
-    accuracy = keras.metrics.SparseCategoricalAccuracy(name="accuracy")
-    model.compile(loss=loss, metrics=[accuracy])
-    result = model.evaluate(dataset, return_dict=True, verbose=0)
-    return {f"test_{key}": float(value) for key, value in result.items()}
+def evaluate(model: Any, examples: Batches) -> dict[str, float]:
+    """Cross-entropy and accuracy of ``model`` (images to probabilities) on all ``examples``.
+
+    The model is not compiled for it: compiled without an optimizer it would be saved with one that
+    Keras then cannot load without a warning.
+    """
+    truth, probabilities = predict(model, examples)
+    of_truth = probabilities[np.arange(len(truth)), truth]
+    return {
+        "test_loss": float(-np.log(np.maximum(of_truth, np.finfo(np.float32).tiny)).mean()),
+        "test_accuracy": float((probabilities.argmax(axis=1) == truth).mean()),
+    }
 
 
 def _signature(image_size: int, n_classes: int) -> Any:

@@ -127,7 +127,7 @@ def test_the_saved_model_is_the_one_that_was_judged(done: Run) -> None:
         load(made.dataset).train, made.dataset.validation_fraction, made.dataset.split_seed
     )
     model = keras.models.load_model(done.paths.model)
-    again = evaluate(model, evaluation_batches(held_out, made).dataset)
+    again = evaluate(model, evaluation_batches(held_out, made))
     assert again["test_accuracy"] == pytest.approx(done.value)  # type: ignore[attr-defined]
 
 
