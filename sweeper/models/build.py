@@ -14,6 +14,10 @@ _POOLING = {
     "avg": keras.layers.GlobalAveragePooling2D,
     "max": keras.layers.GlobalMaxPooling2D,
 }
+_MOMENTUM = 0.9
+"""Of the head's BatchNorm: its statistics settle in some 40 steps. Keras' 0.99 takes 400, more than
+many a fine-tune has, and until then validation sees another network than training does (measured:
+drawn dogs, 120 classes, 48 steps: validation accuracy 0.24 with 0.99, 0.30 with 0.9)."""
 
 
 class Trainer(keras.Model):
@@ -141,7 +145,7 @@ def attach_head(backbone: keras.Model, head: config.Head, n_classes: int) -> Cla
     source = keras.Input(features.shape[1:], dtype=features.dtype, name="features")
     x = _POOLING[head.pooling](name="pool")(source)
     if head.batch_norm:
-        x = keras.layers.BatchNormalization(name="head_bn")(x)
+        x = keras.layers.BatchNormalization(momentum=_MOMENTUM, name="head_bn")(x)
     x = keras.layers.Dropout(head.dropout, name="head_dropout")(x)
     units = 1 if head.one_logit else n_classes
     # float32 whatever the policy: a softmax cross-entropy in half precision overflows
