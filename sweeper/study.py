@@ -11,7 +11,7 @@ import yaml
 from omegaconf import DictConfig
 
 from sweeper.config import Recipe
-from sweeper.errors import ConfigError
+from sweeper.errors import ConfigError, SweeperError
 from sweeper.execute.base import Executor
 from sweeper.paths import StudyPaths, TrialPaths, write_aside
 from sweeper.records import Decision, State, StudySummary, TrialRow, TrialSpec
@@ -67,10 +67,10 @@ class FineTuneStudy(StudyHooks):
     def study_started(self, config: DictConfig, run_id: str | None) -> str:
         """Open the study's run, or go on with the one it has."""
         from sweeper.track.mlflow import (
-            MlflowRun,
             absolute_uri,
             connect,
             ensure_experiment,
+            find_run,
             start_run,
         )
 
@@ -78,14 +78,14 @@ class FineTuneStudy(StudyHooks):
         self._uri = absolute_uri(recipe.tracking.uri)
         client = connect(self._uri)
         self._experiment = ensure_experiment(client, self._uri, recipe.tracking.experiment)
-        if run_id is None:
+        self._run = find_run(client, run_id) if run_id else None
+        if self._run is None:
             name = str(config.hydra.sweeper.study_name or recipe.name)
             tags = {"sweeper.role": "study", "sweeper.command": command(sys.argv[1:])}
             self._run = start_run(client, self._experiment, name, tags)
-            return self._run.run_id
-        self._run = MlflowRun(client, run_id)
-        self._run.resume()
-        return run_id
+        else:
+            self._run.resume()
+        return self._run.run_id
 
     def trial_started(self, spec: TrialSpec, config: DictConfig) -> Mapping[str, str]:
         """Open the trial's run below the study's."""
@@ -129,6 +129,12 @@ class FineTuneStudy(StudyHooks):
         if summary.best is None:
             self._run.end(State.FAILED, "no trial completed")
             return
+        if not TrialPaths(summary.best.folder).config.exists():
+            self._run.end(State.FAILED, "the best trial's folder is gone")
+            raise SweeperError(
+                f"the best trial's folder {_shown(summary.best.folder)} is gone, so it can be "
+                "neither tested nor kept; start a new study with hydra.sweeper.study_name=<name>"
+            )
         write_best_recipe(summary)
         self._run.log_file(paths.best_recipe, "study")
         self._crown(summary.best, StudyPaths(summary.folder), executor)
@@ -151,7 +157,7 @@ class FineTuneStudy(StudyHooks):
     def _crown(self, best: TrialRow, paths: StudyPaths, executor: Executor) -> None:
         """Give the best trial its test result and its model, unless it has them already."""
         assert self._run is not None
-        run = self._find_run(best.number)
+        run = self._find_trial_run(best.number)
         tested = run.client.get_run(run.run_id).data.metrics
         if "test_accuracy" not in tested:
             trial, uri, run_id = TrialPaths(best.folder), self._uri, run.run_id
@@ -176,16 +182,21 @@ class FineTuneStudy(StudyHooks):
             soft_wrap=True,
         )
 
-    def _find_run(self, number: int) -> "MlflowRun":
+    def _find_trial_run(self, number: int) -> "MlflowRun":
         from sweeper.track.mlflow import MlflowRun
 
         assert self._run is not None
-        (found,) = self._run.client.search_runs(
+        found = self._run.client.search_runs(
             [self._experiment],
             f"tags.`mlflow.parentRunId` = '{self._run.run_id}' "
             f"and tags.`sweeper.trial_number` = '{number}'",
         )
-        return MlflowRun(self._run.client, found.info.run_id)
+        if not found:
+            raise SweeperError(
+                f"the run of trial {number}, the best, is not in MLflow at {self._uri}; start a "
+                "new study with hydra.sweeper.study_name=<name>"
+            )
+        return MlflowRun(self._run.client, found[0].info.run_id)
 
 
 def write_tables(summary: StudySummary) -> None:

@@ -57,6 +57,17 @@ def start_run(
     return MlflowRun(client, run.info.run_id)
 
 
+def find_run(client: "MlflowClient", run_id: str) -> "MlflowRun | None":
+    """The run with ``run_id``, or None where the store has lost it."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        client.get_run(run_id)
+    except MlflowException:
+        return None
+    return MlflowRun(client, run_id)
+
+
 class MlflowRun:
     """A :class:`~sweeper.track.base.Tracker` that writes to one MLflow run."""
 

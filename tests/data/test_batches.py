@@ -98,6 +98,7 @@ print(hashlib.sha256(b"".join(epoch(pipeline)[0].tobytes() for _ in range(2))).h
 """
 
 
+@pytest.mark.slow
 def test_a_fresh_process_repeats_the_batches():
     pipeline = training(few(), 7)
     here = hashlib.sha256(b"".join(epoch(pipeline)[0].tobytes() for _ in range(2))).hexdigest()

@@ -58,6 +58,7 @@ def _training_changes(model: keras.Model, images: Any) -> bool:
     return not np.array_equal(model(images, training=True), model(images, training=False))
 
 
+@pytest.mark.slow
 def test_the_rate_acts_in_training_only(official_b0_file: Path, images: Any) -> None:
     backbone = backbone_config("EfficientNetB0", str(official_b0_file))
     none, high = (backbones.build_backbone(backbone, SIZE, rate) for rate in (0.0, 0.9))

@@ -109,6 +109,7 @@ def test_curves_need_an_epoch(tmp_path: Path) -> None:
 METRIC = st.floats(-1e30, 1e30) | st.sampled_from([math.nan, math.inf, -math.inf])
 
 
+@pytest.mark.slow
 @settings(max_examples=12, deadline=None)
 @given(
     values=st.lists(st.tuples(METRIC, METRIC, st.sampled_from([0, 1])), min_size=1, max_size=5),
@@ -243,6 +244,7 @@ def test_counts_are_written_for_few_classes_only(tmp_path: Path) -> None:
     assert not changes(21)
 
 
+@pytest.mark.slow
 def test_one_mistake_in_seventy_can_be_seen_among_many_classes(tmp_path: Path) -> None:
     names = LONG_NAMES[:60]
     right = confusion(tmp_path / "m.png", names, per_class=70)

@@ -131,6 +131,7 @@ def test_the_saved_model_is_the_one_that_was_judged(done: Run) -> None:
     assert again["test_accuracy"] == pytest.approx(done.value)  # type: ignore[attr-defined]
 
 
+@pytest.mark.slow
 def test_a_diverging_trial_ends_as_nan(tmp_path: Path) -> None:
     run = Run(recipe(*DIGITS, "optimizer=sgd", "optimizer.learning_rate=1e38"), tmp_path, False)
     with pytest.raises(TrialPruned, match=r"loss of the first frozen epoch is (nan|inf)"):
