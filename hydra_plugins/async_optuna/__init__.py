@@ -92,4 +92,5 @@ class AsyncOptunaSweeper(Sweeper):
         except SweeperError as error:
             sys.exit(str(error))
         except KeyboardInterrupt:
+            print("interrupted; the same command goes on with a stored study", file=sys.stderr)
             sys.exit(130)

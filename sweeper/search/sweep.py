@@ -71,6 +71,8 @@ def run_sweep(
             raise ConfigError([" ".join(str(error).split())]) from None
 
     candidates = _compose_corners(space, compose)
+    console = open_console()
+    console.print(f"checking {len(candidates)} corners of the search space before the first trial")
     executor = ProcessExecutor(hooks.preload, StudyPaths(folder).server_log)
     hooks.preflight(candidates, executor)
 
@@ -88,7 +90,7 @@ def run_sweep(
     def make_job(spec: TrialSpec, config: DictConfig) -> TrialJob:
         return TrialJob(spec, config, task, context, Singleton.get_state())
 
-    progress = open_progress(open_console(), settings.n_trials, done)
+    progress = open_progress(console, settings.n_trials, done)
     if interrupted:
         progress.note(f"closed {len(interrupted)} interrupted trials; their parameters go first")
     if done:
