@@ -130,7 +130,6 @@ class FineTuneStudy(StudyHooks):
             self._run.end(State.FAILED, "no trial completed")
             return
         if not TrialPaths(summary.best.folder).config.exists():
-            self._run.end(State.FAILED, "the best trial's folder is gone")
             raise SweeperError(
                 f"the best trial's folder {_shown(summary.best.folder)} is gone, so it can be "
                 "neither tested nor kept; start a new study with hydra.sweeper.study_name=<name>"
@@ -149,10 +148,9 @@ class FineTuneStudy(StudyHooks):
 
     def study_interrupted(self, reason: str) -> None:
         """Close the runs that are open; the same command goes on with the study."""
-        for run in self._open.values():
-            run.end(State.FAILED, f"interrupted: {reason}")
-        if self._run is not None:
-            self._run.end(State.FAILED, f"interrupted: {reason}")
+        for run in [*self._open.values(), self._run]:
+            if run is not None:
+                run.end(State.FAILED, f"interrupted: {reason}")
 
     def _crown(self, best: TrialRow, paths: StudyPaths, executor: Executor) -> None:
         """Give the best trial its test result and its model, unless it has them already."""

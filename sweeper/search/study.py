@@ -5,8 +5,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import optuna
+from optuna.distributions import BaseDistribution, check_distribution_compatibility
 from optuna.trial import FrozenTrial, TrialState
 
+from sweeper.errors import ConfigError
 from sweeper.records import State, StudySummary, TrialRow
 
 if TYPE_CHECKING:
@@ -71,6 +73,30 @@ def count_known(name: str | None, storage: str | None) -> int:
         return len(optuna.load_study(study_name=name, storage=storage).get_trials(deepcopy=False))
     except KeyError:
         return 0
+
+
+def check_space(study: optuna.Study, searched: Mapping[str, BaseDistribution]) -> None:
+    """Refuse to go on with a study whose parameters had values of another kind.
+
+    Raises:
+        ConfigError: naming each such parameter; Optuna would stop at the first, in a trial.
+    """
+    faults = []
+    for key, wanted in searched.items():
+        for trial in study.get_trials(deepcopy=False):
+            known = trial.distributions.get(key)
+            if known is None:
+                continue
+            try:
+                check_distribution_compatibility(known, wanted)
+            except ValueError:
+                faults.append(
+                    f"{key} is searched over {wanted}, but study {study.study_name} has trials "
+                    f"over {known}; start a new one with hydra.sweeper.study_name=<name>"
+                )
+                break
+    if faults:
+        raise ConfigError(faults)
 
 
 def close_interrupted(study: optuna.Study) -> list[int]:

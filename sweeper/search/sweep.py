@@ -23,6 +23,7 @@ from sweeper.search.space import SearchSpace, parse_space
 from sweeper.search.study import (
     RUN_ID,
     build_sampler,
+    check_space,
     close_interrupted,
     count_known,
     open_study,
@@ -79,6 +80,7 @@ def run_sweep(
     known = count_known(settings.study_name, settings.storage)
     sampler = build_sampler(settings.sampler, known)
     study = open_study(settings.study_name, settings.storage, settings.direction, sampler)
+    check_space(study, space.searched)
     interrupted = close_interrupted(study)
     done = len(rows(study, folder))
     run_id = hooks.study_started(candidates[0], study.user_attrs.get(RUN_ID))
@@ -99,14 +101,15 @@ def run_sweep(
         )
     loop = TrialLoop(study, space, folder, compose, make_job, executor, hooks, progress)
     try:
-        loop.run(settings.n_trials)
+        try:
+            loop.run(settings.n_trials)
+        finally:
+            progress.close()
+        summary = summarize(study, folder)
+        hooks.study_finished(summary, executor)
     except BaseException as error:
-        hooks.study_interrupted(type(error).__name__)
+        hooks.study_interrupted(str(error) or type(error).__name__)
         raise
-    finally:
-        progress.close()
-    summary = summarize(study, folder)
-    hooks.study_finished(summary, executor)
     if summary.best is None:
         raise SweeperError(
             f"no trial of {summary.name} completed; the log of each is in its folder under {folder}"

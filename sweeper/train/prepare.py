@@ -26,10 +26,10 @@ def prepare(recipes: Sequence[Recipe]) -> None:
             n_classes = len(sources.load(dataset).class_names)
             if n_classes != 2 and any(recipe.head.one_logit for recipe in users):
                 raise ConfigError([f"head.one_logit needs 2 classes, the data set has {n_classes}"])
-    for backbone in dict.fromkeys(recipe.backbone for recipe in recipes):
+    for backbone, size in dict.fromkeys((recipe.backbone, recipe.image_size) for recipe in recipes):
         users = [recipe for recipe in recipes if recipe.backbone == backbone]
         with found.collected():
-            _check_blocks(build_backbone(backbone, users[0].image_size, None), users)
+            _check_blocks(build_backbone(backbone, size, None), users)
     found.raise_if_any()
 
 

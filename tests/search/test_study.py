@@ -3,10 +3,13 @@ from pathlib import Path
 import optuna
 import pytest
 from omegaconf import OmegaConf
+from optuna.distributions import CategoricalDistribution, FloatDistribution
 
+from sweeper.errors import ConfigError
 from sweeper.records import State
 from sweeper.search.study import (
     build_sampler,
+    check_space,
     close_interrupted,
     count_known,
     open_study,
@@ -14,6 +17,7 @@ from sweeper.search.study import (
     summarize,
 )
 
+FLOAT = FloatDistribution(0, 1)
 TPE = {"_target_": "optuna.samplers.TPESampler", "seed": 3}
 
 
@@ -88,3 +92,13 @@ def test_a_seeded_sampler_proposes_new_points_when_a_study_goes_on(storage: str)
 def test_an_unseeded_sampler_is_built(storage: str) -> None:
     config = OmegaConf.create({"_target_": "optuna.samplers.RandomSampler", "seed": None})
     assert isinstance(build_sampler(config, 5), optuna.samplers.RandomSampler)
+
+
+def test_a_changed_choice_is_refused_with_the_way_out() -> None:
+    study = open_one(None)
+    study.ask().suggest_categorical("optimizer", ["adam", "sgd"])
+    check_space(study, {"optimizer": CategoricalDistribution(["adam", "sgd"]), "new": FLOAT})
+    with pytest.raises(ConfigError) as caught:
+        check_space(study, {"optimizer": CategoricalDistribution(["adam", "lion"])})
+    assert "study one has trials over" in str(caught.value)
+    assert "hydra.sweeper.study_name=<name>" in str(caught.value)

@@ -1,6 +1,7 @@
 """The plugin in an application of its own, in real processes."""
 
 import json
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 import optuna
 import pytest
 from omegaconf import OmegaConf
+from optuna.trial import TrialState
 
 TOY = Path(__file__).with_name("toy_app.py")
 
@@ -78,6 +80,36 @@ def test_the_same_command_again_runs_only_what_is_missing(tmp_path: Path) -> Non
     assert "study toy goes on: 1 of 2 trials done" in ended.stdout
     assert (tmp_path / "out" / "0" / "seen.json").stat().st_mtime_ns == first
     assert (tmp_path / "out" / "1" / "seen.json").exists()
+
+
+def test_ctrl_c_closes_everything_and_the_same_command_goes_on(tmp_path: Path) -> None:
+    arguments = (
+        "x=interval(0,1)",
+        "hydra.sweeper.n_trials=2",
+        "hydra.sweeper.storage=sqlite:///s.db",
+        "hydra.sweeper.study_name=toy",
+    )
+    command = [sys.executable, str(TOY), "-m", *arguments, "kind=hang"]
+    with subprocess.Popen(
+        command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as running:
+        assert running.stdout is not None
+        assert running.stderr is not None
+        for line in running.stdout:
+            if line.startswith("trial 0 of 2 started"):
+                break
+        running.send_signal(signal.SIGINT)
+        assert running.wait(60) == 130
+        assert "interrupted; the same command goes on" in running.stderr.read()
+    study = optuna.load_study(study_name="toy", storage=f"sqlite:///{tmp_path}/s.db")
+    (left, waiting) = study.trials
+    assert left.state is TrialState.FAIL
+    assert waiting.state is TrialState.WAITING
+    ended = sweep(tmp_path, *arguments)
+    assert ended.returncode == 0, ended.stderr
+    states = [trial.state for trial in study.get_trials()]
+    assert states == [TrialState.FAIL, TrialState.COMPLETE, TrialState.COMPLETE]
+    assert study.trials[1].params == left.params
 
 
 @pytest.mark.parametrize(

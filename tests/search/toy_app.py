@@ -4,6 +4,7 @@ import json
 import logging
 import os
 import signal
+import time
 from pathlib import Path
 
 import hydra
@@ -32,6 +33,8 @@ def main(config: DictConfig) -> object:
         raise ValueError("boom")
     if config.kind == "kill":
         os.kill(os.getpid(), signal.SIGKILL)
+    if config.kind == "hang":
+        time.sleep(60)
     if config.kind == "nonsense":
         return "nonsense"
     return (config.x - 0.5) ** 2

@@ -187,3 +187,20 @@ def test_two_classes_may_share_one_logit(tmp_path: Path) -> None:
     probabilities = model.predict(np.zeros((3, 32, 32, 3), "float32"), verbose=0)
     assert probabilities.shape == (3, 2)
     assert probabilities.sum(axis=1) == pytest.approx(1)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
+def test_half_precision_trains_and_keeps_float32_probabilities(
+    tmp_path: Path, precision: str
+) -> None:
+    short = ("phases.frozen.epochs=1", f"precision={precision}")
+    run = Run(recipe(*DIGITS, *short), tmp_path)
+    try:
+        assert run.trial.run() > 0.2  # chance is 0.1
+    finally:
+        keras.config.set_dtype_policy("float32")
+    model = keras.models.load_model(run.paths.model)
+    probabilities = model.predict(np.zeros((2, 32, 32, 3), "float32"), verbose=0)
+    assert probabilities.dtype == np.float32
+    assert probabilities.sum(axis=1) == pytest.approx(1, abs=1e-5)
