@@ -46,7 +46,9 @@ def ensure_experiment(client: "MlflowClient", uri: str, name: str) -> str:
     location = None
     if uri.startswith(_SQLITE):
         location = (Path(uri.removeprefix(_SQLITE)).parent / "artifacts" / name).as_uri()
-    return client.create_experiment(name, artifact_location=location)
+    # without the tag the UI shows the views of a language-model project
+    tags = {"mlflow.experimentKind": "custom_model_development"}
+    return client.create_experiment(name, artifact_location=location, tags=tags)
 
 
 def start_run(
