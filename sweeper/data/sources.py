@@ -32,9 +32,8 @@ def prepare(dataset: Dataset) -> None:
         MissingInput: the data is absent and cannot be fetched; says where it looked.
         ConfigError: the data set does not exist, or holds files that cannot be decoded.
     """
+    # the digits come with scikit-learn
     match dataset:
-        case Digits():
-            pass  # scikit-learn brings them
         case Tfds():
             tfds_source.prepare(dataset)
         case Folder():
