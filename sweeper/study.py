@@ -5,7 +5,7 @@ import shlex
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import yaml
 from omegaconf import DictConfig
@@ -63,6 +63,10 @@ class FineTuneStudy(StudyHooks):
             prepare(recipes)
 
         executor.run(work, log, lambda _report: Decision())
+
+    def fingerprint(self, config: DictConfig) -> Mapping[str, Any]:
+        """The recipe; where its runs are kept may change."""
+        return parse(config).model_dump(mode="json", exclude={"tracking"})
 
     def study_started(self, config: DictConfig, run_id: str | None) -> str:
         """Open the study's run, or go on with the one it has."""

@@ -8,9 +8,9 @@ The sweeper plugin runs any Hydra application. One that wants more than its task
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import ClassVar, TypeVar
+from typing import Any, ClassVar, TypeVar
 
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from sweeper.execute.base import Executor
 from sweeper.records import StudySummary, TrialSpec
@@ -33,6 +33,13 @@ class StudyHooks:
         Raises:
             SweeperError: to stop; its text is shown to the person.
         """
+
+    def fingerprint(self, config: DictConfig) -> Mapping[str, Any]:
+        """What of the application's configuration makes trials comparable; all of it here."""
+        # unresolved: what it refers to may be known in the trial only
+        plain = OmegaConf.to_container(config, resolve=False)
+        assert isinstance(plain, dict)
+        return {str(key): value for key, value in plain.items()}
 
     def study_started(self, config: DictConfig, run_id: str | None) -> str | None:
         """Open a run for the study; ``run_id`` is what an earlier call for this study returned."""

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import optuna
-from optuna.distributions import BaseDistribution, check_distribution_compatibility
 from optuna.trial import FrozenTrial, TrialState
 
 from sweeper.errors import ConfigError
@@ -28,6 +27,8 @@ LOG_TAIL = "log_tail"
 """User attribute of a trial that failed: the end of its log."""
 INTERRUPTED = "interrupted"
 """User attribute of a study: numbers of trials left unfinished, which do not count."""
+FINGERPRINT = "fingerprint"
+"""User attribute of a study: what all its trials have in common, by key."""
 RUN_ID = "run_id"
 """User attribute of a study: the tracking run that :class:`StudyHooks` opened for it."""
 
@@ -75,28 +76,29 @@ def count_known(name: str | None, storage: str | None) -> int:
         return 0
 
 
-def check_space(study: optuna.Study, searched: Mapping[str, BaseDistribution]) -> None:
-    """Refuse to go on with a study whose parameters had values of another kind.
+def check_fingerprint(study: optuna.Study, now: Mapping[str, str]) -> None:
+    """Refuse to go on with a study that was begun with another recipe or search space.
+
+    ``now`` says by key what the trials would have in common. Results of two recipes in one table
+    would compare what is not alike, and a sampler would learn from both.
 
     Raises:
-        ConfigError: naming each such parameter; Optuna would stop at the first, in a trial.
+        ConfigError: naming each key that differs.
     """
-    faults = []
-    for key, wanted in searched.items():
-        for trial in study.get_trials(deepcopy=False):
-            known = trial.distributions.get(key)
-            if known is None:
-                continue
-            try:
-                check_distribution_compatibility(known, wanted)
-            except ValueError:
-                faults.append(
-                    f"{key} is searched over {wanted}, but study {study.study_name} has trials "
-                    f"over {known}; start a new one with hydra.sweeper.study_name=<name>"
-                )
-                break
+    then = study.user_attrs.get(FINGERPRINT)
+    if then is None:
+        study.set_user_attr(FINGERPRINT, dict(now))
+        return
+    faults = [
+        f"{key} is {now.get(key, 'absent')}, but the trials of study {study.study_name} have "
+        f"{then.get(key, 'none')}"
+        for key in sorted(now.keys() | then.keys())
+        if now.get(key) != then.get(key)
+    ]
     if faults:
-        raise ConfigError(faults)
+        raise ConfigError(
+            [*faults, "to keep that study and start another: hydra.sweeper.study_name=<name>"]
+        )
 
 
 def close_interrupted(study: optuna.Study) -> list[int]:

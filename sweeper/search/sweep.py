@@ -15,7 +15,7 @@ from sweeper.errors import ConfigError, SweeperError
 from sweeper.execute.process import ProcessExecutor
 from sweeper.paths import StudyPaths
 from sweeper.records import StudySummary, TrialSpec
-from sweeper.search.hooks import hooks_of
+from sweeper.search.hooks import StudyHooks, hooks_of
 from sweeper.search.job import TrialJob
 from sweeper.search.loop import TrialLoop, number_job
 from sweeper.search.progress import open_console, open_progress
@@ -23,13 +23,14 @@ from sweeper.search.space import SearchSpace, parse_space
 from sweeper.search.study import (
     RUN_ID,
     build_sampler,
-    check_space,
+    check_fingerprint,
     close_interrupted,
     count_known,
     open_study,
     rows,
     summarize,
 )
+from sweeper.validation import flatten
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,7 @@ def run_sweep(
     known = count_known(settings.study_name, settings.storage)
     sampler = build_sampler(settings.sampler, known)
     study = open_study(settings.study_name, settings.storage, settings.direction, sampler)
-    check_space(study, space.searched)
+    check_fingerprint(study, _fingerprint(space, candidates[0], hooks))
     interrupted = close_interrupted(study)
     done = len(rows(study, folder))
     run_id = hooks.study_started(candidates[0], study.user_attrs.get(RUN_ID))
@@ -115,6 +116,15 @@ def run_sweep(
             f"no trial of {summary.name} completed; the log of each is in its folder under {folder}"
         )
     return summary
+
+
+def _fingerprint(space: SearchSpace, candidate: DictConfig, hooks: StudyHooks) -> dict[str, str]:
+    """What the trials have in common: search space, and configuration at its first corner."""
+    config = OmegaConf.masked_copy(candidate, [str(key) for key in candidate if key != "hydra"])
+    common = {key: str(value) for key, value in flatten(hooks.fingerprint(config)).items()}
+    # what is searched has a value of its own in each trial
+    searched = {key.lstrip("+"): str(values) for key, values in space.searched.items()}
+    return common | searched
 
 
 def _check(settings: SweepSettings) -> None:

@@ -3,13 +3,12 @@ from pathlib import Path
 import optuna
 import pytest
 from omegaconf import OmegaConf
-from optuna.distributions import CategoricalDistribution, FloatDistribution
 
 from sweeper.errors import ConfigError
 from sweeper.records import State
 from sweeper.search.study import (
     build_sampler,
-    check_space,
+    check_fingerprint,
     close_interrupted,
     count_known,
     open_study,
@@ -17,7 +16,6 @@ from sweeper.search.study import (
     summarize,
 )
 
-FLOAT = FloatDistribution(0, 1)
 TPE = {"_target_": "optuna.samplers.TPESampler", "seed": 3}
 
 
@@ -94,11 +92,14 @@ def test_an_unseeded_sampler_is_built(storage: str) -> None:
     assert isinstance(build_sampler(config, 5), optuna.samplers.RandomSampler)
 
 
-def test_a_changed_choice_is_refused_with_the_way_out() -> None:
+def test_a_study_of_another_recipe_is_refused_with_the_way_out() -> None:
     study = open_one(None)
-    study.ask().suggest_categorical("optimizer", ["adam", "sgd"])
-    check_space(study, {"optimizer": CategoricalDistribution(["adam", "sgd"]), "new": FLOAT})
+    check_fingerprint(study, {"batch_size": "32", "optimizer": "adam,sgd"})
+    check_fingerprint(study, {"batch_size": "32", "optimizer": "adam,sgd"})
     with pytest.raises(ConfigError) as caught:
-        check_space(study, {"optimizer": CategoricalDistribution(["adam", "lion"])})
-    assert "study one has trials over" in str(caught.value)
-    assert "hydra.sweeper.study_name=<name>" in str(caught.value)
+        check_fingerprint(study, {"batch_size": "64", "optimizer": "adam,sgd", "seed": "1"})
+    assert caught.value.faults == (
+        "batch_size is 64, but the trials of study one have 32",
+        "seed is 1, but the trials of study one have none",
+        "to keep that study and start another: hydra.sweeper.study_name=<name>",
+    )

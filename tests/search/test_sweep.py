@@ -1,9 +1,11 @@
 """The plugin in an application of its own, in real processes."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import optuna
@@ -14,10 +16,13 @@ from optuna.trial import TrialState
 TOY = Path(__file__).with_name("toy_app.py")
 
 
-def sweep(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+def sweep(
+    folder: Path, *arguments: str, env: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, str(TOY), "-m", *arguments],
         cwd=folder,
+        env={**os.environ, **(env or {})},
         capture_output=True,
         text=True,
         timeout=120,
@@ -80,6 +85,10 @@ def test_the_same_command_again_runs_only_what_is_missing(tmp_path: Path) -> Non
     assert "study toy goes on: 1 of 2 trials done" in ended.stdout
     assert (tmp_path / "out" / "0" / "seen.json").stat().st_mtime_ns == first
     assert (tmp_path / "out" / "1" / "seen.json").exists()
+    ended = sweep(tmp_path, "x=interval(0,2)", "n=7", "hydra.sweeper.n_trials=2", *stored)
+    assert ended.returncode == 1
+    assert "n is 7, but the trials of study toy have 1" in ended.stderr
+    assert "x is FloatDistribution(high=2.0" in ended.stderr
 
 
 def test_ctrl_c_closes_everything_and_the_same_command_goes_on(tmp_path: Path) -> None:
@@ -91,7 +100,12 @@ def test_ctrl_c_closes_everything_and_the_same_command_goes_on(tmp_path: Path) -
     )
     command = [sys.executable, str(TOY), "-m", *arguments, "kind=hang"]
     with subprocess.Popen(
-        command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        command,
+        cwd=tmp_path,
+        env={**os.environ, "TOY_HANGS": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     ) as running:
         assert running.stdout is not None
         assert running.stderr is not None
@@ -105,7 +119,7 @@ def test_ctrl_c_closes_everything_and_the_same_command_goes_on(tmp_path: Path) -
     (left, waiting) = study.trials
     assert left.state is TrialState.FAIL
     assert waiting.state is TrialState.WAITING
-    ended = sweep(tmp_path, *arguments)
+    ended = sweep(tmp_path, *arguments, "kind=hang", env={"TOY_HANGS": ""})
     assert ended.returncode == 0, ended.stderr
     states = [trial.state for trial in study.get_trials()]
     assert states == [TrialState.FAIL, TrialState.COMPLETE, TrialState.COMPLETE]

@@ -33,7 +33,7 @@ def main(config: DictConfig) -> object:
         raise ValueError("boom")
     if config.kind == "kill":
         os.kill(os.getpid(), signal.SIGKILL)
-    if config.kind == "hang":
+    if config.kind == "hang" and os.environ.get("TOY_HANGS"):
         time.sleep(60)
     if config.kind == "nonsense":
         return "nonsense"
