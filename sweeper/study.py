@@ -73,6 +73,7 @@ class FineTuneStudy(StudyHooks):
         from sweeper.track.mlflow import (
             absolute_uri,
             connect,
+            end_orphans,
             ensure_experiment,
             find_run,
             start_run,
@@ -89,6 +90,7 @@ class FineTuneStudy(StudyHooks):
             self._run = start_run(client, self._experiment, name, tags)
         else:
             self._run.resume()
+            end_orphans(client, self._experiment, self._run.run_id)
         return self._run.run_id
 
     def trial_started(self, spec: TrialSpec, config: DictConfig) -> Mapping[str, str]:

@@ -1,12 +1,16 @@
 """Runs in MLflow, through the explicit client: the fluent API is not thread-safe."""
 
+import contextlib
 import logging
 import os
 import time
-from collections.abc import Mapping
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sweeper.errors import SweeperError
 from sweeper.records import State
 
 if TYPE_CHECKING:
@@ -14,6 +18,7 @@ if TYPE_CHECKING:
 
 _SQLITE = "sqlite:///"
 _STATUS = {State.COMPLETE: "FINISHED", State.PRUNED: "KILLED", State.FAILED: "FAILED"}
+_ANSWER_SECONDS = 10
 _MAX_TAG = 5000
 """MLflow refuses longer tag values."""
 
@@ -26,7 +31,11 @@ def absolute_uri(uri: str) -> str:
 
 
 def connect(uri: str) -> "MlflowClient":
-    """Client of the store at ``uri``; a sqlite database is created if need be."""
+    """Client of the store at ``uri``; a sqlite database is created if need be.
+
+    Raises:
+        SweeperError: the store cannot be opened.
+    """
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     if uri.startswith(_SQLITE):
         Path(uri.removeprefix(_SQLITE)).parent.mkdir(parents=True, exist_ok=True)
@@ -35,20 +44,50 @@ def connect(uri: str) -> "MlflowClient":
     # creating the tables is announced at INFO, on the screen
     logging.getLogger("mlflow").setLevel(logging.WARNING)
     logging.getLogger("alembic").setLevel(logging.WARNING)
-    return MlflowClient(tracking_uri=uri)
+    with _usable(uri):
+        if uri.startswith("http"):
+            _knock(uri)
+        return MlflowClient(tracking_uri=uri)
+
+
+def _knock(uri: str) -> None:
+    """Ask whether a server answers at all: the client itself would try for minutes."""
+    request = urllib.request.Request(uri, method="HEAD")
+    with contextlib.suppress(urllib.error.HTTPError):  # whatever it says, it is there
+        urllib.request.urlopen(request, timeout=_ANSWER_SECONDS).close()
 
 
 def ensure_experiment(client: "MlflowClient", uri: str, name: str) -> str:
-    """Id of experiment ``name``; beside a sqlite database its artifacts go to ``artifacts/``."""
-    known = client.get_experiment_by_name(name)
-    if known is not None:
-        return str(known.experiment_id)
+    """Id of experiment ``name``; beside a sqlite database its artifacts go to ``artifacts/``.
+
+    Raises:
+        SweeperError: the store cannot be reached or refuses.
+    """
     location = None
     if uri.startswith(_SQLITE):
         location = (Path(uri.removeprefix(_SQLITE)).parent / "artifacts" / name).as_uri()
-    # without the tag the UI shows the views of a language-model project
-    tags = {"mlflow.experimentKind": "custom_model_development"}
-    return client.create_experiment(name, artifact_location=location, tags=tags)
+    with _usable(uri):
+        known = client.get_experiment_by_name(name)
+        if known is not None:
+            return str(known.experiment_id)
+        # without the tag the UI shows the views of a language-model project
+        tags = {"mlflow.experimentKind": "custom_model_development"}
+        return client.create_experiment(name, artifact_location=location, tags=tags)
+
+
+@contextlib.contextmanager
+def _usable(uri: str) -> Iterator[None]:
+    """Turn what the store raises within into one sentence."""
+    from mlflow.exceptions import MlflowException
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        yield
+    except (MlflowException, SQLAlchemyError, OSError) as error:
+        raise SweeperError(
+            f"MLflow at {uri} cannot be used: {str(error).splitlines()[0]}; "
+            "set tracking.uri=<uri> or MLFLOW_TRACKING_URI to another store"
+        ) from None
 
 
 def start_run(
@@ -68,6 +107,16 @@ def find_run(client: "MlflowClient", run_id: str) -> "MlflowRun | None":
     except MlflowException:
         return None
     return MlflowRun(client, run_id)
+
+
+def end_orphans(client: "MlflowClient", experiment_id: str, parent_id: str) -> None:
+    """Close the runs below ``parent_id`` that a controller left running when it died."""
+    left = client.search_runs(
+        [experiment_id],
+        f"tags.`mlflow.parentRunId` = '{parent_id}' and attributes.status = 'RUNNING'",
+    )
+    for run in left:
+        MlflowRun(client, run.info.run_id).end(State.FAILED, "interrupted")
 
 
 class MlflowRun:

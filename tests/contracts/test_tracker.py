@@ -1,13 +1,23 @@
 """What every tracker must do, subclassed once for each."""
 
+import socket
 from abc import ABC, abstractmethod
 from pathlib import Path
 
 import pytest
 
+from sweeper.errors import SweeperError
 from sweeper.records import State
 from sweeper.track.base import NullTracker, Tracker
-from sweeper.track.mlflow import MlflowRun, absolute_uri, connect, ensure_experiment, start_run
+from sweeper.track.mlflow import (
+    MlflowRun,
+    absolute_uri,
+    connect,
+    end_orphans,
+    ensure_experiment,
+    find_run,
+    start_run,
+)
 
 
 class TrackerContract(ABC):
@@ -80,6 +90,39 @@ class TestMlflowRun(TrackerContract):
         assert run.data.tags["sweeper.reason"] == "because"
         tracker.resume()
         assert tracker.client.get_run(tracker.run_id).info.status == "RUNNING"
+
+
+def test_runs_left_open_by_a_dead_controller_are_closed(tmp_path: Path) -> None:
+    uri = f"sqlite:///{tmp_path}/mlflow.db"
+    client = connect(uri)
+    experiment = ensure_experiment(client, uri, "one")
+    study = start_run(client, experiment, "study", {})
+    below = {"mlflow.parentRunId": study.run_id}
+    left, done = (start_run(client, experiment, name, below) for name in ("left", "done"))
+    done.end(State.COMPLETE)
+    end_orphans(client, experiment, study.run_id)
+    status = {run: client.get_run(run.run_id).info.status for run in (study, left, done)}
+    assert status == {study: "RUNNING", left: "FAILED", done: "FINISHED"}
+    assert client.get_run(left.run_id).data.tags["sweeper.reason"] == "interrupted"
+    assert find_run(client, left.run_id) is not None
+    assert find_run(client, "0" * 32) is None
+
+
+def test_a_store_that_cannot_be_used_is_said_in_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "mlflow.db").write_text("no database")
+    uri = f"sqlite:///{tmp_path}/mlflow.db"
+    with pytest.raises(SweeperError, match=r"MLflow at sqlite:.* cannot be used.*tracking.uri="):
+        ensure_experiment(connect(uri), uri, "one")
+
+
+def test_a_server_that_does_not_answer_is_said_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("http_proxy", "HTTP_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    with socket.socket() as unheard:
+        unheard.bind(("127.0.0.1", 0))  # bound, but nobody listens
+        uri = f"http://127.0.0.1:{unheard.getsockname()[1]}"
+        with pytest.raises(SweeperError, match=f"MLflow at {uri} cannot be used"):
+            connect(uri)
 
 
 def test_relative_databases_become_absolute(
