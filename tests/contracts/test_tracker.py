@@ -1,7 +1,12 @@
 """What every tracker must do, subclassed once for each."""
 
+import os
+import signal
 import socket
+import subprocess
+import sys
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,6 +23,8 @@ from sweeper.track.mlflow import (
     find_run,
     start_run,
 )
+
+BELOW = {"sweeper.role": "trial"}
 
 
 class TrackerContract(ABC):
@@ -58,7 +65,9 @@ class TestMlflowRun(TrackerContract):
         client = connect(uri)
         experiment = ensure_experiment(client, uri, "one")
         assert ensure_experiment(client, uri, "one") == experiment
-        return start_run(client, experiment, "run", {"sweeper.role": "trial"})
+        return start_run(client, experiment, "run", BELOW)
+
+    artifacts = "/mlruns/artifacts/one/"
 
     def check(self, tracker: Tracker) -> None:
         assert isinstance(tracker, MlflowRun)
@@ -73,7 +82,7 @@ class TestMlflowRun(TrackerContract):
         assert [file.path for file in tracker.client.list_artifacts(tracker.run_id, "logs")] == [
             "logs/file.txt"
         ]
-        assert "/mlruns/artifacts/one/" in run.info.artifact_uri
+        assert self.artifacts in run.info.artifact_uri
 
     @pytest.mark.parametrize(
         ("state", "status"),
@@ -90,6 +99,48 @@ class TestMlflowRun(TrackerContract):
         assert run.data.tags["sweeper.reason"] == "because"
         tracker.resume()
         assert tracker.client.get_run(tracker.run_id).info.status == "RUNNING"
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Address of a real MLflow server with a database and an artifact store of its own."""
+    folder = tmp_path_factory.mktemp("server")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    uri = f"http://127.0.0.1:{port}"
+    command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1"]
+    command += ["--port", str(port), "--workers", "1"]
+    command += ["--backend-store-uri", f"sqlite:///{folder}/server.db"]
+    command += ["--artifacts-destination", str(folder / "artifacts")]
+    with subprocess.Popen(
+        command,
+        cwd=folder,
+        env={**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as running:
+        assert running.stderr is not None
+        try:
+            for line in running.stderr:
+                if "Uvicorn running on" in line:
+                    break
+            yield uri
+        finally:
+            os.killpg(running.pid, signal.SIGTERM)
+            running.stderr.close()
+
+
+@pytest.mark.slow
+class TestMlflowRunOnAServer(TestMlflowRun):
+    @pytest.fixture
+    def tracker(self, server: str) -> Tracker:
+        client = connect(server)
+        return start_run(client, ensure_experiment(client, server, "one"), "run", BELOW)
+
+    artifacts = "mlflow-artifacts:/"
 
 
 def test_runs_left_open_by_a_dead_controller_are_closed(tmp_path: Path) -> None:
