@@ -235,7 +235,9 @@ def command(overrides: Sequence[str]) -> str:
 
 
 def ui_command(uri: str) -> str:
-    """The shell command that opens the MLflow UI on the runs at ``uri``."""
+    """The address of the MLflow UI on the runs at ``uri``, or the shell command that opens it."""
+    if uri.startswith("http"):
+        return uri
     return f"mlflow ui --host 127.0.0.1 --backend-store-uri {shlex.quote(uri)}"
 
 

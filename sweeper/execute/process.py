@@ -7,6 +7,7 @@ Where the system has no fork server (Windows), processes are spawned.
 
 import contextlib
 import faulthandler
+import io
 import multiprocessing
 import signal
 import sys
@@ -43,6 +44,10 @@ def _work(pipe: Connection, payload: bytes, log: Path) -> None:
     # Ctrl-C reaches the whole process group; the controller decides what it means for a trial
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     redirect_output(log)
+    # line by line, so that the log of a killed worker ends where the worker did
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(line_buffering=True)
     faulthandler.enable()
     outcome: tuple[str, Any]
     try:

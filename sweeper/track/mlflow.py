@@ -37,6 +37,8 @@ def connect(uri: str) -> "MlflowClient":
         SweeperError: the store cannot be opened.
     """
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    # the address of each run as it ends, in the middle of our display
+    os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
     if uri.startswith(_SQLITE):
         Path(uri.removeprefix(_SQLITE)).parent.mkdir(parents=True, exist_ok=True)
     from mlflow import MlflowClient

@@ -34,7 +34,7 @@ def test_closures_travel_and_output_goes_to_the_log(
     factor = 3
 
     def work(_channel: Channel) -> int:
-        print("from python")
+        print("from python")  # buffered, were it not told otherwise
         os.write(2, b"from below python\n")
         return 14 * factor
 
