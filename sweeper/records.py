@@ -54,8 +54,7 @@ class Decision:
 class TrialRow:
     """One finished trial as the study remembers it.
 
-    ``value`` is the objective, None unless the trial is complete; ``log_tail`` is the end of what
-    a failed one had written.
+    ``value`` is the objective, None unless the trial is complete.
     """
 
     number: int
@@ -65,7 +64,6 @@ class TrialRow:
     params: Mapping[str, Value]
     folder: Path
     reason: str = ""
-    log_tail: str = ""
 
 
 @dataclass(frozen=True)

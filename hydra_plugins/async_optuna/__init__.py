@@ -13,7 +13,7 @@ from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import MISSING, DictConfig
 
-from sweeper.errors import SweeperError
+from sweeper.errors import SweeperError, TrialFailed
 
 
 @dataclass
@@ -89,6 +89,8 @@ class AsyncOptunaSweeper(Sweeper):
         settings = SweepSettings(**self._settings)
         try:
             return run_sweep(settings, arguments, self._task, self.config, self.hydra_context)
+        except TrialFailed as error:  # not of a trial: of the checks before, or the test after
+            sys.exit(f"{error.reason}; the log ends:\n{error.log_tail}")
         except SweeperError as error:
             sys.exit(str(error))
         except KeyboardInterrupt:

@@ -137,7 +137,6 @@ def _row(trial: FrozenTrial, folder: Path) -> TrialRow:
         params=trial.params,
         folder=folder / trial.user_attrs.get(FOLDER, ""),
         reason=trial.user_attrs.get(REASON, ""),
-        log_tail=trial.user_attrs.get(LOG_TAIL, ""),
     )
 
 
