@@ -240,6 +240,7 @@ def test_a_fault_anywhere_in_the_search_space_stops_the_sweep_before_it_starts(
     assert not (tmp_path / "experiments" / "studies.db").exists()
 
 
+@pytest.mark.slow
 def test_missing_data_and_weights_are_one_message_before_any_trial(
     cli: RunCli, tmp_path: Path
 ) -> None:

@@ -146,6 +146,7 @@ def test_samples_keep_their_colours(tmp_path: Path, dtype: str) -> None:
     assert first == sorted(first)
 
 
+@pytest.mark.slow
 def test_samples_are_nine_at_most_and_named(tmp_path: Path) -> None:
     images = plain([RED] * 9 + [BLUE] * 3)
     path = tmp_path / "samples.png"
@@ -157,6 +158,7 @@ def test_samples_are_nine_at_most_and_named(tmp_path: Path) -> None:
     assert not np.array_equal(nine, read(path))
 
 
+@pytest.mark.slow
 def test_photographs_stay_small(tmp_path: Path) -> None:
     from sklearn.datasets import load_sample_image
 
@@ -212,6 +214,7 @@ def confusion(
     return read(path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [1, 2, 10, 120])
 def test_confusion_matrix_grows_with_the_classes(tmp_path: Path, count: int) -> None:
     path = tmp_path / "confusion_matrix.png"
@@ -233,6 +236,7 @@ def test_confusion_matrix_has_a_dark_diagonal_and_true_classes_down(tmp_path: Pa
     assert columns.min() > 280
 
 
+@pytest.mark.slow
 def test_counts_are_written_for_few_classes_only(tmp_path: Path) -> None:
     def changes(count: int) -> bool:
         names = [str(i) for i in range(count)]
