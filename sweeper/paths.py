@@ -14,6 +14,12 @@ def conf_dir() -> Path:
     return shipped if shipped.is_dir() else PACKAGE.parent / "conf"
 
 
+def sqlite_file(url: str) -> Path | None:
+    """File that a ``sqlite:///`` address names, None for the address of any other store."""
+    prefix = "sqlite:///"
+    return Path(url.removeprefix(prefix)) if url.startswith(prefix) else None
+
+
 def write_aside(path: Path, content: str | bytes) -> None:
     """Write ``content`` beside ``path``, then rename, so that nobody ever reads half a file."""
     path.parent.mkdir(parents=True, exist_ok=True)

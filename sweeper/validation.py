@@ -122,6 +122,8 @@ def parse(config: DictConfig) -> Recipe:
             _sentence(detail) for detail in error.errors() if detail["input"] is not _UNRESOLVED
         ]
         raise ConfigError(faults) from None
+    if faults:  # the optimizer's open end lets a value through that has no meaning yet
+        raise ConfigError(faults)
     return recipe
 
 

@@ -130,6 +130,11 @@ def test_a_broken_interpolation_is_a_fault_beside_others() -> None:
     ]
 
 
+def test_a_broken_keyword_of_the_optimizer_is_a_fault_too() -> None:
+    (said,) = faults("+optimizer.beta_1='${nowhere}'")
+    assert said.startswith("optimizer.beta_1: ")
+
+
 def test_known_keys_are_the_recipes() -> None:
     for key in flatten(recipe().model_dump()):
         assert unknown_key(key) is None, key

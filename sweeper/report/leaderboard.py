@@ -132,19 +132,17 @@ def _table(summary: StudySummary, rows: Sequence[TrialRow], reason_width: int) -
     return table
 
 
-def _heading(summary: StudySummary, shown: int) -> str:
+def _heading(summary: StudySummary) -> str:
     states = [row.state for row in summary.rows]
     counts = ", ".join(f"{states.count(state)} {state.value}" for state in State)
     trials = "1 trial" if len(states) == 1 else f"{len(states)} trials"
     heading = f"{summary.name}: {trials} ({counts})"
-    if shown < len(states):
-        heading += f", the best {shown} shown"
     if summary.best is None:
         heading += "; no trial completed"
     return _plain(heading)
 
 
-def print_table(summary: StudySummary, console: Console, best_only: int | None = None) -> None:
+def print_table(summary: StudySummary, console: Console) -> None:
     """Print the trials in the order of :func:`ranked`, the best one marked.
 
     Parameters stand under the last parts of their dotted names where these are unambiguous;
@@ -154,10 +152,9 @@ def print_table(summary: StudySummary, console: Console, best_only: int | None =
     Args:
         summary: the study.
         console: where to print.
-        best_only: print this many trials from the top; None prints all.
     """
-    rows = ranked(summary)[:best_only]
-    console.print(Text(_heading(summary, len(rows)), style="bold"), soft_wrap=True)
+    rows = ranked(summary)
+    console.print(Text(_heading(summary), style="bold"), soft_wrap=True)
     if not rows:
         return
     unbounded = console.options.update(width=UNBOUNDED)

@@ -8,12 +8,12 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from sweeper.errors import ConfigError
+from sweeper.paths import sqlite_file
 from sweeper.records import State, StudySummary, TrialRow
 
 if TYPE_CHECKING:
     from optuna.samplers import BaseSampler
 
-_SQLITE = "sqlite:///"
 _STATES = {
     TrialState.COMPLETE: State.COMPLETE,
     TrialState.PRUNED: State.PRUNED,
@@ -38,8 +38,9 @@ def open_study(
 ) -> optuna.Study:
     """Create study ``name`` or continue it; ``storage`` None keeps it in memory."""
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    if storage and storage.startswith(_SQLITE):
-        Path(storage.removeprefix(_SQLITE)).parent.mkdir(parents=True, exist_ok=True)
+    file = sqlite_file(storage) if storage else None
+    if file:
+        file.parent.mkdir(parents=True, exist_ok=True)
     return optuna.create_study(
         study_name=name,
         storage=storage,
@@ -68,7 +69,8 @@ def count_known(name: str | None, storage: str | None) -> int:
     """Number of trials that study ``name`` has already, 0 where there is none."""
     if name is None or storage is None:
         return 0
-    if storage.startswith(_SQLITE) and not Path(storage.removeprefix(_SQLITE)).exists():
+    file = sqlite_file(storage)
+    if file and not file.exists():
         return 0
     try:
         return len(optuna.load_study(study_name=name, storage=storage).get_trials(deepcopy=False))

@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sweeper.errors import SweeperError
+from sweeper.paths import sqlite_file
 from sweeper.records import State
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-_SQLITE = "sqlite:///"
 _STATUS = {State.COMPLETE: "FINISHED", State.PRUNED: "KILLED", State.FAILED: "FAILED"}
 _ANSWER_SECONDS = 10
 _MAX_TAG = 5000
@@ -25,9 +25,8 @@ _MAX_TAG = 5000
 
 def absolute_uri(uri: str) -> str:
     """Make a relative sqlite path absolute, since trial processes may work in another folder."""
-    if uri.startswith(_SQLITE) and not uri.startswith(_SQLITE + "/"):
-        return _SQLITE + str(Path(uri.removeprefix(_SQLITE)).absolute())
-    return uri
+    file = sqlite_file(uri)
+    return f"sqlite:///{file.absolute()}" if file else uri
 
 
 def connect(uri: str) -> "MlflowClient":
@@ -39,8 +38,9 @@ def connect(uri: str) -> "MlflowClient":
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     # the address of each run as it ends, in the middle of our display
     os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
-    if uri.startswith(_SQLITE):
-        Path(uri.removeprefix(_SQLITE)).parent.mkdir(parents=True, exist_ok=True)
+    file = sqlite_file(uri)
+    if file:
+        file.parent.mkdir(parents=True, exist_ok=True)
     from mlflow import MlflowClient
 
     # creating the tables is announced at INFO, on the screen
@@ -65,9 +65,8 @@ def ensure_experiment(client: "MlflowClient", uri: str, name: str) -> str:
     Raises:
         SweeperError: the store cannot be reached or refuses.
     """
-    location = None
-    if uri.startswith(_SQLITE):
-        location = (Path(uri.removeprefix(_SQLITE)).parent / "artifacts" / name).as_uri()
+    file = sqlite_file(uri)
+    location = (file.absolute().parent / "artifacts" / name).as_uri() if file else None
     with _usable(uri):
         known = client.get_experiment_by_name(name)
         if known is not None:

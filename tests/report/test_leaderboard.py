@@ -25,9 +25,9 @@ def study(*rows: TrialRow, best: int | None = None, maximize: bool = True) -> St
     return StudySummary("dogs_b0", Path("experiments/dogs_b0"), maximize, rows, winner)
 
 
-def printed(summary: StudySummary, best_only: int | None = None, **console: object) -> str:
+def printed(summary: StudySummary, **console: object) -> str:
     out = io.StringIO()
-    print_table(summary, Console(file=out, **console), best_only)  # type: ignore[arg-type]
+    print_table(summary, Console(file=out, **console))  # type: ignore[arg-type]
     return out.getvalue()
 
 
@@ -181,14 +181,6 @@ def test_headers_are_short_where_that_is_unambiguous(
     names: tuple[str, ...], expected: list[str]
 ) -> None:
     assert headers(*names) == expected
-
-
-def test_best_only() -> None:
-    text = printed(a_study(), best_only=1)
-    assert "the best 1 shown" in text
-    assert "0.9500" in text
-    assert "0.8123" not in text
-    assert "died" not in text
 
 
 def test_no_completed_trial() -> None:
