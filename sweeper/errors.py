@@ -5,12 +5,15 @@
     SweeperError
     |-- ConfigError      stop: the recipe is wrong; lists every fault, nothing has been started
     |-- MissingInput     stop: data or weights are not there; says where it looked and what mends it
+    |-- SweepInterrupted stop: a person, or a scheduler, ended the sweep; all is closed
     `-- TrialError       record it and go on with the next trial
         |-- TrialPruned  the trial is hopeless or was told to stop; carries the reason
         `-- TrialFailed  it raised, or its process died; carries the reason and the log's tail
 """
 
 from collections.abc import Sequence
+
+from sweeper.records import Cause
 
 
 class SweeperError(Exception):
@@ -35,6 +38,10 @@ class MissingInput(SweeperError):
     """Data or weights are absent and cannot be fetched."""
 
 
+class SweepInterrupted(SweeperError):
+    """The sweep came to an orderly end before its study did; the same command goes on with it."""
+
+
 class TrialError(SweeperError):
     """One trial ended early; the study goes on."""
 
@@ -50,9 +57,10 @@ class TrialPruned(TrialError):
 class TrialFailed(TrialError):
     """The trial did not finish. ``log_tail`` is the end of what it had written."""
 
-    def __init__(self, reason: str, log_tail: str = "") -> None:
+    def __init__(self, reason: str, log_tail: str = "", cause: Cause = Cause.RAISED) -> None:
         super().__init__(reason)
         self.log_tail = log_tail
+        self.cause = cause
 
-    def __reduce__(self) -> tuple[type["TrialFailed"], tuple[str, str]]:
-        return type(self), (self.reason, self.log_tail)
+    def __reduce__(self) -> tuple[type["TrialFailed"], tuple[str, str, Cause]]:
+        return type(self), (self.reason, self.log_tail, self.cause)

@@ -17,6 +17,16 @@ class State(StrEnum):
     FAILED = "failed"
 
 
+class Cause(StrEnum):
+    """Why a trial failed; the keys of ``hydra.sweeper.retries``."""
+
+    RAISED = "raised"
+    KILLED = "killed"
+    TIMEOUT = "timeout"
+    OOM = "oom"
+    NONSENSE = "nonsense"
+
+
 @dataclass(frozen=True)
 class TrialSpec:
     """One trial as asked of the study, before it runs.
@@ -43,6 +53,22 @@ class EpochReport:
 
 
 @dataclass(frozen=True)
+class Attribute:
+    """Something a trial wants remembered beside its value: a user attribute of the Optuna trial."""
+
+    key: str
+    value: Value
+
+
+@dataclass(frozen=True)
+class Constraint:
+    """A limit that a trial says it keeps (``value`` <= 0) or breaks (> 0, by how much)."""
+
+    key: str
+    value: float
+
+
+@dataclass(frozen=True)
 class Decision:
     """The answer to an :class:`EpochReport`. A stop carries its reason."""
 
@@ -54,24 +80,39 @@ class Decision:
 class TrialRow:
     """One finished trial as the study remembers it.
 
-    ``value`` is the objective, None unless the trial is complete.
+    ``values`` holds one number for each objective, none unless the trial is complete.
+    ``feasible`` says whether it keeps all of its constraints. ``counts`` is False for one that was
+    tried again: another trial stands for it in the study's total.
     """
 
     number: int
     state: State
-    value: float | None
+    values: tuple[float, ...]
     seconds: float
     params: Mapping[str, Value]
     folder: Path
     reason: str = ""
+    feasible: bool = True
+    counts: bool = True
+
+    @property
+    def value(self) -> float | None:
+        """The first objective, None unless the trial is complete."""
+        return self.values[0] if self.values else None
 
 
 @dataclass(frozen=True)
 class StudySummary:
-    """A study as it stands, rows by trial number. ``best`` is None when no trial completed."""
+    """A study as it stands, rows by trial number.
+
+    ``maximize`` has one entry for each objective. ``front`` holds the feasible complete trials that
+    no other beats in every objective; with one objective that is the best alone. ``best`` is the
+    one of them that is best in the first objective, None when no trial is complete and feasible.
+    """
 
     name: str
     folder: Path
-    maximize: bool
+    maximize: tuple[bool, ...]
     rows: tuple[TrialRow, ...]
     best: TrialRow | None
+    front: tuple[TrialRow, ...] = ()

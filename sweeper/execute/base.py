@@ -1,35 +1,74 @@
 """The border between a controller and the processes that work for it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from sweeper.records import Decision, EpochReport
+from sweeper.records import Attribute, Constraint, Decision, EpochReport
 
 
 class Channel(Protocol):
-    """The worker's end: says how far it is, hears whether to go on."""
+    """How a worker speaks with its controller. Both ends have these methods."""
 
     def report(self, report: EpochReport) -> Decision:
-        """Send ``report`` to the controller and wait for its decision."""
+        """Say how far the work is, and hear whether to go on."""
         ...
+
+    def note(self, note: Attribute | Constraint) -> None:
+        """Say something that shall be remembered; there is no answer."""
+        ...
+
+
+class SilentChannel:
+    """The controller's end for work of which nothing need be heard."""
+
+    def report(self, _report: EpochReport) -> Decision:
+        """Let the work go on."""
+        return Decision()
+
+    def note(self, _note: Attribute | Constraint) -> None:
+        """Forget it."""
 
 
 Work = Callable[[Channel], Any]
 """What a worker runs. It, and what it returns, must be picklable (by cloudpickle)."""
 
-OnReport = Callable[[EpochReport], Decision]
+
+@dataclass(frozen=True)
+class Place:
+    """Where one slot's work runs.
+
+    ``name`` is what a person sees (``gpu 0``, ``cpu``). ``environment`` is set before the work
+    begins, so before TensorFlow looks for devices. ``cores`` are the processors that it may use,
+    None for all.
+    """
+
+    name: str = "cpu"
+    environment: Mapping[str, str] = field(default_factory=dict)
+    cores: frozenset[int] | None = None
 
 
 class Executor(Protocol):
-    """Runs one piece of work at a time for each caller."""
+    """Runs one piece of work at a time for each thread that calls it."""
 
-    def run(self, work: Work, log: Path, on_report: OnReport) -> Any:
-        """Run ``work``, its output going to ``log``, and return what it returns.
+    def run(
+        self,
+        work: Work,
+        log: Path,
+        channel: Channel,
+        place: Place | None = None,
+        timeout: float | None = None,
+    ) -> Any:
+        """Run ``work`` at ``place``, its output going to ``log``, and return what it returns.
 
         Raises:
             SweeperError: whatever error of this package the work raised.
-            TrialFailed: the work raised something else, or its process died; the third case,
-                silence, is a failure with a name too.
+            TrialFailed: the work raised something else, its process died or took more than
+                ``timeout`` seconds; the cause says which.
         """
+        ...
+
+    def kill(self) -> None:
+        """End all work now; each :meth:`run` in another thread raises TrialFailed."""
         ...

@@ -10,6 +10,9 @@ from typing import TextIO
 _SCREEN = (1, 2)
 """File descriptors of standard output and error."""
 
+_TAIL_BYTES = 64_000
+"""More than a screen of long lines; a log of gigabytes is not read for its end."""
+
 
 def redirect_output(log: Path) -> None:
     """Send this process's standard output and error to ``log`` from now on (appending)."""
@@ -44,7 +47,9 @@ def output_to(log: Path) -> Iterator[TextIO]:
 def tail(log: Path, lines: int = 20) -> str:
     """Return the last ``lines`` lines of ``log``, empty when it does not exist."""
     try:
-        data = log.read_bytes()[-64_000:]
+        with log.open("rb") as file:
+            file.seek(max(0, log.stat().st_size - _TAIL_BYTES))
+            data = file.read(_TAIL_BYTES)
     except FileNotFoundError:
         return ""
     return "\n".join(data.decode(errors="replace").splitlines()[-lines:])

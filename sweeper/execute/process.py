@@ -6,124 +6,186 @@ Where the system has no fork server (Windows), processes are spawned.
 """
 
 import contextlib
-import faulthandler
-import io
 import multiprocessing
+import os
 import signal
-import sys
-import traceback
-from collections.abc import Sequence
-from multiprocessing.connection import Connection
-from multiprocessing.context import ForkServerContext, SpawnContext
+import threading
+import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import cloudpickle
 
-from sweeper.errors import SweeperError, TrialFailed
-from sweeper.execute.base import OnReport, Work
-from sweeper.execute.output import output_to, redirect_output, tail
-from sweeper.records import Decision, EpochReport
+from sweeper.errors import TrialFailed
+from sweeper.execute.base import Channel, Place, Work
+from sweeper.execute.failures import count_oom_kills, death, failure
+from sweeper.execute.output import output_to, tail
+from sweeper.execute.worker import Context, Raised, Returned, Worker
+from sweeper.records import Cause
 
 _GRACE_SECONDS = 5
-"""How long a worker that was told to end may take before it is killed."""
-
-
-class _PipeChannel:
-    def __init__(self, pipe: Connection) -> None:
-        self._pipe = pipe
-
-    def report(self, report: EpochReport) -> Decision:
-        self._pipe.send(report)
-        decision: Decision = self._pipe.recv()
-        return decision
-
-
-def _work(pipe: Connection, payload: bytes, log: Path) -> None:
-    """Body of a worker process: run the work, send how it ended, exit."""
-    # Ctrl-C reaches the whole process group; the controller decides what it means for a trial
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    redirect_output(log)
-    # line by line, so that the log of a killed worker ends where the worker did
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(line_buffering=True)
-    faulthandler.enable()
-    outcome: tuple[str, Any]
-    try:
-        outcome = "done", cloudpickle.loads(payload)(_PipeChannel(pipe))
-    except SweeperError as error:
-        outcome = "raised", error
-    except Exception as error:
-        traceback.print_exc()
-        outcome = "raised", TrialFailed(f"{type(error).__name__}: {error}")
-    sys.stdout.flush()
-    sys.stderr.flush()
-    pipe.send(outcome)
-    pipe.close()
+"""How long a worker that has nothing more to do may take to end before it is killed."""
 
 
 class ProcessExecutor:
-    """Starts workers from a fork server that has ``preload`` imported."""
+    """Starts workers from a fork server that has ``preload`` imported.
 
-    def __init__(self, preload: Sequence[str], server_log: Path) -> None:
-        self._context: SpawnContext | ForkServerContext = multiprocessing.get_context("spawn")
-        if "forkserver" in multiprocessing.get_all_start_methods():
-            from multiprocessing import forkserver
+    Any number of threads may call :meth:`run` at once; each has its worker. A worker leads a
+    session of its own: Ctrl-C does not reach it, what it started ends with it, and it ends when
+    the controller does.
 
+    Args:
+        preload: names of the modules that the fork server imports.
+        server_log: file for what the fork server writes to its screen.
+        start_method: ``forkserver`` or ``spawn``; None takes the first where there is one.
+    """
+
+    def __init__(
+        self,
+        preload: Sequence[str],
+        server_log: Path,
+        start_method: Literal["forkserver", "spawn"] | None = None,
+    ) -> None:
+        # multiprocessing looks after all children whenever it starts one, and two threads that
+        # look after the same child can lose its exit code. Reentrant, for a signal handler that
+        # kills while its own thread starts a worker
+        self._lock = threading.RLock()
+        self._running: set[Worker] = set()
+        self._kills = 0
+        self._server_log = server_log
+        self._context: Context = multiprocessing.get_context("spawn")
+        if start_method is None and "forkserver" in multiprocessing.get_all_start_methods():
+            start_method = "forkserver"
+        if start_method == "forkserver":
             self._context = multiprocessing.get_context("forkserver")
-            self._context.set_forkserver_preload(list(preload))
-            # the server keeps the output it starts with, and preloading TensorFlow is chatty
-            with output_to(server_log):
+            # our own part costs each worker 50 ms otherwise
+            self._context.set_forkserver_preload([Worker.__module__, *preload])
+            with _interrupts_held():
+                self._ensure_server()
+
+    def run(
+        self,
+        work: Work,
+        log: Path,
+        channel: Channel,
+        place: Place | None = None,
+        timeout: float | None = None,
+    ) -> Any:
+        """See :class:`~sweeper.execute.base.Executor`; an error of ``channel`` ends the work.
+
+        ``timeout`` counts from the call, so it covers the start of the process.
+        """
+        deadline = None if timeout is None else time.monotonic() + timeout
+        kills, oom_kills = self._kills, count_oom_kills()
+        try:
+            payload = cloudpickle.dumps(work)
+        except Exception as error:
+            raise TrialFailed(f"the work cannot be sent: {failure(error).reason}") from error
+        with _start_failures():
+            worker = Worker(self._context, log, place)
+        try:
+            self._start(worker, kills)
+            outcome = worker.converse(payload, channel, deadline)
+            if outcome == "late":
+                worker.show_stacks()
+            worker.wait(_GRACE_SECONDS)
+        finally:
+            exitcode = self._end(worker)
+        if isinstance(outcome, Returned):
+            return outcome.value
+        if isinstance(outcome, Raised):
+            if not isinstance(outcome.error, TrialFailed):
+                raise outcome.error
+            failed = outcome.error
+        elif outcome == "late":
+            failed = TrialFailed(f"no end after {timeout:g} s", cause=Cause.TIMEOUT)
+        elif worker.killed:
+            failed = TrialFailed("killed by its controller", cause=Cause.KILLED)
+        else:
+            failed = death(exitcode, out_of_memory=count_oom_kills() > oom_kills)
+        # a worker that fails before it has a log says so where the fork server speaks
+        words = tail(log if log.exists() else self._server_log)
+        raise TrialFailed(failed.reason, words, failed.cause)
+
+    def kill(self) -> None:
+        """End all work now: each :meth:`run` that has begun raises TrialFailed.
+
+        Safe in any thread and in a signal handler. Later runs are not concerned.
+        """
+        with self._lock:
+            self._kills += 1
+            for worker in tuple(self._running):
+                worker.killed = True
+                worker.kill()
+
+    def _start(self, worker: Worker, kills: int) -> None:
+        with self._lock, _interrupts_held():
+            with _start_failures():
+                self._ensure_server()
+                worker.start()
+            self._running.add(worker)
+            # a kill that came since the run began found no worker yet
+            if self._kills != kills:
+                worker.killed = True
+                worker.kill()
+
+    def _end(self, worker: Worker) -> int | None:
+        """End the worker and what it started, if anything is left; return its exit code."""
+        if worker.started:
+            worker.kill()
+            worker.wait()
+        with self._lock:
+            self._running.discard(worker)
+            return worker.close()
+
+    def _ensure_server(self) -> None:
+        """Start the fork server unless it runs; also when one has died since."""
+        if self._context.get_start_method() != "forkserver":
+            return
+        from multiprocessing import forkserver
+
+        # multiprocessing starts it anew without being asked, but the server keeps the output that
+        # it starts with, and preloading TensorFlow is chatty. Whether it runs is not public; where
+        # it is wrongly taken for running, that chatter reaches the screen, no more
+        pid = getattr(forkserver._forkserver, "_forkserver_pid", None)
+        if pid is None or _has_ended(pid):
+            with output_to(self._server_log):
                 forkserver.ensure_running()
 
-    def run(self, work: Work, log: Path, on_report: OnReport) -> Any:
-        """See :class:`~sweeper.execute.base.Executor`."""
-        ours, theirs = self._context.Pipe()
-        process = self._context.Process(
-            target=_work, args=(theirs, cloudpickle.dumps(work), log), daemon=False
-        )
-        process.start()
-        theirs.close()
-        try:
-            while True:
-                message = ours.recv()
-                if isinstance(message, EpochReport):
-                    ours.send(on_report(message))
-                else:
-                    break
-        except (EOFError, ConnectionResetError):
-            process.join()
-            raise TrialFailed(_epitaph(process.exitcode), tail(log)) from None
-        except BaseException:
-            _end(process)
-            raise
-        finally:
-            ours.close()
-        process.join(_GRACE_SECONDS)
-        _end(process)
-        kind, value = message
-        if kind == "done":
-            return value
-        if isinstance(value, TrialFailed):
-            raise TrialFailed(value.reason, tail(log))
-        raise value
+
+def _has_ended(child: int) -> bool:
+    # macOS has no waitid before Python 3.13
+    return hasattr(os, "waitid") and bool(
+        os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    )
 
 
-def _epitaph(exitcode: int | None) -> str:
-    if exitcode is not None and exitcode < 0:
-        name = str(-exitcode)
-        with contextlib.suppress(ValueError):
-            name = signal.Signals(-exitcode).name
-        return f"killed by {name}"
-    return f"the process ended without a word (exit code {exitcode})"
+@contextlib.contextmanager
+def _start_failures() -> Iterator[None]:
+    """Give a process that cannot be had a name: files or memory are short, the server just died."""
+    try:
+        yield
+    except (OSError, EOFError) as error:
+        reason = f"no process could be started: {failure(error).reason}"
+        raise TrialFailed(reason, cause=Cause.KILLED) from error
 
 
-def _end(process: "multiprocessing.process.BaseProcess") -> None:
-    if process.is_alive():
-        process.terminate()
-        process.join(_GRACE_SECONDS)
-    if process.is_alive():
-        process.kill()
-        process.join()
-    process.close()
+@contextlib.contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """Within the block SIGINT is blocked, so that it cannot hit a process before it is ready.
+
+    A new process inherits the mask, a worker through its fork server.
+    """
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    from multiprocessing import resource_tracker
+
+    # multiprocessing starts it with the first process, and then unblocks SIGINT
+    resource_tracker.ensure_running()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
