@@ -1,5 +1,6 @@
 """The task that Hydra runs: fine-tune one recipe, alone or as a trial of a study."""
 
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,11 +10,13 @@ from omegaconf import DictConfig
 
 from sweeper.config import Recipe
 from sweeper.errors import SweeperError, TrialPruned
+from sweeper.execute.base import Place
+from sweeper.execute.devices import plan_places, usable_cores, visible_devices
 from sweeper.execute.output import output_to
 from sweeper.paths import TrialPaths, write_aside
 from sweeper.records import EpochReport, State, TrialSpec
 from sweeper.search.hooks import with_hooks
-from sweeper.search.job import current_trial, report
+from sweeper.search.job import CurrentTrial, current_trial
 from sweeper.study import FineTuneStudy, command, ui_command
 from sweeper.validation import flatten, parse
 
@@ -22,21 +25,23 @@ if TYPE_CHECKING:
 
 
 @with_hooks(FineTuneStudy)
-def fine_tune(config: DictConfig) -> float:
-    """Fine-tune what ``config`` describes; returns the validation accuracy."""
+def fine_tune(config: DictConfig) -> float | tuple[float, ...]:
+    """Fine-tune what ``config`` describes; returns its objective, or several."""
     trial = current_trial()
-    return _alone(config) if trial is None else _in_study(config, trial)
+    values = _alone(config) if trial is None else _in_study(config, trial)
+    return values if len(values) > 1 else values[0]
 
 
-def _in_study(config: DictConfig, trial: TrialSpec) -> float:
+def _in_study(config: DictConfig, trial: CurrentTrial) -> tuple[float, ...]:
     from sweeper.track.mlflow import MlflowRun, connect
 
     recipe = parse(config)
-    run = MlflowRun(connect(trial.context["uri"]), trial.context["run_id"])
-    return _train(recipe, TrialPaths(trial.folder), run, report, prune_high=True)
+    context = trial.spec.context
+    run = MlflowRun(connect(context["uri"]), context["run_id"])
+    return _train(recipe, TrialPaths(trial.spec.folder), run, trial.report, prune_high=True)
 
 
-def _alone(config: DictConfig) -> float:
+def _alone(config: DictConfig) -> tuple[float, ...]:
     """Fine-tune once, for a person: faults in one message, epochs on the screen."""
     from hydra.core.hydra_config import HydraConfig
 
@@ -44,6 +49,7 @@ def _alone(config: DictConfig) -> float:
     paths = TrialPaths(Path(hydra.runtime.output_dir))
     try:
         recipe = parse(config)
+        os.environ.update(_place(recipe).environment)  # before TensorFlow looks for devices
         with output_to(paths.log) as screen:
             return _run_alone(recipe, paths, list(hydra.overrides.task), screen)
     except TrialPruned as pruned:
@@ -52,7 +58,15 @@ def _alone(config: DictConfig) -> float:
         sys.exit(str(error))
 
 
-def _run_alone(recipe: Recipe, paths: TrialPaths, overrides: list[str], screen: Any) -> float:
+def _place(recipe: Recipe) -> Place:
+    visible, cores = visible_devices(), usable_cores()
+    (place,) = plan_places(recipe.executor.devices, None, 1, visible=visible, cores=cores)
+    return place
+
+
+def _run_alone(
+    recipe: Recipe, paths: TrialPaths, overrides: list[str], screen: Any
+) -> tuple[float, ...]:
     from rich.console import Console
 
     from sweeper.search.progress import LineProgress
@@ -70,10 +84,10 @@ def _run_alone(recipe: Recipe, paths: TrialPaths, overrides: list[str], screen: 
     spec = TrialSpec(0, {}, tuple(overrides), paths.folder)
 
     def on_screen(value: float, step: int, phase: str = "", metrics: Any = None) -> None:
-        lines.epoch(spec, EpochReport(step, value, phase, metrics or {}))
+        lines.epoch(0, spec, EpochReport(step, value, phase, metrics or {}))
 
     try:
-        value = _train(recipe, paths, run, on_screen, prune_high=False)
+        values = _train(recipe, paths, run, on_screen, prune_high=False)
         test = finish(recipe, paths, uri, run.run_id)
     except BaseException as error:
         state = State.PRUNED if isinstance(error, TrialPruned) else State.FAILED
@@ -81,16 +95,18 @@ def _run_alone(recipe: Recipe, paths: TrialPaths, overrides: list[str], screen: 
         raise
     run.end(State.COMPLETE)
     sanity = client.get_run(run.run_id).data.tags
-    lines.note(f"validation accuracy {value:.4f}, test accuracy {test['test_accuracy']:.4f}")
+    named = zip(recipe.objectives, values, strict=True)
+    results = ", ".join(f"{name} {value:.4g}" for name, value in named)
+    lines.note(f"{results}, test accuracy {test['test_accuracy']:.4f}")
     if "sanity.reason" in sanity:
         lines.note(f"warning: do not trust this run: {sanity['sanity.reason']}")
     lines.note(f"files: {paths.folder}\ncompare runs: {ui_command(uri)}")
-    return value
+    return values
 
 
 def _train(
     recipe: Recipe, paths: TrialPaths, run: "MlflowRun", heard: Any, prune_high: bool
-) -> float:
+) -> tuple[float, ...]:
     from sweeper.train.trial import Trial
 
     resolved = recipe.model_dump(mode="json")

@@ -5,7 +5,7 @@ means stands beside it in ``conf/``.
 """
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -15,6 +15,7 @@ from pydantic import (
     ConfigDict,
     Discriminator,
     Field,
+    PlainValidator,
     Strict,
     ValidationInfo,
     field_validator,
@@ -61,10 +62,15 @@ class _Closed(BaseModel):
 
 
 class Backbone(_Closed):
-    """A network without its classifier; one YAML each under ``conf/backbone/``."""
+    """A network without its classifier; one YAML each under ``conf/backbone/``.
+
+    ``blocks`` is how many :func:`sweeper.models.blocks.find_blocks` finds, here so that a recipe
+    can be checked, and a search bounded, without the network.
+    """
 
     name: str
     resolution: Annotated[int, Field(ge=32)]
+    blocks: Annotated[int, Field(ge=1)]
     input_range: Literal["0..255", "-1..1"]
     stochastic_depth: bool
     weights: str | None
@@ -215,6 +221,30 @@ class Tracking(_Closed):
     experiment: str
 
 
+Objective = Literal["val_accuracy", "val_loss", "parameters", "milliseconds_per_image"]
+HIGHER_IS_BETTER: Mapping[str, bool] = {
+    "val_accuracy": True,
+    "val_loss": False,
+    "parameters": False,
+    "milliseconds_per_image": False,
+}
+"""Every objective that a recipe may name, and which way is good."""
+
+
+def _devices(value: object) -> object:
+    listed = isinstance(value, list) and value and all(type(one) in (int, str) for one in value)
+    if not listed and value not in ("auto", "cpu"):
+        raise ValueError(f"must be auto, cpu or a list of CUDA devices, got {value!r}")
+    return value
+
+
+class Executor(_Closed):
+    """Where trials run: ``auto`` (every visible GPU, else the CPU), ``cpu``, or CUDA devices."""
+
+    devices: Annotated[str | list[int | str], PlainValidator(_devices)]
+    trials_per_device: Annotated[int, Field(ge=1)] | None
+
+
 class Recipe(_Closed):
     """Everything one trial needs to know."""
 
@@ -233,7 +263,20 @@ class Recipe(_Closed):
     seed: Annotated[int, Field(ge=0, lt=2**32)]
     precision: Literal["float32", "mixed_bfloat16", "mixed_float16"]
     sanity: Sanity
+    objectives: Annotated[list[Objective], Field(min_length=1)]
+    executor: Executor
     tracking: Tracking
+
+    @field_validator("freeze")
+    @classmethod
+    def _has_blocks_to_unfreeze(cls, freeze: Freeze, info: ValidationInfo) -> Freeze:
+        backbone, count = info.data.get("backbone"), freeze.unfreeze_blocks
+        if backbone and count != "all" and count > backbone.blocks:
+            raise ValueError(
+                f"asks for unfreeze_blocks={count}, but {backbone.name} has {backbone.blocks} "
+                "blocks; all unfreezes all of them"
+            )
+        return freeze
 
     @field_validator("drop_connect_rate")
     @classmethod

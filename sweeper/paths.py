@@ -71,6 +71,16 @@ class StudyPaths:
     def winner_log(self) -> Path:
         return self.folder / "logs" / "winner.log"
 
+    def archive(self, name: str) -> Path:
+        """Where the folders of a study go that is put aside as ``name``."""
+        return self.folder / "archive" / name
+
+    @property
+    def written_by_a_study(self) -> tuple[str, ...]:
+        """Files that tell of one study, beside the folders of its trials."""
+        files = (self.results, self.leaderboard, self.best_recipe, self.master)
+        return (*(file.name for file in files), "logs")
+
 
 @dataclass(frozen=True)
 class TrialPaths:

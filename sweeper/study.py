@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import yaml
 from omegaconf import DictConfig
 
-from sweeper.config import Recipe
+from sweeper.config import HIGHER_IS_BETTER, Recipe
 from sweeper.errors import ConfigError, SweeperError
-from sweeper.execute.base import Executor
+from sweeper.execute.base import Executor, Place, SilentChannel
 from sweeper.paths import StudyPaths, TrialPaths, write_aside
-from sweeper.records import Decision, State, StudySummary, TrialRow, TrialSpec
+from sweeper.records import State, StudySummary, TrialRow, TrialSpec
 from sweeper.search.hooks import StudyHooks
 from sweeper.search.progress import open_console
 from sweeper.validation import parse
@@ -53,6 +53,7 @@ class FineTuneStudy(StudyHooks):
                 recipes.append(parse(candidate))
             except ConfigError as error:
                 faults += error.faults
+        faults += direction_faults(recipes[:1], candidates[0].hydra.sweeper.direction)
         if faults:
             raise ConfigError(faults)
         log = StudyPaths(Path(str(candidates[0].hydra.sweep.dir)).absolute()).prepare_log
@@ -62,13 +63,15 @@ class FineTuneStudy(StudyHooks):
 
             prepare(recipes)
 
-        executor.run(work, log, lambda _report: Decision())
+        executor.run(work, log, SilentChannel())
 
     def fingerprint(self, config: DictConfig) -> Mapping[str, Any]:
-        """The recipe; where its runs are kept may change."""
-        return parse(config).model_dump(mode="json", exclude={"tracking"})
+        """The recipe; where it runs and where its runs are kept may change."""
+        return parse(config).model_dump(mode="json", exclude={"tracking", "executor"})
 
-    def study_started(self, config: DictConfig, run_id: str | None) -> str:
+    def study_started(
+        self, config: DictConfig, run_id: str | None, elsewhere: frozenset[int]
+    ) -> str:
         """Open the study's run, or go on with the one it has."""
         from sweeper.track.mlflow import (
             absolute_uri,
@@ -80,6 +83,7 @@ class FineTuneStudy(StudyHooks):
         )
 
         recipe = parse(config)
+        self._objectives = recipe.objectives
         self._uri = absolute_uri(recipe.tracking.uri)
         client = connect(self._uri)
         self._experiment = ensure_experiment(client, self._uri, recipe.tracking.experiment)
@@ -90,7 +94,7 @@ class FineTuneStudy(StudyHooks):
             self._run = start_run(client, self._experiment, name, tags)
         else:
             self._run.resume()
-            end_orphans(client, self._experiment, self._run.run_id)
+            end_orphans(client, self._experiment, self._run.run_id, elsewhere)
         return self._run.run_id
 
     def trial_started(self, spec: TrialSpec, config: DictConfig) -> Mapping[str, str]:
@@ -108,27 +112,35 @@ class FineTuneStudy(StudyHooks):
         self._open[spec.number] = run
         return {"uri": self._uri, "run_id": run.run_id}
 
-    def trial_finished(self, summary: StudySummary) -> None:
-        """Close the trial's run, and keep the model of the best trial only."""
-        row = summary.rows[-1]
+    def trial_finished(self, row: TrialRow, summary: StudySummary) -> None:
+        """Close the trial's run, and keep the models of the best trials only."""
         run = self._open.pop(row.number, None)
         if run is not None:  # a trial whose recipe did not compose has none
             log = TrialPaths(row.folder).log
             if row.state is State.FAILED and log.exists():
                 run.log_file(log, "logs")  # the process may have died before it could
             run.end(row.state, row.reason)
-        for other in summary.rows:
-            if summary.best is None or other.number != summary.best.number:
-                TrialPaths(other.folder).model.unlink(missing_ok=True)
-        write_tables(summary)
+        from sweeper.report.leaderboard import write_leaderboard
 
-    def study_finished(self, summary: StudySummary, executor: Executor) -> None:
+        kept = {best.number for best in summary.front}
+        for other in summary.rows:
+            if other.number not in kept:
+                TrialPaths(other.folder).model.unlink(missing_ok=True)
+        write_leaderboard(summary, StudyPaths(summary.folder).leaderboard)
+
+    def trial_interrupted(self, number: int, reason: str) -> None:
+        """Close the trial's run, which another controller may have opened."""
+        run = self._open.pop(number, None) or self._find_trial_run(number)
+        if run is not None:
+            run.end(State.FAILED, f"interrupted: {reason}")
+
+    def study_finished(self, summary: StudySummary, executor: Executor, place: Place) -> None:
         """Test and keep the winner, close the study's run, and show what came out."""
-        from sweeper.report.leaderboard import print_table
+        from sweeper.report.leaderboard import print_table, write_leaderboard
 
         assert self._run is not None
         paths, console = StudyPaths(summary.folder), open_console()
-        write_tables(summary)
+        write_leaderboard(summary, paths.leaderboard)
         print_table(summary, console)
         for path in (paths.results, paths.leaderboard, paths.master):
             self._run.log_file(path, "study")
@@ -142,7 +154,7 @@ class FineTuneStudy(StudyHooks):
             )
         write_best_recipe(summary)
         self._run.log_file(paths.best_recipe, "study")
-        self._crown(summary.best, StudyPaths(summary.folder), executor)
+        self._crown(summary.best, paths, executor, place)
         self._run.end(State.COMPLETE)
         folder = _shown(summary.folder)
         console.print(f"best recipe:   {folder}/{paths.best_recipe.name}", soft_wrap=True)
@@ -158,10 +170,15 @@ class FineTuneStudy(StudyHooks):
             if run is not None:
                 run.end(State.FAILED, f"interrupted: {reason}")
 
-    def _crown(self, best: TrialRow, paths: StudyPaths, executor: Executor) -> None:
+    def _crown(self, best: TrialRow, paths: StudyPaths, executor: Executor, place: Place) -> None:
         """Give the best trial its test result and its model, unless it has them already."""
         assert self._run is not None
         run = self._find_trial_run(best.number)
+        if run is None:
+            raise SweeperError(
+                f"the run of trial {best.number}, the best, is not in MLflow at {self._uri}; start "
+                "a new study with hydra.sweeper.study_name=<name>"
+            )
         tested = run.client.get_run(run.run_id).data.metrics
         if "test_accuracy" not in tested:
             trial, uri, run_id = TrialPaths(best.folder), self._uri, run.run_id
@@ -174,19 +191,20 @@ class FineTuneStudy(StudyHooks):
                 )
                 return finish(recipe, trial, uri, run_id)
 
-            tested = executor.run(work, paths.winner_log, lambda _report: Decision())
+            tested = executor.run(work, paths.winner_log, SilentChannel(), place)
             run.end(State.COMPLETE)
         test = {key: tested[key] for key in ("test_accuracy", "test_loss")}
-        assert best.value is not None
-        self._run.log_metrics({"best_val_accuracy": best.value, **test}, step=best.number)
+        values: dict[str, float] = dict(zip(self._objectives, best.values, strict=True))
+        found = {f"best_{name}": value for name, value in values.items()}
+        self._run.log_metrics({**found, **test}, step=best.number)
         self._run.set_tags({"sweeper.best_trial": str(best.number)})
         open_console().print(
-            f"best trial {best.number}: validation accuracy {best.value:.4f}, "
+            f"best trial {best.number}: {_spelled(values)}, "
             f"test accuracy {test['test_accuracy']:.4f}",
             soft_wrap=True,
         )
 
-    def _find_trial_run(self, number: int) -> "MlflowRun":
+    def _find_trial_run(self, number: int) -> "MlflowRun | None":
         from sweeper.track.mlflow import MlflowRun
 
         assert self._run is not None
@@ -196,20 +214,23 @@ class FineTuneStudy(StudyHooks):
             f"and tags.`sweeper.trial_number` = '{number}'",
         )
         if not found:
-            raise SweeperError(
-                f"the run of trial {number}, the best, is not in MLflow at {self._uri}; start a "
-                "new study with hydra.sweeper.study_name=<name>"
-            )
+            return None
         return MlflowRun(self._run.client, found[0].info.run_id)
 
 
-def write_tables(summary: StudySummary) -> None:
-    """Write what other tools read of a study: leaderboard.csv and optimization_results.yaml."""
-    from sweeper.report.leaderboard import write_leaderboard, write_results
-
-    paths = StudyPaths(summary.folder)
-    write_leaderboard(summary, paths.leaderboard)
-    write_results(summary, paths.results)
+def direction_faults(recipes: Sequence[Recipe], direction: Any) -> list[str]:
+    """What is wrong with ``hydra.sweeper.direction`` for what the recipes are judged by."""
+    directions = [direction] if isinstance(direction, str) else list(direction)
+    faults = []
+    for recipe in recipes:
+        good = ["maximize" if HIGHER_IS_BETTER[name] else "minimize" for name in recipe.objectives]
+        if directions != good:
+            wanted = good[0] if len(good) == 1 else f"[{','.join(good)}]"
+            faults.append(
+                f"hydra.sweeper.direction must be {wanted} for objectives="
+                f"[{','.join(recipe.objectives)}], got {direction}"
+            )
+    return faults
 
 
 def write_best_recipe(summary: StudySummary) -> None:
@@ -223,10 +244,14 @@ def write_best_recipe(summary: StudySummary) -> None:
     content = {"defaults": ["config", *groups, "_self_"], **recipe}
     header = (
         f"# {summary.name}: trial {summary.best.number}, the best of {len(summary.rows)}, "
-        f"validation accuracy {summary.best.value:.4f}\n"
+        f"{_spelled(dict(zip(recipe['objectives'], summary.best.values, strict=True)))}\n"
         f"# python -m sweeper --config-dir {_shown(summary.folder)} --config-name best\n"
     )
     write_aside(paths.best_recipe, header + yaml.safe_dump(content, sort_keys=False))
+
+
+def _spelled(values: Mapping[str, float]) -> str:
+    return ", ".join(f"{name} {value:.4g}" for name, value in values.items())
 
 
 def command(overrides: Sequence[str]) -> str:

@@ -80,6 +80,8 @@ def _sentence(error: ErrorDetails) -> str:
         "less_than_equal": lambda: f"must be <= {context['le']}",
         "less_than": lambda: f"must be < {context['lt']}",
         "finite_number": lambda: "must be finite",
+        "too_short": lambda: f"must name at least {context['min_length']}",
+        "list_type": lambda: "must be a list",
         "string_pattern_mismatch": lambda: "may hold letters, digits, '_', '-' and '.' only",
     }
     if kind == "extra_forbidden":

@@ -61,6 +61,18 @@ def test_every_option_of_every_group_is_a_valid_recipe(group: str, option: str) 
             "did you mean 'validation_fraction'?",
         ),
         ("~seed", "seed is missing; set seed=<value>"),
+        (
+            "executor.devices=[0,1.5]",
+            "executor.devices must be auto, cpu or a list of CUDA devices, got [0, 1.5]",
+        ),
+        (
+            "freeze.unfreeze_blocks=19",
+            "freeze asks for unfreeze_blocks=19, but EfficientNetLite0 has 18 blocks; "
+            "all unfreezes all of them",
+        ),
+        ("objectives=[]", "objectives must name at least 1, got []"),
+        ("objectives=val_loss", "objectives must be a list, got 'val_loss'"),
+        ("executor.trials_per_device=0", "executor.trials_per_device must be >= 1, got 0"),
         ("dataset=folder", "dataset.path is missing; set dataset.path=<value>"),
         (
             "freeze.unfreeze_blocks=top",

@@ -6,7 +6,6 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-import yaml
 from rich import box
 from rich.console import Console
 from rich.measure import Measurement
@@ -17,8 +16,6 @@ from rich.text import Text
 from sweeper.paths import write_aside
 from sweeper.records import State, StudySummary, TrialRow, Value
 
-FIXED = ("number", "state", "value", "seconds")
-"""Columns before the parameters; ``reason`` comes after them."""
 COLOURS: Mapping[State, str] = {
     State.COMPLETE: "green",
     State.PRUNED: "yellow",
@@ -29,18 +26,34 @@ UNBOUNDED = 100_000
 
 
 def ranked(summary: StudySummary) -> list[TrialRow]:
-    """Best trial first, then the other complete ones by value, then pruned, then failed ones."""
-    best = summary.best.number if summary.best else None
+    """Best trial first, then the other complete ones, then pruned, then failed ones.
+
+    Complete trials stand in the order of their first objective; of several objectives those on the
+    Pareto front come first, and trials that break a constraint last.
+    """
+    front = {row.number for row in summary.front}
     states = list(State)
 
-    def merit(row: TrialRow) -> tuple[bool, int, float, int]:
-        value = math.nan if row.value is None or row.state is not State.COMPLETE else row.value
-        cost = -value if summary.maximize else value
+    def merit(row: TrialRow) -> tuple[int, bool, bool, float, int]:
+        value = math.nan if row.value is None else row.value
+        cost = -value if summary.maximize[0] else value
         # nan would leave the order undefined
         cost = math.inf if math.isnan(cost) else cost
-        return row.number != best, states.index(row.state), cost, row.number
+        worse = row.number not in front
+        return states.index(row.state), worse, not row.feasible, cost, row.number
 
     return sorted(summary.rows, key=merit)
+
+
+def _fixed(summary: StudySummary) -> list[str]:
+    """Columns before the parameters; ``reason`` comes after them."""
+    count = len(summary.maximize)
+    values = ["value"] if count == 1 else [f"value_{index}" for index in range(count)]
+    return ["number", "state", *values, "seconds"]
+
+
+def _values(row: TrialRow, summary: StudySummary) -> list[float | None]:
+    return list(row.values) or [None] * len(summary.maximize)
 
 
 def _parameters(rows: Iterable[TrialRow]) -> list[str]:
@@ -58,25 +71,26 @@ def _spelled(value: Value) -> str:
 def write_leaderboard(summary: StudySummary, path: Path) -> None:
     """Write all trials as CSV (RFC 4180), in the order of :func:`ranked`.
 
-    Columns: ``number state value seconds``, one for each parameter by its whole name, ``reason``.
-    Values are not rounded. A cell is empty where a trial has no such value or parameter; a
-    parameter that holds nothing reads ``null``.
+    Columns: ``number state value seconds`` (``value_0 value_1`` of two objectives), one for each
+    parameter by its whole name, ``reason``. Values are not rounded. A cell is empty where a trial
+    has no such value or parameter; a parameter that holds nothing reads ``null``.
     """
     rows = ranked(summary)
     names = _parameters(summary.rows)
     text = io.StringIO(newline="")
     writer = csv.writer(text)
-    writer.writerow([*FIXED, *names, "reason"])
+    writer.writerow([*_fixed(summary), *names, "reason"])
     for row in rows:
         params = (_spelled(row.params[name]) if name in row.params else "" for name in names)
-        writer.writerow([row.number, row.state.value, row.value, row.seconds, *params, row.reason])
+        values = _values(row, summary)
+        writer.writerow([row.number, row.state.value, *values, row.seconds, *params, row.reason])
     write_aside(path, text.getvalue())
 
 
 def _headers(names: Sequence[str]) -> list[str]:
     """The fewest last parts of each dotted name that no other name ends with."""
     # optimizer.name and backbone.name say nothing by their last part
-    taken = {*FIXED, "reason", "name"}
+    taken = {"number", "state", "value", "seconds", "reason", "name"}
 
     def shortest(name: str) -> str:
         parts = name.split(".")
@@ -108,7 +122,7 @@ def _table(summary: StudySummary, rows: Sequence[TrialRow], reason_width: int) -
     with_reason = any(row.reason for row in rows)
     table = Table(box=box.SIMPLE_HEAD, header_style="bold", collapse_padding=True, pad_edge=False)
     table.add_column("", no_wrap=True)
-    for header in FIXED:
+    for header in _fixed(summary):
         table.add_column(header, justify="left" if header == "state" else "right", no_wrap=True)
     for header in _headers(names):
         # One part a line: a header is the widest thing in most columns
@@ -116,13 +130,15 @@ def _table(summary: StudySummary, rows: Sequence[TrialRow], reason_width: int) -
         table.add_column(lines, justify="right", no_wrap=True)
     if with_reason:
         table.add_column("reason", max_width=reason_width, overflow="fold")
+    front = {row.number for row in summary.front}
+    mark = "best" if len(summary.maximize) == 1 else "front"
     for row in rows:
-        is_best = summary.best is not None and row.number == summary.best.number
+        is_best = row.number in front
         cells = [
-            Text("best" if is_best else ""),
+            Text(mark if is_best else ""),
             Text(str(row.number)),
             Text(row.state.value, style=COLOURS[row.state]),
-            Text("" if row.value is None else f"{row.value:#.4g}"),
+            *(Text("" if v is None else f"{v:#.4g}") for v in _values(row, summary)),
             Text(f"{row.seconds:.1f}"),
             *(Text(_cell(row, name)) for name in names),
         ]
@@ -166,20 +182,3 @@ def print_table(summary: StudySummary, console: Console) -> None:
     # Console.print caps a table at the console's width, and 80 columns is what it assumes of a file
     lines = console.render(table, unbounded.update(width=width))
     console.print(Segments(lines), crop=False, end="")
-
-
-def write_results(summary: StudySummary, path: Path) -> None:
-    """Write the best trial as YAML.
-
-    ``name best_params best_value`` are what hydra-optuna-sweeper writes for one objective;
-    ``best_trial`` is the trial's number. With no completed trial ``best_params`` is empty and
-    the other two are null.
-    """
-    best = summary.best
-    results = {
-        "name": "optuna",
-        "best_params": dict(best.params) if best else {},
-        "best_value": best.value if best else None,
-        "best_trial": best.number if best else None,
-    }
-    write_aside(path, yaml.safe_dump(results, sort_keys=False))

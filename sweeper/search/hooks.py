@@ -12,14 +12,15 @@ from typing import Any, ClassVar, TypeVar
 
 from omegaconf import DictConfig, OmegaConf
 
-from sweeper.execute.base import Executor
-from sweeper.records import StudySummary, TrialSpec
+from sweeper.execute.base import Executor, Place
+from sweeper.paths import StudyPaths
+from sweeper.records import StudySummary, TrialRow, TrialSpec
 
 Task = TypeVar("Task", bound=Callable[..., object])
 
 
 class StudyHooks:
-    """Called in the controller, in this order; every method does nothing here."""
+    """Called in the controller, one at a time; most methods do nothing here."""
 
     preload: ClassVar[tuple[str, ...]] = ()
     """Modules that the fork server imports before the first trial starts."""
@@ -41,19 +42,43 @@ class StudyHooks:
         assert isinstance(plain, dict)
         return {str(key): value for key, value in plain.items()}
 
-    def study_started(self, config: DictConfig, run_id: str | None) -> str | None:
-        """Open a run for the study; ``run_id`` is what an earlier call for this study returned."""
+    def study_started(
+        self, config: DictConfig, run_id: str | None, elsewhere: frozenset[int]
+    ) -> str | None:
+        """Open a run for the study, and close what a controller left open that died.
+
+        Args:
+            config: the composed configuration at one corner of the search space.
+            run_id: what an earlier call for this study returned.
+            elsewhere: numbers of the trials that other controllers run now.
+        """
         return run_id
 
     def trial_started(self, spec: TrialSpec, config: DictConfig) -> Mapping[str, str]:
-        """Return what the trial process shall find in ``current_trial().context``."""
+        """Return what the trial process shall find in ``current_trial().spec.context``."""
         return {}
 
-    def trial_finished(self, summary: StudySummary) -> None:
-        """Hear that a trial ended; it has the highest number in ``summary``."""
+    def trial_finished(self, row: TrialRow, summary: StudySummary) -> None:
+        """Hear that the trial of ``row``, one of ``summary``, has ended here."""
 
-    def study_finished(self, summary: StudySummary, executor: Executor) -> None:
-        """Do what remains once the last trial has ended."""
+    def trial_interrupted(self, number: int, reason: str) -> None:
+        """Hear that trial ``number``, here or elsewhere, will not end; it is tried again."""
+
+    def study_finished(self, summary: StudySummary, executor: Executor, place: Place) -> None:
+        """Do what remains once the last trial has ended; ``place`` is free for work.
+
+        Here: say what came out.
+        """
+        from sweeper.search.progress import open_console
+
+        console = open_console()
+        if len(summary.front) == 1:
+            best = ", ".join(f"{value:.6g}" for value in summary.front[0].values)
+            console.print(f"best trial {summary.front[0].number}: {best}")
+        elif summary.front:
+            console.print(f"{len(summary.front)} trials on the Pareto front")
+        results = StudyPaths(summary.folder).results
+        console.print(f"results: {results}", soft_wrap=True, markup=False)
 
     def study_interrupted(self, reason: str) -> None:
         """Close what is open: the study stops here and may be continued later."""

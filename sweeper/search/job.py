@@ -1,92 +1,199 @@
 """A trial as a true Hydra job, inside its own process.
 
 ``report`` and ``current_trial`` are what the task function sees of the study; outside a sweep
-they do nothing.
+``report`` does nothing and ``current_trial`` is None::
+
+    from sweeper.search import current_trial, report
+
+    for epoch in range(epochs):
+        ...
+        report(accuracy, epoch)            # raises TrialPruned when the study says stop
+    trial = current_trial()
+    if trial is not None:
+        trial.set_user_attr("parameters", model.count_params())
+        trial.set_constraint("milliseconds", milliseconds - 20)   # kept when <= 0
 """
 
 import math
-from collections.abc import Callable, Mapping
-from contextvars import ContextVar
+import reprlib
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import cloudpickle
 from omegaconf import DictConfig
 
 from sweeper.errors import TrialFailed, TrialPruned
 from sweeper.execute.base import Channel
-from sweeper.records import EpochReport, TrialSpec
+from sweeper.records import Attribute, Cause, Constraint, EpochReport, TrialSpec, Value
 
 if TYPE_CHECKING:
     from hydra.types import HydraContext
 
-_running: ContextVar[tuple[TrialSpec, Channel] | None] = ContextVar("running trial", default=None)
+
+@dataclass(frozen=True)
+class CurrentTrial:
+    """The trial that this process runs."""
+
+    spec: TrialSpec
+    channel: Channel
+
+    @property
+    def number(self) -> int:
+        """Its number in the study, which is also ``hydra.job.num``."""
+        return self.spec.number
+
+    @property
+    def params(self) -> Mapping[str, Value]:
+        """What the search chose, by override key."""
+        return self.spec.params
+
+    def report(
+        self,
+        value: float,
+        step: int,
+        phase: str = "",
+        metrics: Mapping[str, float] | None = None,
+    ) -> None:
+        """Tell the study the objective's value after ``step``, a whole number from 0.
+
+        Raises:
+            TrialPruned: when the study says that the trial shall stop.
+            ValueError: ``step`` is negative or no whole number.
+        """
+        if int(step) != step or step < 0:
+            raise ValueError(f"report(value, step): step must be a whole number >= 0, got {step!r}")
+        report = EpochReport(int(step), float(value), phase, dict(metrics or {}))
+        decision = self.channel.report(report)
+        if decision.stop:
+            raise TrialPruned(decision.reason)
+
+    def set_user_attr(self, key: str, value: Value) -> None:
+        """Keep ``value`` (text, number, bool or None) with the trial in the study."""
+        if not isinstance(value, bool | int | float | str | None):
+            raise TypeError(f"a user attribute is text, a number, bool or None, got {value!r}")
+        self.channel.note(Attribute(key, value))
+
+    def set_constraint(self, key: str, value: float) -> None:
+        """Say by how much the trial breaks a limit; 0 or less where it keeps it."""
+        number = float(value)
+        if math.isnan(number):
+            raise ValueError(f"constraint {key!r} is nan")
+        self.channel.note(Constraint(key, number))
 
 
-def current_trial() -> TrialSpec | None:
+class _Process:
+    """What this process runs: one trial at most, whichever of its threads asks."""
+
+    trial: CurrentTrial | None = None
+
+
+def current_trial() -> CurrentTrial | None:
     """The trial that this process runs, or None outside a sweep."""
-    running = _running.get()
-    return running[0] if running else None
+    return _Process.trial
 
 
 def report(
     value: float, step: int, phase: str = "", metrics: Mapping[str, float] | None = None
 ) -> None:
-    """Tell the study the objective's value after ``step``; outside a sweep, do nothing.
+    """See :meth:`CurrentTrial.report`; outside a sweep, do nothing."""
+    trial = _Process.trial
+    if trial is not None:
+        trial.report(value, step, phase, metrics)
 
-    Raises:
-        TrialPruned: when the study says that the trial shall stop.
+
+@dataclass(frozen=True)
+class Application:
+    """A Hydra application, as a trial's process must know it.
+
+    ``singletons`` is Hydra's global state and the application's resolvers; None where the trial
+    runs in the process that has them.
     """
-    running = _running.get()
-    if running is None:
-        return
-    decision = running[1].report(EpochReport(step, float(value), phase, dict(metrics or {})))
-    if decision.stop:
-        raise TrialPruned(decision.reason)
+
+    task: Callable[[DictConfig], Any]
+    context: "HydraContext"
+    n_objectives: int
+    singletons: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)
 class TrialJob:
-    """What travels to the trial's process; calling it there runs the job."""
+    """What travels to the trial's process; calling it there runs the job.
+
+    ``application`` may be pickled already: it is the same for all trials, and large.
+    """
 
     spec: TrialSpec
     config: DictConfig
-    task: Callable[[DictConfig], Any]
-    context: "HydraContext"
-    singletons: Mapping[Any, Any]
+    application: Application | bytes
 
-    def __call__(self, channel: Channel) -> float:
-        """Run the task function as Hydra would.
+    def __call__(self, channel: Channel) -> tuple[float, ...]:
+        """Run the task function as Hydra would; returns a number for each objective.
 
         Raises:
             TrialPruned: the task gave up, or was told to.
-            TrialFailed: it raised, or returned something that is no finite number.
+            TrialFailed: it returned something else than numbers.
         """
-        from hydra.core.hydra_config import HydraConfig
-        from hydra.core.singleton import Singleton
-        from hydra.core.utils import run_job, setup_globals
+        from hydra.core.utils import run_job
 
-        setup_globals()
-        Singleton.set_state(dict(self.singletons))
-        HydraConfig.instance().set_config(self.config)
-        token = _running.set((self.spec, channel))
+        application = self.application
+        if isinstance(application, bytes):
+            application = cloudpickle.loads(application)
+        assert isinstance(application, Application)
+        if application.singletons is not None:
+            _set_singletons(application.singletons)
+        _Process.trial = CurrentTrial(self.spec, channel)
         try:
             ended = run_job(
-                hydra_context=self.context,
-                task_function=self.task,
+                hydra_context=application.context,
+                task_function=application.task,
                 config=self.config,
                 job_dir_key="hydra.sweep.dir",
                 job_subdir_key="hydra.sweep.subdir",
             )
+            returned = ended.return_value  # raises what the task raised
+        except Exception as error:
+            if _is_optunas(error):
+                raise TrialPruned(str(error) or "the task raised optuna.TrialPruned") from None
+            raise
         finally:
-            _running.reset(token)
-        return _objective(ended.return_value)
+            _Process.trial = None
+        return objectives(returned, application.n_objectives)
 
 
-def _objective(value: object) -> float:
+def _is_optunas(error: Exception) -> bool:
+    """Whether a task that was written for Optuna gave up; told by name, to leave it unimported."""
+    names = {f"{kind.__module__}.{kind.__name__}" for kind in type(error).__mro__}
+    return "optuna.exceptions.TrialPruned" in names
+
+
+def _set_singletons(state: Mapping[str, Any]) -> None:
+    from hydra.core.plugins import Plugins
+    from hydra.core.singleton import Singleton
+    from hydra.core.utils import setup_globals
+
+    setup_globals()
+    # the fork server has searched for plugins already; Hydra would search again
+    found = {Plugins: Plugins.instance()}
+    Singleton.set_state({**state, "instances": {**state["instances"], **found}})
+
+
+def objectives(returned: object, count: int) -> tuple[float, ...]:
+    """What a task returned, as one number for each of ``count`` objectives.
+
+    Raises:
+        TrialFailed: it is something else, or nan.
+    """
+    wanted = "a number" if count == 1 else f"a list of {count} numbers"
+    parts: Iterable[object] = (returned,)
+    # numpy arrays and tensors of no dimension are iterable by type only
+    if count > 1 and isinstance(returned, Iterable) and not isinstance(returned, str):
+        parts = returned
     try:
-        number = float(value)  # type: ignore[arg-type]
+        numbers = tuple(float(part) for part in parts)  # type: ignore[arg-type]
     except (TypeError, ValueError):
-        raise TrialFailed(f"the task returned {value!r}, which is no number") from None
-    if math.isnan(number):
-        raise TrialFailed("the task returned nan")
-    return number
+        numbers = ()
+    if len(numbers) != count or any(map(math.isnan, numbers)):
+        got = reprlib.repr(returned)
+        raise TrialFailed(f"the task returned {got}, not {wanted}", cause=Cause.NONSENSE)
+    return numbers

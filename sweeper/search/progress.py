@@ -1,141 +1,157 @@
-"""How far the study is: a live display in a terminal, plain lines elsewhere."""
+"""How far the study is: a live table of slots in a terminal, one line an event elsewhere."""
 
-from typing import TYPE_CHECKING, Protocol
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import Protocol
 
-from sweeper.records import EpochReport, State, StudySummary, TrialRow, TrialSpec
+from rich.console import Console
+from rich.text import Text
 
-if TYPE_CHECKING:
-    from rich.console import Console
+from sweeper.records import EpochReport, StudySummary, TrialRow, TrialSpec, Value
 
 
 class Progress(Protocol):
-    """Hears what happens in a study, in order."""
+    """Hears what happens in a study, from several threads at once."""
 
     def note(self, text: str) -> None:
-        """Show a line that stays."""
+        """Show lines that stay."""
         ...
 
-    def trial_started(self, spec: TrialSpec) -> None:
-        """Trial ``spec`` begins."""
+    def trial_started(self, slot: int, spec: TrialSpec) -> None:
+        """Trial ``spec`` begins in ``slot``, counted from 0."""
         ...
 
-    def epoch(self, spec: TrialSpec, report: EpochReport) -> None:
+    def epoch(self, slot: int, spec: TrialSpec, report: EpochReport) -> None:
         """An epoch of trial ``spec`` has ended."""
         ...
 
-    def trial_finished(self, summary: StudySummary) -> None:
-        """The trial that began last has ended; it is the last row of ``summary``."""
+    def trial_finished(self, slot: int, row: TrialRow, summary: StudySummary) -> None:
+        """Trial ``row`` has ended in ``slot``; ``summary`` holds all rows, of others too."""
         ...
 
     def close(self) -> None:
-        """Leave the screen as a finished display."""
+        """Leave the screen as a finished display. A second call does nothing."""
         ...
 
 
-def open_console() -> "Console":
+def open_console() -> Console:
     """The screen. A pipe has no width, and 80 columns would fold every line of a table."""
-    from rich.console import Console
-
     console = Console(highlight=False)
     return console if console.is_terminal else Console(highlight=False, width=200)
 
 
-def open_progress(console: "Console", total: int, done: int) -> Progress:
-    """The display that fits where ``console`` writes to."""
-    return (
-        LiveProgress(console, total, done) if console.is_terminal else LineProgress(console, total)
-    )
+def open_progress(
+    console: Console,
+    slots: Sequence[str],
+    total: int | None,
+    done: int,
+    clock: Callable[[], float] = time.monotonic,
+) -> Progress:
+    """The display that fits where ``console`` writes to.
+
+    Args:
+        console: the screen.
+        slots: for each slot the name of its place, such as ``gpu 0``.
+        total: how many trials the study shall have, None for no limit.
+        done: how many it has already.
+        clock: the time in seconds.
+    """
+    if console.is_interactive and not console.options.ascii_only:
+        from sweeper.search.live import LiveProgress
+
+        return LiveProgress(console, slots, total, done, clock)
+    return LineProgress(console, total)
 
 
 def describe(spec: TrialSpec) -> str:
     """Parameters of a trial on one line."""
-    return "  ".join(f"{key}={_short(value)}" for key, value in spec.params.items())
+    return "  ".join(parameter(name, value) for name, value in spec.params.items())
 
 
-def _short(value: object) -> str:
-    return f"{value:.3g}" if isinstance(value, float) else str(value)
+def parameter(name: str, value: Value) -> str:
+    """One parameter; numbers have three digits."""
+    return (
+        f"{one_line(name)}={f'{value:.3g}' if isinstance(value, float) else one_line(str(value))}"
+    )
 
 
-def _ending(row: TrialRow, summary: StudySummary) -> str:
+def number(value: float) -> str:
+    """Four digits; what counts something (parameters, bytes) keeps all of them."""
+    return f"{value:.0f}" if 1e4 <= abs(value) < 1e12 else f"{value:.4g}"
+
+
+def one_line(text: str) -> str:
+    """``text`` on one line without escape codes; a reason may quote a process's output."""
+    return _printable(" ".join(text.split()))
+
+
+def lines(text: str) -> str:
+    """``text`` line by line, without escape codes and control characters."""
+    return "\n".join(_printable(line) for line in text.splitlines())
+
+
+def _printable(line: str) -> str:
+    if line.isprintable():
+        return line
+    plain = Text.from_ansi(line.expandtabs()).plain
+    return "".join(character for character in plain if character.isprintable())
+
+
+def leads(row: TrialRow, summary: StudySummary) -> bool:
+    """Whether ``row`` is the best trial or, with several objectives, on the Pareto front."""
+    best = (summary.best,) if summary.best else ()
+    leaders = summary.front if len(summary.maximize) > 1 else best
+    return any(leader.number == row.number for leader in leaders)
+
+
+def ending(row: TrialRow, summary: StudySummary) -> str:
+    """How a trial ended, on one line."""
     line = f"trial {row.number} {row.state} after {row.seconds:.1f} s"
-    if row.state is State.COMPLETE and row.value is not None:
-        line += f": {row.value:.4f}"
-        if summary.best and summary.best.number == row.number:
-            line += " (best so far)"
-    return line + (f": {row.reason}" if row.reason else "")
-
-
-def _epoch_line(report: EpochReport) -> str:
-    metrics = "  ".join(f"{key} {value:.4f}" for key, value in report.metrics.items())
-    name = f"{report.phase} epoch" if report.phase else "step"
-    return f"{name} {report.step}: {metrics or f'{report.value:.4f}'}"
+    if row.values:
+        line += ": " + ", ".join(number(value) for value in row.values)
+        if not row.feasible:
+            line += " (infeasible)"
+        elif leads(row, summary):
+            line += " (on the Pareto front)" if len(row.values) > 1 else " (best so far)"
+    reason = one_line(row.reason)
+    return f"{line}: {reason}" if reason else line
 
 
 class LineProgress:
     """One line an event: fit for a pipe, a log, or CI."""
 
-    def __init__(self, console: "Console", total: int) -> None:
+    def __init__(self, console: Console, total: int | None) -> None:
         self._console = console
         self._total = total
+        # a signal handler may speak while the main thread does
+        self._lock = threading.RLock()
 
     def note(self, text: str) -> None:
-        self._say(text)
+        self._say(lines(text))
 
-    def trial_started(self, spec: TrialSpec) -> None:
-        self._say(f"trial {spec.number} of {self._total} started: {describe(spec)}")
+    def trial_started(self, slot: int, spec: TrialSpec) -> None:
+        params = f": {describe(spec)}" if spec.params else ""
+        # numbers pass the total where trials were tried again
+        counts = self._total is not None and spec.number < self._total
+        of_total = f" of {self._total}" if counts else ""
+        self._say(f"trial {spec.number}{of_total} started{params}")
 
-    def epoch(self, spec: TrialSpec, report: EpochReport) -> None:
-        self._say(f"trial {spec.number} {_epoch_line(report)}")
+    def epoch(self, slot: int, spec: TrialSpec, report: EpochReport) -> None:
+        metrics = "  ".join(f"{one_line(key)} {number(m)}" for key, m in report.metrics.items())
+        point = f"{one_line(report.phase)} epoch" if report.phase else "step"
+        said = metrics or number(report.value)
+        self._say(f"trial {spec.number} {point} {report.step}: {said}")
 
-    def trial_finished(self, summary: StudySummary) -> None:
-        self._say(_ending(summary.rows[-1], summary))
+    def trial_finished(self, slot: int, row: TrialRow, summary: StudySummary) -> None:
+        self._say(ending(row, summary))
 
     def close(self) -> None:
         pass
 
     def _say(self, text: str) -> None:
-        self._console.print(text, soft_wrap=True, markup=False, highlight=False)
-
-
-class LiveProgress:
-    """Two lines that keep changing: the study's bar, and the trial that runs."""
-
-    def __init__(self, console: "Console", total: int, done: int) -> None:
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-        from rich.progress import TimeElapsedColumn as Elapsed
-
-        self._bars = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=24),
-            MofNCompleteColumn(),
-            Elapsed(),
-            TextColumn("{task.fields[said]}"),
-            console=console,
-        )
-        self._study = self._bars.add_task("trials", total=total, completed=done, said="")
-        self._bars.start()
-
-    def note(self, text: str) -> None:
-        self._bars.console.print(text, markup=False, highlight=False)
-
-    def trial_started(self, spec: TrialSpec) -> None:
-        self._say(f"trial {spec.number}: {describe(spec)}", "dim")
-        self._bars.update(self._study, description=f"trial {spec.number} starting")
-
-    def epoch(self, spec: TrialSpec, report: EpochReport) -> None:
-        self._bars.update(
-            self._study, description=f"trial {spec.number} {report.phase} epoch {report.step}"
-        )
-
-    def trial_finished(self, summary: StudySummary) -> None:
-        row = summary.rows[-1]
-        self._say(_ending(row, summary), "" if row.state is State.COMPLETE else "yellow")
-        best = summary.best
-        said = f"best {best.value:.4f} (trial {best.number})" if best else ""
-        self._bars.update(self._study, advance=1, description="trials", said=said)
-
-    def close(self) -> None:
-        self._bars.stop()
-
-    def _say(self, text: str, style: str) -> None:
-        self._bars.console.print(text, style=style, markup=False, highlight=False)
+        # not Console.print, which takes a hundred times as long: reports may come by the thousand
+        encoding = self._console.encoding
+        with self._lock:
+            file = self._console.file
+            print(text.encode(encoding, "replace").decode(encoding), file=file, flush=True)

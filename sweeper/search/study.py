@@ -1,81 +1,133 @@
-"""The Optuna study: opened, continued, read back."""
+"""The Optuna study: opened, continued, put aside, given its starting points.
 
-from collections.abc import Mapping
+What sweeper keeps in it beside Optuna's own: see the constants below.
+"""
+
+from collections.abc import Callable, Container, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import optuna
+from optuna.distributions import BaseDistribution
+from optuna.pruners import BasePruner
+from optuna.samplers import BaseSampler
+from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
-from sweeper.errors import ConfigError
-from sweeper.paths import sqlite_file
-from sweeper.records import State, StudySummary, TrialRow
+from sweeper.errors import ConfigError, SweeperError
+from sweeper.paths import StudyPaths
+from sweeper.search.store import Store
 
-if TYPE_CHECKING:
-    from optuna.samplers import BaseSampler
-
-_STATES = {
-    TrialState.COMPLETE: State.COMPLETE,
-    TrialState.PRUNED: State.PRUNED,
-    TrialState.FAIL: State.FAILED,
-}
 REASON = "reason"
-"""User attribute of a trial: why it was pruned or failed."""
+"""User attribute of a trial: why it was pruned or failed. A failure without one is a trial that was
+interrupted, which does not count."""
 FOLDER = "folder"
-"""User attribute of a trial: its folder, below the study's."""
+"""User attribute of a trial: its folder, relative to the study's. Of a study: its own."""
 LOG_TAIL = "log_tail"
 """User attribute of a trial that failed: the end of its log."""
-INTERRUPTED = "interrupted"
-"""User attribute of a study: numbers of trials left unfinished, which do not count."""
+CAUSE = "cause"
+"""User attribute of a trial that failed: a :class:`~sweeper.records.Cause`."""
+OOM = "oom"
+"""User attribute, and constraint, of a trial that ran out of memory."""
+RETRY_OF = "retry_of"
+"""User attribute of a trial: the number of the one whose parameters it tries again, and for which
+it stands in the study's total."""
+ATTEMPTS = "attempts"
+"""User attribute of a trial: how often its parameters failed before, by cause."""
+WARM_START = "warm_start"
+"""User attribute of a trial that was taken from another study: which one, and its number there."""
 FINGERPRINT = "fingerprint"
 """User attribute of a study: what all its trials have in common, by key."""
+EXHAUSTED = "exhausted"
+"""User attribute of a study whose sampler has nothing left to propose."""
 RUN_ID = "run_id"
 """User attribute of a study: the tracking run that :class:`StudyHooks` opened for it."""
 
 
+Accepts = Callable[[str, BaseDistribution], bool]
+"""Whether a search space has a parameter of this name that may have this distribution too."""
+
+_WAYS_OUT = (
+    "to put that study aside and begin again: hydra.sweeper.resume=false; "
+    "to keep both: hydra.sweeper.study_name=<name>"
+)
+
+
+class Study(optuna.Study):
+    """A study whose sampler hears of trials that ran out of memory, and that remembers a stop.
+
+    Samplers read complete and pruned trials only, so a constraint on a failed one would never be
+    seen. To them (and to them alone) such a trial is a pruned one that breaks a constraint.
+    Hyperband makes studies of its own for its brackets; there the constraint is only recorded.
+    """
+
+    def __init__(self, name: str, store: Store, sampler: BaseSampler, pruner: BasePruner) -> None:
+        super().__init__(name, store.storage, sampler, pruner)
+        self._oom: dict[int, FrozenTrial] = {}
+        self.exhausted = bool(self.user_attrs.get(EXHAUSTED))
+        """Whether the sampler has nothing left to propose (grid, bruteforce)."""
+
+    def stop(self) -> None:
+        """Hear from the sampler that there is nothing left."""
+        self.exhausted = True
+        self.set_user_attr(EXHAUSTED, True)
+
+    def learn_oom(self, trial: FrozenTrial) -> None:
+        """Let the sampler count ``trial`` as one that breaks a constraint."""
+        self._oom[trial.number] = optuna.trial.create_trial(
+            state=TrialState.PRUNED,
+            params=trial.params,
+            distributions=trial.distributions,
+            system_attrs=trial.system_attrs,
+        )
+
+    def _get_trials(
+        self,
+        deepcopy: bool = True,
+        states: Container[TrialState] | None = None,
+        use_cache: bool = False,
+    ) -> list[FrozenTrial]:
+        if not self._oom or states is None:
+            return super()._get_trials(deepcopy, states, use_cache)
+        trials = super()._get_trials(deepcopy, None, use_cache)
+        shown = [self._oom.get(trial.number, trial) for trial in trials]
+        return [trial for trial in shown if trial.state in states]
+
+
 def open_study(
-    name: str | None, storage: str | None, direction: str, sampler: "BaseSampler"
-) -> optuna.Study:
-    """Create study ``name`` or continue it; ``storage`` None keeps it in memory."""
+    name: str, store: Store, directions: tuple[str, ...], sampler: BaseSampler, pruner: BasePruner
+) -> Study:
+    """Create study ``name`` or continue it.
+
+    Raises:
+        ConfigError: it has other directions.
+    """
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    file = sqlite_file(storage) if storage else None
-    if file:
-        file.parent.mkdir(parents=True, exist_ok=True)
-    return optuna.create_study(
+    optuna.create_study(
         study_name=name,
-        storage=storage,
-        direction=direction,  # type: ignore[arg-type]
-        sampler=sampler,
+        storage=store.storage,
+        directions=[StudyDirection[direction.upper()] for direction in directions],
         load_if_exists=True,
     )
+    study = Study(name, store, sampler, pruner)
+    known = [direction.name.lower() for direction in study.directions]
+    if known != list(directions):
+        raise ConfigError(
+            [
+                f"hydra.sweeper.direction is {', '.join(directions)}, but study {name} has "
+                f"{', '.join(known)}",
+                _WAYS_OUT,
+            ]
+        )
+    return study
 
 
-def build_sampler(config: Mapping[str, Any], n_known: int) -> "BaseSampler":
-    """Instantiate ``hydra.sweeper.sampler``.
-
-    A seeded sampler that continues a study would propose its first points again, so the seed
-    moves on with the number of trials that are already known.
-    """
-    from hydra.utils import instantiate
-
-    settings = dict(config)
-    if settings.get("seed") is not None:
-        settings["seed"] += n_known
-    sampler: BaseSampler = instantiate(settings)
-    return sampler
-
-
-def count_known(name: str | None, storage: str | None) -> int:
-    """Number of trials that study ``name`` has already, 0 where there is none."""
-    if name is None or storage is None:
-        return 0
-    file = sqlite_file(storage)
-    if file and not file.exists():
-        return 0
+def find_study(name: str, store: Store) -> Study | None:
+    """Study ``name``, or None where there is none yet."""
     try:
-        return len(optuna.load_study(study_name=name, storage=storage).get_trials(deepcopy=False))
+        return Study(name, store, optuna.samplers.RandomSampler(), optuna.pruners.NopPruner())
     except KeyError:
-        return 0
+        return None
 
 
 def check_fingerprint(study: optuna.Study, now: Mapping[str, str]) -> None:
@@ -98,57 +150,159 @@ def check_fingerprint(study: optuna.Study, now: Mapping[str, str]) -> None:
         if now.get(key) != then.get(key)
     ]
     if faults:
-        raise ConfigError(
-            [*faults, "to keep that study and start another: hydra.sweeper.study_name=<name>"]
-        )
+        raise ConfigError([*faults, _WAYS_OUT])
 
 
-def close_interrupted(study: optuna.Study) -> list[int]:
-    """Fail the trials that a dead controller left running, and queue their parameters again.
+def put_aside(study: optuna.Study, store: Store, folder: Path) -> str:
+    """Rename ``study`` to the first free ``<name>-<n>``, its trial folders with it.
 
-    Left alone they repel the sampler and look alive for ever.
+    Returns the new name. The folders go to ``archive/<new name>/`` in ``folder``.
+
+    Raises:
+        SweeperError: another controller runs trials of it.
     """
-    running = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
-    for trial in running:
-        study.tell(trial.number, state=TrialState.FAIL)
-        requeue(study, trial.number, trial.params)
-    return [trial.number for trial in running]
+    if store.shared:
+        optuna.storages.fail_stale_trials(study)
+        running = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+        if running:
+            raise SweeperError(
+                f"study {study.study_name} cannot be put aside: {len(running)} of its trials run "
+                "under another controller; end it, or choose hydra.sweeper.study_name=<name>"
+            )
+    names = set(optuna.get_all_study_names(store.storage))
+    count = 1
+    while f"{study.study_name}-{count}" in names:
+        count += 1
+    name = f"{study.study_name}-{count}"
+    optuna.copy_study(
+        from_study_name=study.study_name,
+        from_storage=store.storage,
+        to_storage=store.storage,
+        to_study_name=name,
+    )
+    archive = StudyPaths(folder).archive(name)
+    copied = optuna.load_study(study_name=name, storage=store.storage)
+    copied.set_user_attr(FOLDER, str(archive))
+    moved = [trial.user_attrs.get(FOLDER) for trial in study.get_trials(deepcopy=False)]
+    for entry in [*moved, *StudyPaths(folder).written_by_a_study]:
+        source = folder / entry if entry else folder
+        # an absolute entry is a folder elsewhere, which no trial of a new study will take
+        if source.is_relative_to(folder) and source != folder and source.exists():
+            target = archive / source.relative_to(folder)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            source.rename(target)
+    optuna.delete_study(study_name=study.study_name, storage=store.storage)
+    return name
 
 
-def requeue(study: optuna.Study, number: int, params: Mapping[str, Any]) -> None:
-    """Let trial ``number``, which was interrupted, not count, and try its parameters next."""
-    study.set_user_attr(INTERRUPTED, [*study.user_attrs.get(INTERRUPTED, []), number])
-    if params:
-        study.enqueue_trial(dict(params))
+def requeue(
+    study: optuna.Study, trial: FrozenTrial, attempts: Mapping[str, int] | None = None
+) -> None:
+    """Let the parameters of ``trial`` be tried again, by a trial that stands for it in the total.
 
-
-def rows(study: optuna.Study, folder: Path) -> tuple[TrialRow, ...]:
-    """Every finished trial that counts, by number; ``folder`` is the study's."""
-    finished = study.get_trials(deepcopy=False, states=tuple(_STATES))
-    interrupted = set(study.user_attrs.get(INTERRUPTED, []))
-    return tuple(_row(trial, folder) for trial in finished if trial.number not in interrupted)
-
-
-def _row(trial: FrozenTrial, folder: Path) -> TrialRow:
-    state = _STATES[trial.state]
-    return TrialRow(
-        number=trial.number,
-        state=state,
-        value=trial.value if state is State.COMPLETE else None,
-        seconds=trial.duration.total_seconds() if trial.duration else 0.0,
-        params=trial.params,
-        folder=folder / trial.user_attrs.get(FOLDER, ""),
-        reason=trial.user_attrs.get(REASON, ""),
+    Done before the trial is closed, so that no moment exists at which a kill would lose it; and
+    once, however often it is asked for.
+    """
+    trials = study.get_trials(deepcopy=False)
+    if any(other.user_attrs.get(RETRY_OF) == trial.number for other in trials):
+        return
+    system: Mapping[str, Any] = trial.system_attrs
+    # a grid knows its trials by their cell, which parameters alone do not tell it
+    cell: dict[str, Any] = {
+        key: system[key] for key in ("grid_id", "search_space") if key in system
+    }
+    params = {**system.get("fixed_params", {}), **trial.params}
+    # one that was interrupted before it had any is asked for like a new one: a grid has a cell
+    # for those, and none for one whose parameters are said to be fixed
+    fixed = {"fixed_params": params} if params else {}
+    study.add_trial(
+        optuna.create_trial(
+            state=TrialState.WAITING,
+            system_attrs={**cell, **fixed},
+            user_attrs={
+                RETRY_OF: trial.number,
+                ATTEMPTS: dict(attempts or trial.user_attrs.get(ATTEMPTS, {})),
+            },
+        )
     )
 
 
-def summarize(study: optuna.Study, folder: Path) -> StudySummary:
-    """The study as it stands; its best trial is the first of those with the best value."""
-    table = rows(study, folder)
-    maximize = study.direction == optuna.study.StudyDirection.MAXIMIZE
-    complete = [(row.value, row) for row in table if row.value is not None]
-    best = None
-    if complete:
-        pick = max if maximize else min
-        best = pick(complete, key=lambda pair: pair[0])[1]
-    return StudySummary(study.study_name, folder, maximize, table, best)
+def requeue_interrupted(study: optuna.Study, dead: bool) -> list[int]:
+    """Try again what a controller left unfinished when it died; returns those trials' numbers.
+
+    Args:
+        study: the study.
+        dead: whether no other controller lives, so that each running trial was left by a dead
+            one. Left alone they repel the sampler and look alive for ever.
+    """
+    trials = study.get_trials(deepcopy=False)
+    again = {trial.user_attrs.get(RETRY_OF) for trial in trials}
+    left = []
+    for trial in trials:
+        running = dead and trial.state is TrialState.RUNNING
+        lost = trial.state is TrialState.FAIL and REASON not in trial.user_attrs
+        if (running or lost) and trial.number not in again:
+            requeue(study, trial)
+            left.append(trial.number)
+        if running:
+            study.tell(trial.number, state=TrialState.FAIL)
+    return left
+
+
+def warm_start(study: optuna.Study, source: optuna.Study, accepts: Accepts) -> int:
+    """Let the sampler of a new ``study`` know the complete trials of ``source``.
+
+    They belong to no recipe of this study: they do not count, are not ranked, and prune nobody
+    (their reports are left behind). Only parameters that the search space ``accepts`` are taken.
+
+    Returns the number of trials taken, 0 where the study has trials already.
+
+    Raises:
+        ConfigError: the studies have other directions, or no parameter in common.
+    """
+    if study.get_trials(deepcopy=False):
+        return 0
+    if source.directions != study.directions:
+        raise ConfigError(
+            [f"hydra.sweeper.warm_start: study {source.study_name} has other directions"]
+        )
+    taken = 0
+    for trial in source.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)):
+        known = {key for key, values in trial.distributions.items() if accepts(key, values)}
+        params = {key: value for key, value in trial.params.items() if key in known}
+        if not params or WARM_START in trial.user_attrs:
+            continue
+        study.add_trial(
+            optuna.create_trial(
+                values=trial.values,
+                params=params,
+                distributions={key: trial.distributions[key] for key in params},
+                user_attrs={WARM_START: f"{source.study_name}:{trial.number}"},
+                system_attrs={
+                    f"constraints:{key}": value for key, value in trial.constraints.items()
+                },
+            )
+        )
+        taken += 1
+    if not taken:
+        raise ConfigError(
+            [
+                f"hydra.sweeper.warm_start: study {source.study_name} has no complete trial with a "
+                "parameter of this search space"
+            ]
+        )
+    return taken
+
+
+def enqueue_next(study: optuna.Study, points: list[dict[str, Any]]) -> None:
+    """Queue the first of ``points`` that was not tried yet, unless something waits already.
+
+    One at a time, so that what was interrupted goes first.
+    """
+    if study.get_trials(deepcopy=False, states=(TrialState.WAITING,)):
+        return
+    while points:
+        before = len(study.get_trials(deepcopy=False))
+        study.enqueue_trial(points.pop(0), skip_if_exists=True)
+        if len(study.get_trials(deepcopy=False)) > before:
+            return

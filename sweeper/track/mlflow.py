@@ -6,7 +6,7 @@ import os
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -110,14 +110,20 @@ def find_run(client: "MlflowClient", run_id: str) -> "MlflowRun | None":
     return MlflowRun(client, run_id)
 
 
-def end_orphans(client: "MlflowClient", experiment_id: str, parent_id: str) -> None:
-    """Close the runs below ``parent_id`` that a controller left running when it died."""
+def end_orphans(
+    client: "MlflowClient", experiment_id: str, parent_id: str, elsewhere: Container[int]
+) -> None:
+    """Close the runs below ``parent_id`` that a controller left running when it died.
+
+    Trials whose numbers are in ``elsewhere`` run under another controller now.
+    """
     left = client.search_runs(
         [experiment_id],
         f"tags.`mlflow.parentRunId` = '{parent_id}' and attributes.status = 'RUNNING'",
     )
     for run in left:
-        MlflowRun(client, run.info.run_id).end(State.FAILED, "interrupted")
+        if int(run.data.tags.get("sweeper.trial_number", -1)) not in elsewhere:
+            MlflowRun(client, run.info.run_id).end(State.FAILED, "interrupted")
 
 
 class MlflowRun:

@@ -20,6 +20,7 @@ from sweeper.models.build import Classifier, build_classifier
 from sweeper.paths import TrialPaths
 from sweeper.track.base import Tracker
 from sweeper.train import plots
+from sweeper.train.cost import count_parameters, milliseconds_per_image
 from sweeper.train.phases import Epoch, initial_loss, run_phase
 from sweeper.train.sanity import Finding, LossCheck, Verdict
 
@@ -60,8 +61,8 @@ class Trial:
         self._epochs: list[Mapping[str, float]] = []
         self._verdict = Verdict.OK
 
-    def run(self) -> float:
-        """Train, record, and return the validation accuracy of the model that is saved.
+    def run(self) -> tuple[float, ...]:
+        """Train, record, and return the recipe's objectives of the model that is saved.
 
         Raises:
             TrialPruned: the loss check or the study ended it; what there is, is recorded.
@@ -84,7 +85,7 @@ class Trial:
             for picture in sorted(self._paths.plots.glob("*.png")):
                 self._tracker.log_file(picture, "plots")
 
-    def _train(self, source: Source, n_classes: int) -> float:
+    def _train(self, source: Source, n_classes: int) -> tuple[float, ...]:
         recipe = self._recipe
         examples, held_out = split_validation(
             source.train, recipe.dataset.validation_fraction, recipe.dataset.split_seed
@@ -140,7 +141,15 @@ class Trial:
         )
         self._paths.model.parent.mkdir(parents=True, exist_ok=True)
         model.save(self._paths.model)
-        return self._epochs[-1]["val_accuracy"]
+        return self._objectives(model, validation)
+
+    def _objectives(self, model: Any, validation: Batches) -> tuple[float, ...]:
+        measured: dict[str, float] = {"parameters": count_parameters(model)}
+        if "milliseconds_per_image" in self._recipe.objectives:
+            measured["milliseconds_per_image"] = milliseconds_per_image(model, validation)
+        self._tracker.log_metrics(measured, int(self._epochs[-1]["step"]))
+        known = {**self._epochs[-1], **measured}
+        return tuple(known[name] for name in self._recipe.objectives)
 
     def _on_epoch(self, epoch: Epoch) -> None:
         self._epochs.append({"step": epoch.step, **epoch.metrics})
@@ -156,7 +165,9 @@ class Trial:
             key: epoch.metrics[key] for key in ("loss", "accuracy", "val_loss", "val_accuracy")
         }
         log.info("%s epoch %d: %s", epoch.phase, epoch.step, shown)
-        self._report(metrics["val_accuracy"], epoch.step, epoch.phase, shown)
+        # a first objective that is known at the end only leaves nothing better to go by
+        value = metrics.get(self._recipe.objectives[0], metrics["val_accuracy"])
+        self._report(value, epoch.step, epoch.phase, shown)
         self._act_on(finding)
 
     def _act_on(self, finding: Finding) -> None:

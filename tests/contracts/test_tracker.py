@@ -149,11 +149,14 @@ def test_runs_left_open_by_a_dead_controller_are_closed(tmp_path: Path) -> None:
     experiment = ensure_experiment(client, uri, "one")
     study = start_run(client, experiment, "study", {})
     below = {"mlflow.parentRunId": study.run_id}
-    left, done = (start_run(client, experiment, name, below) for name in ("left", "done"))
+    left, done, lives = (
+        start_run(client, experiment, f"trial {number}", {**below, "sweeper.trial_number": number})
+        for number in "012"
+    )
     done.end(State.COMPLETE)
-    end_orphans(client, experiment, study.run_id)
-    status = {run: client.get_run(run.run_id).info.status for run in (study, left, done)}
-    assert status == {study: "RUNNING", left: "FAILED", done: "FINISHED"}
+    end_orphans(client, experiment, study.run_id, elsewhere=frozenset({2}))
+    status = {run: client.get_run(run.run_id).info.status for run in (study, left, done, lives)}
+    assert status == {study: "RUNNING", left: "FAILED", done: "FINISHED", lives: "RUNNING"}
     assert client.get_run(left.run_id).data.tags["sweeper.reason"] == "interrupted"
     assert find_run(client, left.run_id) is not None
     assert find_run(client, "0" * 32) is None

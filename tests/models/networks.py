@@ -13,6 +13,7 @@ def backbone_config(name: str, weights: str | None = None) -> config.Backbone:
     return config.Backbone(
         name=name,
         resolution=224,
+        blocks=1,
         input_range="-1..1" if name in {"MobileNetV2", "Xception"} else "0..255",
         stochastic_depth=name.startswith("EfficientNet"),
         weights=weights,

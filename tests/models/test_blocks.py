@@ -10,9 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from networks import SIZE, backbone_config
+from recipes import recipe
 
 from sweeper.models import backbones
 from sweeper.models.blocks import cut_tensor, find_blocks, find_cuts
+from sweeper.paths import conf_dir
 
 
 def _check_partition(model: keras.Model) -> None:
@@ -36,6 +38,14 @@ def test_blocks_of_efficientnets(b0: keras.Model, lite0: keras.Model) -> None:
             *("block6c_add", "block6d_add", "block7a_project_bn", "top_activation")
         ]
         assert all(name.startswith("block6a_") for name in blocks[12].layers)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("option", [path.stem for path in (conf_dir() / "backbone").glob("*.yaml")])
+def test_recipes_know_how_many_blocks_their_backbone_has(option: str) -> None:
+    made = recipe(f"backbone={option}", "backbone.weights=null").backbone
+    size = 71 if made.name == "Xception" else SIZE
+    assert len(find_blocks(backbones.build_backbone(made, size, None))) == made.blocks
 
 
 @pytest.mark.parametrize(

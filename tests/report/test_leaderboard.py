@@ -4,25 +4,26 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-import yaml
 from hypothesis import given
 from hypothesis import strategies as st
-from omegaconf import OmegaConf
 from rich.console import Console
 
 from sweeper.records import State, StudySummary, TrialRow, Value
-from sweeper.report.leaderboard import print_table, ranked, write_leaderboard, write_results
+from sweeper.report.leaderboard import print_table, ranked, write_leaderboard
 
 
 def row(number: int, value: float | None, **extra: object) -> TrialRow:
     fields: dict[str, object] = {"state": State.COMPLETE, "seconds": 1.0, "params": {}} | extra
     folder = Path(f"experiments/dogs_b0/trials/{number:04}")
-    return TrialRow(number=number, value=value, folder=folder, **fields)  # type: ignore[arg-type]
+    if value is not None and fields["state"] is State.COMPLETE:
+        fields = {"values": (value,)} | fields
+    return TrialRow(**{"number": number, "values": (), "folder": folder} | fields)  # type: ignore[arg-type]
 
 
 def study(*rows: TrialRow, best: int | None = None, maximize: bool = True) -> StudySummary:
     winner = next((r for r in rows if r.number == best), None)
-    return StudySummary("dogs_b0", Path("experiments/dogs_b0"), maximize, rows, winner)
+    front = (winner,) if winner else ()
+    return StudySummary("dogs_b0", Path("experiments/dogs_b0"), (maximize,), rows, winner, front)
 
 
 def printed(summary: StudySummary, **console: object) -> str:
@@ -67,7 +68,7 @@ ROWS = st.lists(
         TrialRow,
         number=st.integers(0, 10**6),
         state=st.sampled_from(State),
-        value=st.none() | st.floats(allow_nan=False),
+        values=st.just(()) | st.tuples(st.floats(allow_nan=False)),
         seconds=st.floats(0, 1e6),
         params=st.dictionaries(st.text(min_size=1, max_size=12), VALUES, max_size=4),
         folder=st.just(Path("trials")),
@@ -206,40 +207,21 @@ def test_any_study_can_be_printed(rows: list[TrialRow]) -> None:
     assert all(character.isprintable() or character == "\n" for character in text)
 
 
-@given(params=st.dictionaries(st.text(min_size=1), VALUES), value=st.floats(allow_nan=False))
-def test_results_round_trip(
-    params: dict[str, Value], value: float, tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    path = tmp_path_factory.mktemp("study") / "optimization_results.yaml"
-    write_results(study(row(7, value, params=params), row(8, None), best=7), path)
-    loaded = yaml.safe_load(path.read_text(encoding="utf-8"))
-    assert list(loaded) == ["name", "best_params", "best_value", "best_trial"]
-    assert loaded == {
-        "name": "optuna",
-        "best_params": params,
-        "best_value": value,
-        "best_trial": 7,
-    }
-    kinds = {name: type(held) for name, held in loaded["best_params"].items()}
-    assert kinds == {name: type(held) for name, held in params.items()}
-
-
-def test_results_are_read_by_omegaconf(tmp_path: Path) -> None:
-    write_results(a_study(), tmp_path / "results.yaml")
-    loaded = OmegaConf.to_container(OmegaConf.load(tmp_path / "results.yaml"))
-    assert loaded == {
-        "name": "optuna",
-        "best_params": {"batch_size": 16, "drop_connect_rate": None},
-        "best_value": 0.95,
-        "best_trial": 3,
-    }
-
-
-def test_results_without_a_completed_trial(tmp_path: Path) -> None:
-    write_results(study(row(0, None, state=State.FAILED)), tmp_path / "results.yaml")
-    assert yaml.safe_load((tmp_path / "results.yaml").read_text()) == {
-        "name": "optuna",
-        "best_params": {},
-        "best_value": None,
-        "best_trial": None,
-    }
+def test_several_objectives_have_a_column_each_and_the_front_comes_first(tmp_path: Path) -> None:
+    rows = (
+        row(0, 0.9, values=(0.9, 40.0)),
+        row(1, 0.8, values=(0.8, 10.0)),
+        row(2, 0.85, values=(0.85, 90.0)),
+        row(3, 0.99, values=(0.99, 50.0), feasible=False),
+        row(4, None, state=State.PRUNED),
+    )
+    folder = Path("experiments/dogs_b0")
+    summary = StudySummary("dogs_b0", folder, (True, False), rows, rows[0], rows[:2])
+    assert [r.number for r in ranked(summary)] == [0, 1, 2, 3, 4]
+    write_leaderboard(summary, tmp_path / "leaderboard.csv")
+    lines = (tmp_path / "leaderboard.csv").read_text().splitlines()
+    assert lines[0] == "number,state,value_0,value_1,seconds,reason"
+    assert lines[1] == "0,complete,0.9,40.0,1.0,"
+    assert lines[5] == "4,pruned,,,1.0,"
+    text = printed(summary)
+    assert text.count("front") == 2

@@ -2,25 +2,34 @@
 
 import json
 import os
-import signal
 import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import optuna
 import pytest
+import yaml
 from omegaconf import OmegaConf
-from optuna.trial import TrialState
+from optuna.storages import JournalStorage
+from optuna.storages.journal import JournalFileBackend
+from optuna.trial import FrozenTrial
+
+from sweeper.search.study import CAUSE, LOG_TAIL, OOM, REASON, RETRY_OF
 
 TOY = Path(__file__).with_name("toy_app.py")
+STORED = ("hydra.sweeper.storage=sqlite:///studies.db", "hydra.sweeper.study_name=toy")
+RANDOM = ("hydra/sweeper/sampler=random", "hydra.sweeper.sampler.seed=0")
+GRID = "hydra/sweeper/sampler=grid"
+INLINE = "hydra.sweeper.executor.kind=inline"
 
 
-def sweep(
+def toy(
     folder: Path, *arguments: str, env: Mapping[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, str(TOY), "-m", *arguments],
+        [sys.executable, str(TOY), *arguments],
         cwd=folder,
         env={**os.environ, **(env or {})},
         capture_output=True,
@@ -30,114 +39,319 @@ def sweep(
     )
 
 
+def sweep(
+    folder: Path, *arguments: str, env: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    return toy(folder, "-m", *arguments, env=env)
+
+
+def stored(folder: Path, name: str = "toy") -> list[FrozenTrial]:
+    storage = f"sqlite:///{folder}/studies.db"
+    return optuna.load_study(study_name=name, storage=storage).trials
+
+
+def results(folder: Path) -> Any:
+    return yaml.safe_load((folder / "out" / "optimization_results.yaml").read_text())
+
+
 def test_each_trial_is_a_hydra_job_and_its_value_the_objective(tmp_path: Path) -> None:
     ended = sweep(
         tmp_path,
         "x=interval(-1,2)",
         "n=range(1,4)",
+        "+extra.rate=choice(0.5,1)",
+        "~unused",
+        "+fixed=[1,two]",
         "hydra.sweeper.n_trials=4",
         "hydra.sweeper.sampler.seed=1",
-        "hydra.sweeper.storage=sqlite:///studies.db",
-        "hydra.sweeper.study_name=toy",
+        *STORED,
     )
     assert ended.returncode == 0, ended.stderr
+    assert ended.stderr == ""
     assert "(best so far)" in ended.stdout
-    trials = optuna.load_study(study_name="toy", storage=f"sqlite:///{tmp_path}/studies.db").trials
+    trials = stored(tmp_path)
     assert [trial.number for trial in trials] == [0, 1, 2, 3]
     for trial in trials:
         folder = tmp_path / "out" / str(trial.number)
-        assert trial.value == (trial.params["x"] - 0.5) ** 2
-        config = OmegaConf.load(folder / ".hydra" / "config.yaml")
-        assert config.x == trial.params["x"]
-        assert config.n == trial.params["n"]
+        x, n, rate = trial.params["x"], trial.params["n"], trial.params["+extra.rate"]
+        assert trial.value == (x - 0.5) ** 2
+        config = OmegaConf.to_container(OmegaConf.load(folder / ".hydra" / "config.yaml"))
+        extra, fixed = {"rate": rate}, [1, "two"]
+        assert config == {"x": x, "n": n, "kind": "ok", "extra": extra, "fixed": fixed}
+        overrides = OmegaConf.load(folder / ".hydra" / "overrides.yaml")
+        assert list(overrides) == [
+            *("~unused", "+fixed=[1,two]"),
+            *(f"x={x}", f"n={n}", f"+extra.rate={rate}"),
+        ]
         seen = json.loads((folder / "seen.json").read_text())
-        assert seen == {"number": trial.number, "n": trial.params["n"], "type": "int"}
-        assert f"x is {trial.params['x']}" in (folder / "toy_app.log").read_text()
+        assert seen == {"number": trial.number, "n": n, "type": "int"}
+        assert f"x is {x}" in (folder / "toy_app.log").read_text()
+    best = min(trials, key=lambda trial: trial.value or 0.0)
+    assert results(tmp_path) == {
+        "name": "optuna",
+        "best_params": best.params,
+        "best_value": best.value,
+        "best_trial": best.number,
+    }
 
 
-def test_a_trial_that_dies_is_recorded_and_the_sweep_goes_on(tmp_path: Path) -> None:
+def test_as_many_trials_as_jobs_run_at_once(tmp_path: Path) -> None:
     ended = sweep(
         tmp_path,
-        "kind=ok,raise,kill,nonsense",
-        "hydra.sweeper.n_trials=12",
-        "hydra/sweeper/sampler=random",
-        "hydra.sweeper.sampler.seed=0",
+        "kind=meet",
+        "n=3",
+        "x=1,2,3",
+        GRID,
+        "hydra.sweeper.n_jobs=3",
+        "hydra/launcher=cluster",
     )
     assert ended.returncode == 0, ended.stderr
-    for reason in ("ValueError: boom", "killed by SIGKILL", "'nonsense', which is no number"):
-        assert reason in ended.stdout
-    assert "trial 11 of 12 started" in ended.stdout
+    assert ended.stdout.count("complete") == 3
+    assert "hydra/launcher=cluster is not used" in ended.stdout
+
+
+def test_trials_fail_each_for_its_cause_and_the_sweep_goes_on(tmp_path: Path) -> None:
+    kinds = ["ok", "raise", "kill", "hang", "memory", "device", "nonsense", "nothing", "undefined"]
+    ended = sweep(
+        tmp_path,
+        f"kind={','.join(kinds)}",
+        GRID,
+        "hydra.sweeper.n_jobs=2",
+        "hydra.sweeper.trial_timeout=6",
+        "hydra.sweeper.storage=journal:///studies.log",
+        "hydra.sweeper.study_name=toy",
+        env={"TOY_HANGS": "1"},
+    )
+    assert ended.returncode == 0, ended.stderr
     assert ended.stderr == ""
+    journal = JournalStorage(JournalFileBackend(str(tmp_path / "studies.log")))
+    trials = optuna.load_study(study_name="toy", storage=journal).trials
+    killed = [trial for trial in trials if trial.params["kind"] == "kill"]
+    assert len(trials) == len(kinds) + 1
+    assert [trial.user_attrs.get(RETRY_OF) for trial in killed] == [None, killed[0].number]
+    assert killed[0].user_attrs[REASON] == "killed by SIGKILL; tried again"
+
+    last = {trial.params["kind"]: trial for trial in trials}
+    assert last["ok"].state.name == "COMPLETE"
+    failed = {kind: trial for kind, trial in last.items() if trial.state.name == "FAIL"}
+    said = {kind: (t.user_attrs[CAUSE], t.user_attrs[REASON]) for kind, t in failed.items()}
+    assert said == {
+        "raise": ("raised", "ValueError: boom"),
+        "kill": ("killed", "killed by SIGKILL"),
+        "hang": ("timeout", "no end after 6 s"),
+        "memory": ("oom", "MemoryError"),
+        "device": ("oom", "ResourceExhaustedError: no memory left"),
+        "nonsense": ("nonsense", "the task returned 'nonsense', not a number"),
+        "nothing": ("nonsense", "the task returned None, not a number"),
+        "undefined": ("nonsense", "the task returned nan, not a number"),
+    }
+    for kind, trial in failed.items():
+        assert trial.user_attrs[REASON] in ended.stdout
+        oom = (True, {OOM: 1.0}) if kind in ("memory", "device") else (None, {})
+        assert (trial.user_attrs.get(OOM), trial.constraints) == oom
+    tail = failed["device"].user_attrs[LOG_TAIL]
+    assert "the last line of its log" in tail
+    assert tail.rstrip().endswith("ResourceExhaustedError: no memory left")
+    assert "in hangs" in failed["hang"].user_attrs[LOG_TAIL]  # where it hung
+
+
+def test_retries_are_set_for_each_cause(tmp_path: Path) -> None:
+    arguments = ("kind=raise,kill,ok", GRID, "hydra.sweeper.retries={raised: 2, killed: 0}")
+    ended = sweep(tmp_path, *arguments, *STORED)
+    assert ended.returncode == 0, ended.stderr
+    kinds = [trial.params["kind"] for trial in stored(tmp_path)]
+    assert {kind: kinds.count(kind) for kind in kinds} == {"raise": 3, "kill": 1, "ok": 1}
 
 
 def test_a_sweep_in_which_all_fail_ends_with_a_message(tmp_path: Path) -> None:
     ended = sweep(tmp_path, "kind=raise", "hydra.sweeper.n_trials=2")
     assert ended.returncode == 1
-    assert "completed; the log of each is in its folder" in ended.stderr
-    assert "Traceback" not in ended.stderr
-
-
-def test_the_same_command_again_runs_only_what_is_missing(tmp_path: Path) -> None:
-    stored = ("hydra.sweeper.storage=sqlite:///s.db", "hydra.sweeper.study_name=toy")
-    sweep(tmp_path, "x=interval(0,1)", "hydra.sweeper.n_trials=1", *stored)
-    first = (tmp_path / "out" / "0" / "seen.json").stat().st_mtime_ns
-    ended = sweep(tmp_path, "x=interval(0,1)", "hydra.sweeper.n_trials=2", *stored)
-    assert "study toy goes on: 1 of 2 trials done" in ended.stdout
-    assert (tmp_path / "out" / "0" / "seen.json").stat().st_mtime_ns == first
-    assert (tmp_path / "out" / "1" / "seen.json").exists()
-    ended = sweep(tmp_path, "x=interval(0,2)", "n=7", "hydra.sweeper.n_trials=2", *stored)
-    assert ended.returncode == 1
-    assert "n is 7, but the trials of study toy have 1" in ended.stderr
-    assert "x is FloatDistribution(high=2.0" in ended.stderr
-
-
-def test_ctrl_c_closes_everything_and_the_same_command_goes_on(tmp_path: Path) -> None:
-    arguments = (
-        "x=interval(0,1)",
-        "hydra.sweeper.n_trials=2",
-        "hydra.sweeper.storage=sqlite:///s.db",
-        "hydra.sweeper.study_name=toy",
+    assert ended.stderr == (
+        "no trial of toy_app completed (ValueError: boom); the log of each is in its folder "
+        f"under {tmp_path}/out\n"
     )
-    command = [sys.executable, str(TOY), "-m", *arguments, "kind=hang"]
-    with subprocess.Popen(
-        command,
-        cwd=tmp_path,
-        env={**os.environ, "TOY_HANGS": "1"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as running:
-        assert running.stdout is not None
-        assert running.stderr is not None
-        for line in running.stdout:
-            if line.startswith("trial 0 of 2 started"):
-                break
-        running.send_signal(signal.SIGINT)
-        assert running.wait(60) == 130
-        assert "interrupted; the same command goes on" in running.stderr.read()
-    study = optuna.load_study(study_name="toy", storage=f"sqlite:///{tmp_path}/s.db")
-    (left, waiting) = study.trials
-    assert left.state is TrialState.FAIL
-    assert waiting.state is TrialState.WAITING
-    ended = sweep(tmp_path, *arguments, "kind=hang", env={"TOY_HANGS": ""})
-    assert ended.returncode == 0, ended.stderr
-    states = [trial.state for trial in study.get_trials()]
-    assert states == [TrialState.FAIL, TrialState.COMPLETE, TrialState.COMPLETE]
-    assert study.trials[1].params == left.params
+    assert results(tmp_path)["best_value"] is None
+
+
+def test_too_many_failures_end_the_sweep_once_that_is_certain(tmp_path: Path) -> None:
+    arguments = ("kind=raise", "hydra.sweeper.n_trials=20", "hydra.sweeper.max_failure_rate=0.1")
+    ended = sweep(tmp_path, *arguments, *STORED)
+    assert ended.returncode == 1
+    assert len(stored(tmp_path)) == 3
+    assert ended.stderr == (
+        "3 of 3 finished trials failed, more than hydra.sweeper.max_failure_rate=0.1 allows; "
+        f"the last: ValueError: boom\nlogs: {tmp_path}/out\n"
+    )
 
 
 @pytest.mark.parametrize(
-    ("argument", "said"),
+    ("setting", "said"),
     [
-        ("nope=choice(1,2)", "Could not override 'nope'"),
-        ("hydra.sweeper.direction=up", "direction must be minimize or maximize, got 'up'"),
-        ("hydra.sweeper.n_trials=0", "n_trials must be >= 1, got 0"),
+        ("target=1", "reached the target 1: "),
+        ("patience=4", "4 trials in a row were no better than the best one"),
+        ("timeout=1", "the timeout of 1 s has passed"),
+    ],
+)
+def test_other_ends_of_a_study(tmp_path: Path, setting: str, said: str) -> None:
+    total = "hydra.sweeper.n_trials=null"
+    arguments = ("x=interval(0,2)", f"hydra.sweeper.{setting}", total, INLINE, *RANDOM)
+    ended = sweep(tmp_path, *arguments)
+    assert ended.returncode == 0
+    assert ended.stderr == ""
+    assert "ended early: " in ended.stdout
+    assert said in ended.stdout
+
+
+def test_inline_trials_are_jobs_too(tmp_path: Path) -> None:
+    arguments = ("x=interval(0,1)", "kind=ok,raise,memory", INLINE, "hydra.sweeper.n_trials=6")
+    ended = sweep(tmp_path, *arguments, *RANDOM, *STORED)
+    assert ended.returncode == 0, ended.stderr
+    trials = stored(tmp_path)
+    assert {trial.state.name for trial in trials} == {"COMPLETE", "FAIL"}
+    for trial in trials:
+        assert (tmp_path / "out" / str(trial.number) / ".hydra" / "config.yaml").exists()
+
+
+def test_starting_points_go_first_and_a_study_may_learn_from_another(tmp_path: Path) -> None:
+    arguments = ("x=interval(0,1)", "n=range(1,4)", "hydra.sweeper.n_trials=3", INLINE)
+    assert sweep(tmp_path, *arguments, *STORED).returncode == 0
+    ended = sweep(
+        tmp_path,
+        *arguments,
+        *STORED,
+        "hydra.sweeper.study_name=second",
+        "hydra.sweeper.warm_start=toy",
+        "hydra.sweeper.enqueue=[{x: 0.25, n: 2}, {x: 1}]",
+        "hydra.sweep.dir=second",
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert "the sampler knows 3 trials of study toy" in ended.stdout
+    ran = [trial for trial in stored(tmp_path, "second") if "warm_start" not in trial.user_attrs]
+    assert ran[0].params == {"x": 0.25, "n": 2}
+    assert ran[1].params["x"] == 1
+    assert len(ran) == 3
+
+
+def test_pruned_trials_say_why(tmp_path: Path) -> None:
+    points = [{"x": x, "kind": "report"} for x in (0.1, 0.2, 0.3, 7.5)]
+    written = ", ".join(f"{{x: {point['x']}, kind: {point['kind']}}}" for point in points)
+    ended = sweep(
+        tmp_path,
+        "x=interval(0,9)",
+        "kind=report,stubborn,optuna",
+        f"hydra.sweeper.enqueue=[{written}, {{x: 8.5, kind: stubborn}}, {{x: 1, kind: optuna}}]",
+        "hydra.sweeper.n_trials=6",
+        "hydra/sweeper/pruner=median",
+        "hydra.sweeper.pruner.n_startup_trials=3",
+        *STORED,
+    )
+    assert ended.returncode == 0, ended.stderr
+    trials = stored(tmp_path)
+    states = [trial.state.name for trial in trials]
+    assert states == [*["COMPLETE"] * 3, "PRUNED", "COMPLETE", "PRUNED"]
+    assert trials[0].intermediate_values == {0: 0.1, 1: 0.1, 2: 0.1}
+    reason = "median pruner: 7.5 at step 0, median 0.2"
+    assert trials[3].user_attrs[REASON] == reason
+    assert "trial 3 pruned after" in ended.stdout
+    assert reason in ended.stdout
+    assert trials[4].value == 8.5
+    assert trials[5].user_attrs[REASON] == "enough"
+    assert "best trial 0: 0.1\n" in ended.stdout
+    assert "optimization_results.yaml" in ended.stdout
+
+
+def test_several_objectives_have_a_pareto_set_and_no_pruning(tmp_path: Path) -> None:
+    ended = sweep(
+        tmp_path,
+        "kind=two",
+        "x=0.5,0.75,1",
+        "n=1,2",
+        GRID,
+        "hydra.sweeper.direction=[minimize,maximize]",
+        "hydra/sweeper/pruner=median",
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert "pruning is off: Optuna prunes studies of one objective only" in ended.stdout
+    assert ended.stdout.count(" complete ") == 6
+    (solution,) = results(tmp_path)["solutions"]
+    assert solution == {
+        "params": {"x": 0.5, "n": 2},
+        "values": [0.0, 2.0],
+        "trial": solution["trial"],
+    }
+
+
+def test_a_trial_may_tell_the_study_more(tmp_path: Path) -> None:
+    ended = sweep(tmp_path, "kind=note", "x=0.25,1", GRID, *STORED)
+    assert ended.returncode == 0, ended.stderr
+    trials = {trial.params["x"]: trial for trial in stored(tmp_path)}
+    for x, trial in trials.items():
+        assert trial.user_attrs["seen"] == f"trial {trial.number} of {{'x': {x}}}"
+        assert trial.constraints == {"x": x - 0.5}
+    assert "(infeasible)" in ended.stdout
+    assert results(tmp_path)["best_trial"] == trials[0.25].number
+
+
+def test_outside_a_sweep_a_report_does_nothing(tmp_path: Path) -> None:
+    ended = toy(tmp_path, "kind=report", "hydra.run.dir=alone")
+    assert ended.returncode == 0, ended.stderr
+
+
+CONDITIONAL = """
+defaults: [{override hydra/sweeper: async_optuna}, {override hydra/sweeper/sampler: bruteforce}]
+x: 1.0
+n: 1
+kind: ok
+optimizer: adam
+momentum: null
+hydra:
+  sweep: {dir: out, subdir: "${hydra.job.num}"}
+  sweeper:
+    storage: sqlite:///studies.db
+    study_name: toy
+    n_trials: null
+    params:
+      momentum: {when: {optimizer: sgd}, value: "choice(0.5,0.9)"}
+      optimizer: choice(adam, sgd)
+      n:
+        - {when: {momentum: 0.9}, value: "range(1, 3)"}
+        - {when: {optimizer: adam}, value: 5}
+"""
+
+
+def test_parameters_may_depend_on_others(tmp_path: Path) -> None:
+    (tmp_path / "recipe.yaml").write_text(CONDITIONAL)
+    ended = sweep(tmp_path, "--config-dir=.", "--config-name=recipe")
+    assert ended.returncode == 0, ended.stderr
+    configs = [
+        OmegaConf.load(tmp_path / "out" / str(trial.number) / ".hydra" / "config.yaml")
+        for trial in stored(tmp_path)
+    ]
+    assert sorted((c.optimizer, c.momentum or 0, c.n) for c in configs) == [
+        ("adam", 0, 5),
+        ("sgd", 0.5, 1),
+        ("sgd", 0.9, 1),
+        ("sgd", 0.9, 2),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["nope=choice(1,2)"], ["Could not override 'nope'"]),
+        (
+            ["hydra.sweeper.direction=up", "hydra.sweeper.n_trials=0", INLINE, "x=range(1,1)"],
+            ["direction must be minimize or maximize, got 'up'", "n_trials must be >= 1, got 0"],
+        ),
+        (["hydra/sweeper/sampler=random", "hydra.sweeper.enqueue=[{y: 1}]"], ["y is not searched"]),
     ],
 )
 def test_what_cannot_run_is_refused_before_a_trial_exists(
-    tmp_path: Path, argument: str, said: str
+    tmp_path: Path, arguments: list[str], said: list[str]
 ) -> None:
-    ended = sweep(tmp_path, argument)
+    ended = sweep(tmp_path, *arguments)
     assert ended.returncode == 1
-    assert said in ended.stderr
+    for fault in said:
+        assert fault in ended.stderr
+    assert "Traceback" not in ended.stderr
     assert not (tmp_path / "out" / "0").exists()

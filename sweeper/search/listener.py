@@ -1,0 +1,80 @@
+"""The controller's end of one trial's channel: reports become Optuna's, decisions go back."""
+
+import statistics
+from typing import Protocol
+
+import optuna
+from optuna.exceptions import UpdateFinishedTrialError
+from optuna.pruners import NopPruner
+from optuna.trial import TrialState
+
+from sweeper.records import Attribute, Constraint, Decision, EpochReport, TrialSpec
+from sweeper.search.progress import Progress
+
+
+class Sweep(Protocol):
+    """Whoever runs the trials."""
+
+    interrupted: bool
+
+
+class TrialListener:
+    """A :class:`~sweeper.execute.base.Channel` for one trial, used by its slot's thread."""
+
+    def __init__(
+        self,
+        trial: optuna.Trial,
+        study: optuna.Study,
+        progress: Progress,
+        slot: int,
+        sweep: Sweep,
+    ) -> None:
+        self._trial = trial
+        self._study = study
+        self._progress = progress
+        self._slot = slot
+        self._sweep = sweep
+        # with several objectives Optuna neither takes reports nor prunes
+        self._heeds = len(study.directions) == 1
+        self._prunes = not isinstance(study.pruner, NopPruner)
+        self._steps: set[int] = set()
+        self.spec: TrialSpec | None = None
+        self.interrupted = False
+        """Whether the trial was told to stop because the sweep does."""
+
+    def report(self, report: EpochReport) -> Decision:
+        """Record ``report``; stop where the sweep was interrupted or the pruner says so."""
+        if self.spec is not None:
+            self._progress.epoch(self._slot, self.spec, report)
+        if self._sweep.interrupted:
+            self.interrupted = True
+            return Decision(stop=True, reason="the sweep was interrupted")
+        # Optuna keeps the first report of a step, and warns about others
+        if not self._heeds or report.step in self._steps:
+            return Decision()
+        self._steps.add(report.step)
+        try:
+            self._trial.report(report.value, report.step)
+        except UpdateFinishedTrialError:
+            self.interrupted = True
+            return Decision(stop=True, reason="another controller took this trial for dead")
+        if self._prunes and self._trial.should_prune():
+            return Decision(stop=True, reason=self._reason(report))
+        return Decision()
+
+    def _reason(self, report: EpochReport) -> str:
+        pruner = type(self._study.pruner).__name__.removesuffix("Pruner").lower()
+        others = [
+            trial.intermediate_values[report.step]
+            for trial in self._study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+            if report.step in trial.intermediate_values
+        ]
+        median = f", median {statistics.median(others):.4g}" if others else ""
+        return f"{pruner} pruner: {report.value:.4g} at step {report.step}{median}"
+
+    def note(self, note: Attribute | Constraint) -> None:
+        """Keep ``note`` with the trial."""
+        if isinstance(note, Attribute):
+            self._trial.set_user_attr(note.key, note.value)
+        else:
+            self._trial.set_constraint(note.key, note.value)

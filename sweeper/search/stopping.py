@@ -1,0 +1,70 @@
+"""When a study is done."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from sweeper.records import State
+from sweeper.search.tally import Tally
+
+
+@dataclass
+class Stopping:
+    """The stop conditions of ``hydra.sweeper``. Each lets the trials that run come to their end.
+
+    Args:
+        n_trials: finished trials in all, over every sweep of the study; None for no limit.
+        timeout: seconds after which this sweep begins no trial.
+        target: value of the objective that is good enough.
+        patience: finished trials in a row without a better one.
+        max_failure_rate: the part of the study's trials that may fail.
+    """
+
+    n_trials: int | None
+    timeout: float | None = None
+    target: float | None = None
+    patience: int | None = None
+    max_failure_rate: float | None = None
+    clock: Callable[[], float] = time.monotonic
+    reason: str = field(default="", init=False)
+    """Why the study ended before ``n_trials``; empty where it did not."""
+    failed: bool = field(default=False, init=False)
+    """Whether it ended because too many trials failed."""
+
+    def __post_init__(self) -> None:
+        self._began = self.clock()
+
+    def has_room(self, tally: Tally) -> bool:
+        """Whether one more trial, if none of those that run is lost, fits into the total."""
+        return self.n_trials is None or tally.counted + len(tally.running) < self.n_trials
+
+    def is_done(self, tally: Tally) -> bool:
+        """Whether no trial shall begin any more."""
+        if self.reason:
+            return True
+        self.reason = self._early(tally)
+        full = self.n_trials is not None and tally.counted >= self.n_trials
+        return bool(self.reason) or full
+
+    def _early(self, tally: Tally) -> str:
+        if self.max_failure_rate is not None:
+            # until the end only what is certain: enough have failed for the whole study
+            allowed = self.max_failure_rate * max(self.n_trials or 0, tally.counted)
+            if tally.failed > allowed:
+                self.failed = True
+                last = tally.last(State.FAILED)
+                return (
+                    f"{tally.failed} of {tally.counted} finished trials failed, more than "
+                    f"hydra.sweeper.max_failure_rate={self.max_failure_rate:g} allows"
+                    + (f"; the last: {last.reason}" if last else "")
+                )
+        best = tally.best
+        if self.target is not None and best is not None and best.value is not None:
+            gap = best.value - self.target
+            if gap >= 0 if tally.maximize[0] else gap <= 0:
+                return f"trial {best.number} reached the target {self.target:g}: {best.value:g}"
+        if self.patience is not None and tally.since_best >= self.patience:
+            return f"{tally.since_best} trials in a row were no better than the best one"
+        if self.timeout is not None and self.clock() - self._began >= self.timeout:
+            return f"the timeout of {self.timeout:g} s has passed"
+        return ""

@@ -1,0 +1,161 @@
+"""What a study has come to: its trials as rows, how many count, which are best."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+
+import optuna
+from optuna.study import StudyDirection
+from optuna.trial import FrozenTrial, TrialState
+
+from sweeper.records import State, StudySummary, TrialRow
+from sweeper.search.study import FOLDER, OOM, REASON, RETRY_OF, WARM_START
+
+_STATES = {
+    TrialState.COMPLETE: State.COMPLETE,
+    TrialState.PRUNED: State.PRUNED,
+    TrialState.FAIL: State.FAILED,
+}
+
+
+class Tally:
+    """Reads each trial of a study once, so that looking again costs what is new.
+
+    Args:
+        study: the study.
+        folder: the folder of this sweep; trials of an earlier one may have another.
+    """
+
+    def __init__(self, study: optuna.Study, folder: Path) -> None:
+        self._study = study
+        self._folder = folder
+        began = Path(study.user_attrs.get(FOLDER, folder))
+        # a study that was moved has its trials where it is now
+        self._base = began if began.is_dir() else folder
+        self.maximize = tuple(d is StudyDirection.MAXIMIZE for d in study.directions)
+        self._rows: dict[int, TrialRow] = {}
+        self._front: list[TrialRow] = []
+        self._known = 0
+        self._open: set[int] = set()
+        self._superseded: set[int] = set()
+        self.counted = 0
+        """Finished trials that count towards ``n_trials``."""
+        self.failed = 0
+        """Those of them that failed."""
+        self.running: frozenset[int] = frozenset()
+        """Numbers of the trials that run now, here or elsewhere."""
+        self.waiting = 0
+        """Trials whose parameters are queued."""
+        self.since_best = 0
+        """Counted trials that ended since the best one did."""
+
+    def refresh(self) -> tuple[FrozenTrial, ...]:
+        """Read what has happened since; returns the trials that have finished meanwhile."""
+        trials = self._study.get_trials(deepcopy=False)
+        self._open.update(range(self._known, len(trials)))
+        self._known = len(trials)
+        looked = [trials[number] for number in sorted(self._open)]
+        for trial in looked:
+            again = trial.user_attrs.get(RETRY_OF)
+            if again is not None:
+                self._supersede(again)
+        finished = [trial for trial in looked if trial.state in _STATES]
+        self._open.difference_update(trial.number for trial in finished)
+        self.running = frozenset(t.number for t in looked if t.state is TrialState.RUNNING)
+        self.waiting = sum(trial.state is TrialState.WAITING for trial in looked)
+        shown = [trial for trial in finished if self._is_shown(trial)]
+        for trial in sorted(shown, key=_ended):
+            self._add(trial)
+        return tuple(finished)
+
+    def _is_shown(self, trial: FrozenTrial) -> bool:
+        interrupted = trial.state is TrialState.FAIL and REASON not in trial.user_attrs
+        return not interrupted and WARM_START not in trial.user_attrs
+
+    def _supersede(self, number: int) -> None:
+        if number in self._superseded:
+            return
+        self._superseded.add(number)
+        row = self._rows.get(number)
+        if row is not None and row.counts:
+            self._rows[number] = replace(row, counts=False)
+            self.counted -= 1
+            self.failed -= row.state is State.FAILED
+
+    def _add(self, trial: FrozenTrial) -> None:
+        state = _STATES[trial.state]
+        row = TrialRow(
+            number=trial.number,
+            state=state,
+            values=tuple(trial.values) if state is State.COMPLETE else (),
+            seconds=trial.duration.total_seconds() if trial.duration else 0.0,
+            params=trial.params,
+            folder=self._base / trial.user_attrs.get(FOLDER, ""),
+            reason=trial.user_attrs.get(REASON, ""),
+            feasible=all(value <= 0 for value in trial.constraints.values()),
+            counts=trial.number not in self._superseded,
+        )
+        self._rows[row.number] = row
+        if row.counts:
+            self.counted += 1
+            self.failed += state is State.FAILED
+            self.since_best += 1
+        if row.values and row.feasible and not any(self._beats(o, row) for o in self._front):
+            self._front = [other for other in self._front if not self._beats(row, other)]
+            self._front.append(row)
+            self.since_best = 0
+
+    def _beats(self, one: TrialRow, other: TrialRow) -> bool:
+        """Whether ``one`` is nowhere worse; of equals with one objective the earlier trial."""
+        ours, theirs = self._losses(one), self._losses(other)
+        no_worse = all(a <= b for a, b in zip(ours, theirs, strict=True))
+        if ours == theirs:
+            return len(ours) == 1 and one.number < other.number
+        return no_worse
+
+    def _losses(self, row: TrialRow) -> tuple[float, ...]:
+        return tuple(
+            -value if maximize else value
+            for value, maximize in zip(row.values, self.maximize, strict=True)
+        )
+
+    @property
+    def best(self) -> TrialRow | None:
+        """The feasible complete trial that is best in the first objective."""
+        return min(self._front, key=lambda row: (self._losses(row)[0], row.number), default=None)
+
+    def row(self, number: int) -> TrialRow | None:
+        """The finished trial ``number``, None where it was interrupted."""
+        return self._rows.get(number)
+
+    def is_superseded(self, number: int) -> bool:
+        """Whether another trial stands for trial ``number``."""
+        return number in self._superseded
+
+    def relative(self, folder: Path) -> str:
+        """How a trial's ``folder`` is remembered: below the study's, so that it can be moved."""
+        inside = folder.is_relative_to(self._base)
+        return str(folder.relative_to(self._base) if inside else folder)
+
+    def last(self, state: State) -> TrialRow | None:
+        """The counted trial with the highest number that ended in ``state``."""
+        found = [row for row in self._rows.values() if row.state is state and row.counts]
+        return max(found, key=lambda row: row.number, default=None)
+
+    def summary(self) -> StudySummary:
+        """The study as it was at the last :meth:`refresh`."""
+        front = tuple(sorted(self._front, key=lambda row: row.number))
+        rows: Sequence[TrialRow] = [self._rows[number] for number in sorted(self._rows)]
+        name = self._study.study_name
+        return StudySummary(name, self._folder, self.maximize, tuple(rows), self.best, front)
+
+
+def _ended(trial: FrozenTrial) -> datetime:
+    assert trial.datetime_complete is not None
+    return trial.datetime_complete
+
+
+def ran_out_of_memory(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
+    """Those of ``trials`` that a sampler shall learn from as infeasible."""
+    return [t for t in trials if t.state is TrialState.FAIL and t.user_attrs.get(OOM)]

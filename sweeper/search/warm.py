@@ -1,0 +1,18 @@
+"""Imported last by the fork server, so that each trial's process is ready when it starts.
+
+Work on import is what this module is for: finding Hydra's plugins takes longer than starting a
+process.
+"""
+
+import gc
+
+import hydra._internal.utils
+import hydra.core.utils  # noqa: F401
+from hydra.core.plugins import Plugins
+
+import sweeper.search.job  # noqa: F401
+
+Plugins.instance()
+# a collection in a trial's process would write to, and so copy, every page that it shares
+gc.collect()
+gc.freeze()

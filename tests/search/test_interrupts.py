@@ -1,0 +1,123 @@
+"""Signals sent to this process itself."""
+
+import os
+import signal
+import threading
+from collections.abc import Callable
+
+import pytest
+
+from sweeper.search.interrupts import heed_interrupts
+
+DEADLINE = 20
+
+
+class Heard:
+    """Two actions and what is said, each an event to wait for."""
+
+    def __init__(self) -> None:
+        self.first = threading.Event()
+        self.second = threading.Event()
+        self.threads: list[threading.Thread] = []
+        self.notes: list[str] = []
+        self._noted = threading.Semaphore(0)
+
+    def on_first(self) -> None:
+        self.threads.append(threading.current_thread())
+        self.first.set()
+
+    def on_second(self) -> None:
+        self.second.set()
+
+    def note(self, text: str) -> None:
+        self.notes.append(text)
+        self._noted.release()
+
+    def wait_for_note(self) -> str:
+        assert self._noted.acquire(timeout=DEADLINE)
+        return self.notes[-1]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_once_and_twice(number: int) -> None:
+    heard = Heard()
+    with heed_interrupts(heard.on_first, heard.on_second, heard.note):
+        os.kill(os.getpid(), number)
+        assert heard.first.wait(DEADLINE)
+        assert "once more to stop them now" in heard.wait_for_note()
+        assert not heard.second.is_set()
+        os.kill(os.getpid(), number)
+        assert heard.second.wait(DEADLINE)
+        assert "ending the trials that run" in heard.wait_for_note()
+
+
+def test_a_scheduler_may_come_before_a_person() -> None:
+    heard = Heard()
+    with heed_interrupts(heard.on_first, heard.on_second, heard.note):
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert heard.first.wait(DEADLINE)
+        os.kill(os.getpid(), signal.SIGINT)
+        assert heard.second.wait(DEADLINE)
+        heard.wait_for_note()
+        heard.wait_for_note()
+
+
+def interrupt_and_wait() -> None:
+    os.kill(os.getpid(), signal.SIGINT)
+    threading.Event().wait(DEADLINE)
+
+
+def test_a_third_interrupt_is_for_python() -> None:
+    heard = Heard()
+    with heed_interrupts(heard.on_first, heard.on_second, heard.note):
+        for acted in (heard.first, heard.second):
+            os.kill(os.getpid(), signal.SIGINT)
+            assert acted.wait(DEADLINE)
+        with pytest.raises(KeyboardInterrupt):
+            interrupt_and_wait()
+
+
+def test_an_action_may_take_the_locks_of_the_code_it_cuts_into() -> None:
+    lock = threading.Lock()
+    done = threading.Event()
+
+    def act() -> None:
+        with lock:
+            done.set()
+
+    with heed_interrupts(act, act, lambda _text: None):
+        with lock:
+            os.kill(os.getpid(), signal.SIGINT)
+        assert done.wait(DEADLINE)
+
+
+@pytest.mark.parametrize("fault", [None, ValueError])
+def test_afterwards_signals_mean_what_they_did(fault: type[Exception] | None) -> None:
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.getsignal(number) for number in numbers]
+
+    def nothing() -> None:
+        pass
+
+    try:
+        with heed_interrupts(nothing, nothing, lambda _text: None):
+            assert [signal.getsignal(number) for number in numbers] != before
+            if fault is not None:
+                raise fault
+    except ValueError:
+        pass
+    assert [signal.getsignal(number) for number in numbers] == before
+
+
+def test_another_thread_leaves_signals_alone() -> None:
+    before = signal.getsignal(signal.SIGINT)
+    seen: list[object] = []
+
+    def run(nothing: Callable[[], None]) -> None:
+        with heed_interrupts(nothing, nothing, lambda _text: None):
+            seen.append(signal.getsignal(signal.SIGINT))
+
+    thread = threading.Thread(target=run, args=(lambda: None,))
+    thread.start()
+    thread.join(DEADLINE)
+    assert seen == [before]

@@ -1,0 +1,358 @@
+import io
+import random
+import re
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from rich.console import Console
+
+from sweeper.records import EpochReport, State, StudySummary, TrialRow, TrialSpec, Value
+from sweeper.search.live import ROOM_ABOVE, LiveProgress
+
+FOLDER = Path("study")
+ENVIRONMENT = {"TERM": "xterm-256color"}
+
+
+class Clock:
+    now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class Display:
+    """A LiveProgress on a terminal of the given size, and what that shows."""
+
+    def __init__(
+        self,
+        slots: int = 2,
+        total: int | None = 20,
+        done: int = 0,
+        width: int = 80,
+        height: int = 24,
+    ) -> None:
+        self.file = io.StringIO()
+        self.clock = Clock()
+        self.console = Console(
+            file=self.file,
+            force_terminal=True,
+            color_system="standard",
+            no_color=False,
+            width=width,
+            height=height,
+            _environ=ENVIRONMENT,
+        )
+        places = [f"gpu {slot}" for slot in range(slots)]
+        self.progress = LiveProgress(self.console, places, total, done, self.clock)
+
+    def frame(self) -> list[str]:
+        plain = Console(width=self.console.width, file=io.StringIO(), _environ={})
+        with plain.capture() as shown:
+            plain.print(self.progress.frame())
+        return [line.rstrip() for line in shown.get().splitlines()]
+
+
+@contextmanager
+def display(
+    slots: int = 2, total: int | None = 20, done: int = 0, width: int = 80, height: int = 24
+) -> Iterator[Display]:
+    shown = Display(slots, total, done, width, height)
+    try:
+        yield shown
+    finally:
+        shown.progress.close()
+
+
+def screen(written: str) -> list[str]:
+    """The lines of an endless terminal to which ``written`` went; it knows what rich sends."""
+    lines, at = [""], 0
+    for text, code, final, control in re.findall(
+        r"([^\x1b\r\n]+)|\x1b\[([?0-9;]*)([A-Za-z])|([\r\n])", written
+    ):
+        if text:
+            lines[at] += text
+        elif control == "\n":
+            at += 1
+            lines += [""] * (at == len(lines))
+        elif final == "A":
+            at -= int(code or 1)
+            assert at >= 0
+        elif final == "K":
+            lines[at] = ""
+        else:
+            assert control == "\r" or final in {"m", "h", "l"}
+    return [line.rstrip() for line in lines]
+
+
+def spec(trial: int, **params: Value) -> TrialSpec:
+    return TrialSpec(trial, params, (), FOLDER)
+
+
+def row(
+    trial: int,
+    *values: float,
+    state: State = State.COMPLETE,
+    seconds: float = 60.0,
+    reason: str = "",
+    counts: bool = True,
+) -> TrialRow:
+    return TrialRow(trial, state, values, seconds, {}, FOLDER, reason, True, counts)
+
+
+def summary(*rows: TrialRow, objectives: int = 1) -> StudySummary:
+    complete = [one for one in rows if one.values]
+    best = max(complete, key=lambda one: one.values, default=None)
+    front = tuple(complete) if objectives > 1 else ()
+    return StudySummary("toy", FOLDER, (True,) * objectives, rows, best, front)
+
+
+def test_each_slot_shows_its_trial_and_an_idle_one_waits() -> None:
+    with display(slots=3) as shown:
+        shown.progress.trial_started(0, spec(4))
+        shown.progress.trial_started(2, spec(5, **{"optimizer.learning_rate": 0.001}))
+        shown.clock.now += 75
+        shown.progress.epoch(2, spec(5), EpochReport(12, 0.98765, "unfrozen"))
+        assert shown.frame()[:4] == [
+            "slot  place  trial  progress      value   time  parameters",
+            "   0  gpu 0      4  starting             01:15",
+            "   1  gpu 1         waiting",
+            "   2  gpu 2      5  unfrozen 12  0.9877  01:15  learning_rate=0.001",
+        ]
+        shown.clock.now += 3600
+        shown.progress.epoch(0, spec(4), EpochReport(3, 4049571.0))
+        shown.progress.trial_finished(2, row(5, 0.98765), summary(row(5, 0.98765)))
+        assert shown.frame()[1:4] == [
+            "   0  gpu 0      4  step 3    4049571  1:01:15",
+            "   1  gpu 1         waiting",
+            "   2  gpu 2         waiting",
+        ]
+
+
+def test_a_report_that_comes_after_its_trial_has_ended_is_not_shown() -> None:
+    with display() as shown:
+        shown.progress.trial_started(0, spec(1))
+        shown.progress.trial_finished(0, row(1, 0.5), summary(row(1, 0.5)))
+        shown.progress.epoch(0, spec(1), EpochReport(3, 0.9))
+        assert "waiting" in shown.frame()[1]
+        shown.progress.trial_started(0, spec(2))
+        shown.progress.epoch(0, spec(1), EpochReport(3, 0.9))
+        assert "starting" in shown.frame()[1]
+
+
+def test_parameters_have_the_shortest_names_that_say_which_is_meant() -> None:
+    params: dict[str, Value] = {
+        "optimizer.name": "adam",
+        "head.dropout": 0.25,
+        "phases.frozen.epochs": 3,
+        "phases.unfrozen.epochs": 5,
+        "seed": 1,
+    }
+    with display(width=200) as shown:
+        shown.progress.trial_started(0, spec(1, **params))
+        names = "optimizer.name=adam  dropout=0.25  phases.frozen.epochs=3"
+        assert shown.frame()[1].endswith(f"{names}  phases.unfrozen.epochs=5  seed=1")
+
+
+def test_parameters_are_cut_before_anything_else_is() -> None:
+    with display(width=80) as shown:
+        shown.progress.trial_started(0, spec(1, a="x" * 200, b="y" * 200))
+        shown.progress.epoch(0, spec(1), EpochReport(12, 0.98765, "unfrozen"))
+        _, line, waiting, *_ = shown.frame()
+        assert "waiting" in waiting
+        assert line.startswith("   0  gpu 0      1  unfrozen 12  0.9877  00:00  a=xxx")
+        assert line.endswith("x…")
+        assert len(line) == 80
+
+
+def test_text_from_outside_is_not_markup() -> None:
+    with display(width=200) as shown:
+        shown.progress.trial_started(0, spec(1, **{"[red]a": "[/red]\x1b[2K:x:\n"}))
+        shown.progress.epoch(0, spec(1), EpochReport(1, 0.5, "[bold]\n"))
+        line = shown.frame()[1]
+        assert "[bold] 1" in line
+        assert line.endswith("[red]a=[/red]:x:")
+
+
+def test_the_standing_of_the_study_at_two_widths() -> None:
+    rows = [
+        row(0, 0.9),
+        row(1, state=State.PRUNED),
+        row(2, state=State.FAILED, counts=False),
+        row(3, state=State.FAILED),
+    ]
+    best, counts = "best 0.9 (trial 0)", "1 complete, 1 pruned, 1 failed, 1 tried again"
+    for width in (80, 200):
+        with display(slots=4, total=11, width=width) as shown:
+            shown.clock.now += 30
+            shown.progress.trial_finished(0, rows[3], summary(*rows))
+            standing = [re.sub("[━╺╸]+ +", "bar  ", line) for line in shown.frame()[5:]]
+            # 8 trials of 60 s in 4 slots
+            narrow = ["bar  3/11  00:30 elapsed, 02:00 left", f"{best}  {counts}"]
+            wide = [f"bar  3/11  {best}  {counts}  00:30 elapsed, 02:00 left"]
+            assert standing == (narrow if width == 80 else wide)
+
+
+def test_time_left_is_unknown_at_first_and_then_runs_down() -> None:
+    with display(slots=2, total=5, done=1, width=200) as shown:
+        assert shown.frame()[-1].endswith("1/5  no result yet  00:00 elapsed")
+        rows = row(0, 0.1, seconds=1.0), row(1, 0.2, seconds=40.0)
+        shown.progress.trial_finished(0, rows[1], summary(*rows))
+        assert shown.frame()[-1].endswith("00:00 elapsed, 01:00 left")
+        shown.clock.now += 20
+        assert shown.frame()[-1].endswith("00:20 elapsed, 00:40 left")
+        shown.clock.now += 200
+        assert shown.frame()[-1].endswith("03:40 elapsed, 00:00 left")
+
+
+def test_without_a_total_there_is_no_bar_and_no_time_left() -> None:
+    with display(total=None, done=3, width=200) as shown:
+        assert shown.frame()[-1] == "3 done  no result yet  00:00 elapsed"
+        shown.progress.trial_finished(0, row(0, 0.5), summary(row(0, 0.5)))
+        counts = "1 complete, 0 pruned, 0 failed"
+        line = f"1 done  best 0.5 (trial 0)  {counts}  00:00 elapsed"
+        assert shown.frame()[-1] == line
+
+
+def test_several_objectives_show_the_size_of_the_front() -> None:
+    with display(width=200) as shown:
+        rows = row(0, 0.9, 3.0), row(1, 0.8, 2.0)
+        shown.progress.trial_finished(0, rows[1], summary(*rows, objectives=2))
+        assert "Pareto front of 2  2 complete" in shown.frame()[-1]
+
+
+def test_an_older_summary_that_arrives_later_changes_nothing() -> None:
+    with display() as shown:
+        rows = row(0, 0.1), row(1, 0.2)
+        shown.progress.trial_finished(1, rows[1], summary(*rows))
+        newest = shown.frame()
+        shown.progress.trial_finished(0, rows[0], summary(rows[0]))
+        assert shown.frame() == newest
+
+
+def test_slots_that_do_not_fit_are_counted() -> None:
+    with display(slots=16) as shown:
+        lines = shown.frame()
+        assert len(lines) == 1 + 16 + 2
+        assert "more" not in "".join(lines)
+    with display(slots=22) as shown:
+        lines = shown.frame()
+        assert len(lines) == 24 - ROOM_ABOVE + 1
+        assert lines[17].startswith("  16  gpu 16")
+        assert lines[18] == "+ 5 more"
+
+
+def play(shown: Display, slots: int, events: random.Random) -> None:
+    """Something that may happen in a study."""
+    slot, trial = events.randrange(slots), events.randrange(10**5)
+    if events.random() < 0.6:
+        shown.progress.trial_started(slot, spec(trial, a="v" * events.randrange(100), b=slot))
+        phase = events.choice(["", "frozen", "a phase of a long name\n"])
+        report = EpochReport(events.randrange(10**4), events.uniform(-1e8, 1e8), phase)
+        shown.progress.epoch(slot, spec(trial), report)
+    else:
+        objectives = events.choice([1, 2])
+        complete = row(trial, *[events.random()] * objectives, seconds=1e4)
+        ended = events.choice([complete, row(trial, state=State.FAILED, reason="x\n" * 100)])
+        shown.progress.trial_finished(slot, ended, summary(ended, objectives=objectives))
+    shown.clock.now += events.random() * 1e5
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.integers(1, 40),
+    st.integers(10, 220),
+    st.integers(10, 60),
+    st.sampled_from([None, 0, 1000]),
+    st.randoms(use_true_random=False),
+)
+def test_the_frame_fits_and_its_height_never_changes(
+    slots: int, width: int, height: int, total: int | None, events: random.Random
+) -> None:
+    with display(slots, total, 0, width, height) as shown:
+        before = len(shown.frame())
+        assert before <= height
+        for _ in range(6):
+            play(shown, slots, events)
+            lines = shown.frame()
+            assert len(lines) == before
+            assert max(map(len, lines)) <= width
+
+
+def test_ended_trials_stay_above_in_their_colours() -> None:
+    best, pruned = row(0, 0.9), row(1, state=State.PRUNED, reason="median 0.58")
+    failed = row(2, state=State.FAILED, reason="killed")
+    with display() as shown:
+        shown.progress.note("study toy goes on")
+        shown.progress.trial_finished(0, best, summary(best))
+        shown.progress.trial_finished(0, pruned, summary(best, pruned))
+        shown.progress.trial_finished(0, failed, summary(best, pruned, failed))
+        written = shown.file.getvalue()
+    assert "\x1b[1mtrial 0 complete after 60.0 s: 0.9 (best so far)\x1b[0m" in written
+    assert "\x1b[33mtrial 1 pruned after 60.0 s: median 0.58\x1b[0m" in written
+    assert "\x1b[31mtrial 2 failed after 60.0 s: killed\x1b[0m" in written
+    # the table is written in the same breath and keeps its own colours
+    assert written.count("waiting") == written.count("\x1b[2mwaiting") > 0
+    assert screen(shown.file.getvalue())[:4] == [
+        "study toy goes on",
+        "trial 0 complete after 60.0 s: 0.9 (best so far)",
+        "trial 1 pruned after 60.0 s: median 0.58",
+        "trial 2 failed after 60.0 s: killed",
+    ]
+
+
+def test_closed_twice_it_leaves_the_standing_and_the_cursor() -> None:
+    out = sys.stdout
+    shown = Display(slots=8)
+    shown.progress.trial_started(0, spec(0))
+    shown.progress.close()
+    shown.progress.close()
+    assert sys.stdout is out
+    assert shown.file.getvalue().endswith("\x1b[?25h")
+    standing, result, *rest = screen(shown.file.getvalue())
+    assert standing.endswith("0/20  00:00 elapsed")
+    assert result == "no result yet"
+    assert not any(rest)
+
+
+def test_a_line_after_the_end_is_a_line() -> None:
+    shown = Display()
+    shown.progress.close()
+    shown.progress.note("files: a  b")
+    assert shown.file.getvalue().endswith("\x1b[?25hfiles: a  b\n")
+
+
+def test_slots_speak_at_once_and_every_ended_trial_is_on_the_screen_once() -> None:
+    slots, each = 4, 25
+    shown = Display(slots=slots, total=slots * each)
+    ready = threading.Barrier(slots + 1)
+    at_work = threading.Semaphore(0)
+    rows: list[TrialRow] = []
+
+    def slot(index: int) -> None:
+        ready.wait()
+        for trial in range(index * each, (index + 1) * each):
+            shown.progress.trial_started(index, spec(trial, x=trial))
+            shown.progress.epoch(index, spec(trial), EpochReport(1, 0.5, "frozen"))
+            ended = row(trial, state=State.FAILED, reason="killed")
+            rows.append(ended)
+            shown.progress.trial_finished(index, ended, summary(*rows))
+        at_work.release()
+
+    threads = [threading.Thread(target=slot, args=(index,), daemon=True) for index in range(slots)]
+    for thread in threads:
+        thread.start()
+    ready.wait()
+    # rich refreshes four times a second; here it does so all the time
+    while any(thread.is_alive() for thread in threads):
+        shown.progress._live.refresh()
+        at_work.acquire(timeout=0.001)
+    shown.progress.close()
+    lines = [line for line in screen(shown.file.getvalue()) if line]
+    expected = [f"trial {trial} failed after 60.0 s: killed" for trial in range(slots * each)]
+    assert sorted(lines[:-2]) == sorted(expected)
+    assert lines[-1] == "0 complete, 0 pruned, 100 failed"

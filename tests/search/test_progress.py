@@ -1,0 +1,205 @@
+import io
+import threading
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.console import Console
+
+from sweeper.records import EpochReport, State, StudySummary, TrialRow, TrialSpec, Value
+from sweeper.search.live import LiveProgress
+from sweeper.search.progress import LineProgress, describe, number, one_line, open_progress
+
+FOLDER = Path("study")
+
+
+def spec(trial: int, **params: Value) -> TrialSpec:
+    return TrialSpec(trial, params, (), FOLDER)
+
+
+def row(
+    trial: int,
+    *values: float,
+    state: State = State.COMPLETE,
+    reason: str = "",
+    feasible: bool = True,
+) -> TrialRow:
+    return TrialRow(trial, state, values, 3.21, {}, FOLDER, reason, feasible)
+
+
+def summary(*rows: TrialRow, best: int | None = None, front: tuple[int, ...] = ()) -> StudySummary:
+    named = {one.number: one for one in rows}
+    directions = (True, False) if front else (True,)
+    leaders = tuple(named[trial] for trial in front)
+    first = None if best is None else named[best]
+    return StudySummary("toy", FOLDER, directions, rows, first, leaders)
+
+
+class Lines:
+    """A LineProgress, and what it has written."""
+
+    def __init__(self, total: int | None = 20, encoding: str = "utf-8") -> None:
+        self._bytes = io.BytesIO()
+        self._encoding = encoding
+        file = io.TextIOWrapper(self._bytes, encoding, newline="\n")
+        self.progress = LineProgress(Console(file=file), total)
+
+    def read(self) -> list[str]:
+        return self._bytes.getvalue().decode(self._encoding).splitlines()
+
+
+def ended(one: TrialRow, study: StudySummary) -> str:
+    lines = Lines()
+    lines.progress.trial_finished(0, one, study)
+    (line,) = lines.read()
+    return line
+
+
+def test_a_trial_from_start_to_end_is_one_line_an_event() -> None:
+    lines = Lines()
+    best = row(7, 0.98312)
+    lines.progress.note("closed 2 interrupted trials")
+    lines.progress.trial_started(0, spec(7, x=0.3, name="adam"))
+    lines.progress.epoch(0, spec(7), EpochReport(3, 0.9, "frozen", {"loss": 0.1, "accuracy": 0.9}))
+    lines.progress.epoch(0, spec(7), EpochReport(4, 0.5))
+    lines.progress.trial_finished(0, best, summary(best, best=7))
+    lines.progress.close()
+    lines.progress.close()
+    assert lines.read() == [
+        "closed 2 interrupted trials",
+        "trial 7 of 20 started: x=0.3  name=adam",
+        "trial 7 frozen epoch 3: loss 0.1  accuracy 0.9",
+        "trial 7 step 4: 0.5",
+        "trial 7 complete after 3.2 s: 0.9831 (best so far)",
+    ]
+
+
+def test_without_a_total_and_without_parameters_the_start_names_the_trial_alone() -> None:
+    lines = Lines(total=None)
+    lines.progress.trial_started(0, spec(7))
+    assert lines.read() == ["trial 7 started"]
+
+
+def test_the_row_that_ended_need_not_be_the_last_of_the_study() -> None:
+    first, second = row(1, 0.5), row(2, 0.9)
+    study = summary(first, second, best=2)
+    assert ended(first, study) == "trial 1 complete after 3.2 s: 0.5"
+    assert ended(second, study) == "trial 2 complete after 3.2 s: 0.9 (best so far)"
+
+
+@pytest.mark.parametrize("state", [State.PRUNED, State.FAILED])
+def test_a_trial_that_ended_early_says_why(state: State) -> None:
+    one = row(8, state=state, reason="killed by SIGKILL; tried again")
+    line = f"trial 8 {state} after 3.2 s: killed by SIGKILL; tried again"
+    assert ended(one, summary(one)) == line
+
+
+def test_several_objectives_are_all_shown_and_the_front_is_marked() -> None:
+    good, worse = row(1, 0.98, 12.3), row(2, 0.97, 4049571.0)
+    study = summary(good, worse, best=1, front=(1,))
+    assert ended(good, study) == "trial 1 complete after 3.2 s: 0.98, 12.3 (on the Pareto front)"
+    assert ended(worse, study) == "trial 2 complete after 3.2 s: 0.97, 4049571"
+
+
+def test_a_broken_constraint_is_shown() -> None:
+    one = row(1, 0.98, feasible=False)
+    assert ended(one, summary(one)) == "trial 1 complete after 3.2 s: 0.98 (infeasible)"
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0.0, "0"),
+        (0.98765, "0.9877"),
+        (-1.5e-7, "-1.5e-07"),
+        (12345.6, "12346"),
+        (-4049571.0, "-4049571"),
+        (1e30, "1e+30"),
+        (float("nan"), "nan"),
+        (float("inf"), "inf"),
+    ],
+)
+def test_numbers_are_short_and_counts_are_whole(value: float, text: str) -> None:
+    assert number(value) == text
+
+
+@given(st.text())
+def test_foreign_text_is_one_printable_line(text: str) -> None:
+    assert one_line(text).isprintable()
+
+
+@given(st.text(st.characters(min_codepoint=33, max_codepoint=126)))
+def test_plain_text_is_left_as_it_is(text: str) -> None:
+    assert one_line(text) == text
+
+
+def test_escape_codes_and_line_ends_go_and_markup_stays() -> None:
+    one = row(
+        1, state=State.FAILED, reason="\x1b[31mOOM\x1b[0m [red]at[/red]\r\n\tline 3 :x:\x07\n"
+    )
+    line = "trial 1 failed after 3.2 s: OOM [red]at[/red] line 3 :x:"
+    assert ended(one, summary(one)) == line
+
+
+def test_parameters_with_line_ends_stay_on_one_line() -> None:
+    assert describe(spec(0, text="a\nb", none=None, on=True)) == "text=a b  none=None  on=True"
+
+
+def test_a_note_keeps_its_lines_and_spaces() -> None:
+    lines = Lines()
+    lines.progress.note("two faults:\n  - one\x1b[2K\n  - [two]")
+    assert lines.read() == ["two faults:", "  - one", "  - [two]"]
+
+
+def test_a_file_that_lacks_a_letter_does_not_end_the_study() -> None:
+    lines = Lines(encoding="ascii")
+    lines.progress.note("prüfe")
+    assert lines.read() == ["pr?fe"]
+
+
+class SlowFile(io.StringIO):
+    """Lets another thread go on after each write."""
+
+    def write(self, text: str) -> int:
+        written = super().write(text)
+        threading.Event().wait(1e-5)
+        return written
+
+
+def test_lines_of_several_threads_are_whole() -> None:
+    file = SlowFile()
+    progress = LineProgress(Console(file=file), None)
+    ready = threading.Barrier(4)
+
+    def slot(index: int) -> None:
+        ready.wait()
+        for step in range(25):
+            progress.epoch(index, spec(index), EpochReport(step, 0.5))
+
+    threads = [threading.Thread(target=slot, args=(index,)) for index in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    expected = [f"trial {index} step {step}: 0.5" for index in range(4) for step in range(25)]
+    assert sorted(file.getvalue().splitlines()) == sorted(expected)
+
+
+def test_a_pipe_gets_lines() -> None:
+    pipe = Console(file=io.StringIO(), force_terminal=False)
+    assert isinstance(open_progress(pipe, ["cpu"], 3, 0), LineProgress)
+
+
+@pytest.mark.parametrize(
+    ("term", "encoding", "live"),
+    [("xterm", "utf-8", True), ("dumb", "utf-8", False), ("xterm", "ascii", False)],
+)
+def test_only_a_terminal_that_can_draw_the_table_gets_it(
+    term: str, encoding: str, live: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TERM", term)
+    file = io.TextIOWrapper(io.BytesIO(), encoding)
+    progress = open_progress(Console(file=file, force_terminal=True), ["cpu"], 3, 0)
+    progress.close()
+    assert isinstance(progress, LiveProgress) is live

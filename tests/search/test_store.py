@@ -1,0 +1,128 @@
+"""Real files, real locks, real processes that die."""
+
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import optuna
+import pytest
+from search.studies import a_study, finish, sqlite
+from servers import postgres
+from sqlalchemy import create_engine
+
+from sweeper.errors import SweeperError
+from sweeper.search.store import ServerStore, claimed, open_store
+
+HOLD = """
+import sys
+from sweeper.search.store import claimed, open_store
+with claimed(sys.argv[1], "one"):
+    store = open_store(sys.argv[1], "one", 60)
+    gate = store.gate()
+    if sys.argv[2:]:
+        gate.__enter__()
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+def holder(url: str, *arguments: str) -> "subprocess.Popen[str]":
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLD, url, *arguments],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "held\n"
+    return process
+
+
+@pytest.mark.parametrize("scheme", ["sqlite", "journal"])
+def test_a_file_takes_one_controller_of_a_study_until_it_dies(tmp_path: Path, scheme: str) -> None:
+    url = f"{scheme}:///{tmp_path}/deep/store"
+    with holder(url) as other:
+        with pytest.raises(SweeperError, match="is being run by another"), claimed(url, "one"):
+            pass
+        with claimed(url, "another/study"):
+            pass
+        os.kill(other.pid, signal.SIGKILL)
+        other.wait()
+        with claimed(url, "one"):
+            store = open_store(url, "one", 60)
+            finish(a_study(store), 0.5)
+            store.close()
+    with claimed(url, "one"):
+        again = open_store(url, "one", 60)
+        assert [trial.value for trial in a_study(again).trials] == [0.5]
+        again.close()
+
+
+def test_a_sqlite_store_writes_ahead_and_leaves_one_file(tmp_path: Path) -> None:
+    store = sqlite(tmp_path)
+    study = a_study(store)
+    finish(study, 0.5)
+    log = tmp_path / "deep" / "studies.db-wal"
+    assert log.stat().st_size > 0
+    store.sync()
+    # all is in the database itself: a copy without the log has it
+    copy = tmp_path / "copy.db"
+    copy.write_bytes((tmp_path / "deep" / "studies.db").read_bytes())
+    with sqlite3.connect(copy) as connection:
+        assert connection.execute("select state from trials").fetchall() == [("COMPLETE",)]
+    connection.close()
+    store.close()
+    assert not log.exists()
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("nonsense", "cannot be opened"),
+        ("postgresql+psycopg://me:secret@127.0.0.1:1/none", "me:***@127.0.0.1:1/none cannot"),
+    ],
+)
+def test_a_store_that_does_not_open_is_a_sentence(url: str, said: str) -> None:
+    with pytest.raises(SweeperError) as caught:
+        open_store(url, "one", 60)
+    assert said in str(caught.value)
+    assert "secret" not in str(caught.value)
+
+
+def test_a_server_lets_one_controller_at_a_time_through_the_gate(tmp_path: Path) -> None:
+    with postgres(tmp_path) as url:
+        store = open_store(url, "one", 60)
+        assert isinstance(store, ServerStore)
+        try:
+            assert not _locked(url, store.lock_key)
+            with holder(url, "hold") as other:
+                assert _locked(url, store.lock_key)
+                os.kill(other.pid, signal.SIGKILL)
+                with store.gate(), store.finishing():
+                    assert _locked(url, store.lock_key)
+            assert not _locked(url, store.lock_key)
+        finally:
+            store.close()
+
+
+def _locked(url: str, key: int) -> bool:
+    engine = create_engine(url)
+    with engine.connect() as connection:
+        got = connection.exec_driver_sql(f"select pg_try_advisory_lock({key})").scalar()
+        if got:
+            connection.exec_driver_sql(f"select pg_advisory_unlock({key})")
+    engine.dispose()
+    return not got
+
+
+def test_heartbeat_is_on_where_controllers_share(tmp_path: Path) -> None:
+    with postgres(tmp_path) as url:
+        store = open_store(url, "one", 7)
+        heartbeat = store.storage.get_heartbeat_interval()
+        store.close()
+    assert heartbeat == 7
+    assert store.poll_seconds == 7
+    assert isinstance(store.storage, optuna.storages.RDBStorage)

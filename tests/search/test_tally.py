@@ -1,0 +1,130 @@
+from pathlib import Path
+
+import optuna
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from search.studies import a_study, finish
+
+from sweeper.records import State
+from sweeper.search.study import FOLDER, requeue
+from sweeper.search.tally import Tally
+
+
+def tally_of(study: optuna.Study, folder: Path = Path("study")) -> Tally:
+    tally = Tally(study, folder)
+    tally.refresh()
+    return tally
+
+
+def test_finished_trials_become_rows() -> None:
+    study = a_study()
+    finish(study, 0.5)
+    finish(study, None, "FAIL", reason="boom")
+    finish(study, None, "PRUNED", reason="hopeless")
+    finish(study, None, "FAIL", reason="")
+    study.ask()
+    tally = tally_of(study)
+    table = tally.summary().rows
+    assert [row.state for row in table] == [State.COMPLETE, State.FAILED, State.PRUNED]
+    assert [row.value for row in table] == [0.5, None, None]
+    assert [row.reason for row in table] == ["", "boom", "hopeless"]
+    assert (tally.counted, tally.failed, tally.running) == (3, 1, {4})
+
+
+@pytest.mark.parametrize(("direction", "best"), [("maximize", 2), ("minimize", 1)])
+def test_the_best_is_the_first_with_the_best_value(direction: str, best: int) -> None:
+    study = a_study(directions=[direction])
+    for value in (0.5, 0.1, 0.9, 0.9, 0.1):
+        finish(study, value)
+    tally = tally_of(study)
+    summary = tally.summary()
+    assert summary.best is not None
+    assert summary.best.number == best
+    assert [row.number for row in summary.front] == [best]
+    assert summary.maximize == (direction == "maximize",)
+
+
+def test_an_infeasible_trial_is_never_the_best() -> None:
+    study = a_study()
+    finish(study, 0.9, milliseconds=3.0)
+    assert tally_of(study).best is None
+    finish(study, 0.5, milliseconds=0.0)
+    best = tally_of(study).best
+    assert best is not None
+    assert best.number == 1
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 4).map(float), st.integers(0, 4).map(float)),
+        min_size=1,
+        max_size=12,
+    ),
+    st.tuples(*[st.sampled_from(["minimize", "maximize"])] * 2),
+)
+@settings(deadline=None, max_examples=40)
+def test_the_front_is_the_pareto_set_of_optuna(
+    values: list[tuple[float, float]], directions: tuple[str, str]
+) -> None:
+    study = a_study(directions=directions)
+    tally = Tally(study, Path("study"))
+    for pair in values:
+        finish(study, pair)
+        tally.refresh()
+    front = [row.number for row in tally.summary().front]
+    assert front == sorted(trial.number for trial in study.best_trials)
+    assert tally.best is not None
+    assert tally.best.number in front
+
+
+def test_a_trial_that_was_tried_again_is_shown_and_does_not_count() -> None:
+    study = a_study()
+    tally = Tally(study, Path("study"))
+    finish(study, None, "FAIL", reason="killed by SIGKILL")
+    tally.refresh()
+    assert (tally.counted, tally.failed) == (1, 1)
+    requeue(study, study.trials[0])
+    tally.refresh()
+    assert (tally.counted, tally.failed, tally.waiting) == (0, 0, 1)
+    (row,) = tally.summary().rows
+    assert not row.counts
+    assert tally.is_superseded(0)
+
+
+def test_looking_again_reads_only_what_is_new() -> None:
+    study = a_study()
+    tally = Tally(study, Path("study"))
+    running = study.ask()
+    finish(study, 0.5)
+    assert [trial.number for trial in tally.refresh()] == [1]
+    assert tally.refresh() == ()
+    assert tally.running == {0}
+    study.tell(running, 0.7)
+    assert [trial.number for trial in tally.refresh()] == [0]
+    assert (tally.running, tally.counted, tally.since_best) == (set(), 2, 0)
+    finish(study, 0.1)
+    finish(study, 0.7)
+    tally.refresh()
+    assert tally.since_best == 2
+
+
+def test_folders_are_found_where_the_study_is_now(tmp_path: Path) -> None:
+    study = a_study()
+    first = tmp_path / "first"
+    first.mkdir()
+    study.set_user_attr(FOLDER, str(first))
+    for folder in ("trials/0", str(tmp_path / "elsewhere")):
+        trial = study.ask()
+        trial.set_user_attr(FOLDER, folder)
+        study.tell(trial, 0.5)
+    second = tmp_path / "second"
+    tally = tally_of(study, second)
+    assert [row.folder for row in tally.summary().rows] == [
+        first / "trials" / "0",
+        tmp_path / "elsewhere",
+    ]
+    assert tally.relative(first / "trials" / "1") == "trials/1"
+    assert tally.relative(second / "1") == str(second / "1")
+    first.rename(second)
+    assert tally_of(study, second).summary().rows[0].folder == second / "trials" / "0"
