@@ -70,8 +70,8 @@ class FineTuneStudy(StudyHooks):
         return parse(config).model_dump(mode="json", exclude={"tracking", "executor"})
 
     def study_started(
-        self, config: DictConfig, run_id: str | None, elsewhere: frozenset[int]
-    ) -> str:
+        self, config: DictConfig, study_id: str, summary: StudySummary, running: frozenset[int]
+    ) -> None:
         """Open the study's run, or go on with the one it has."""
         from sweeper.track.mlflow import (
             absolute_uri,
@@ -87,15 +87,15 @@ class FineTuneStudy(StudyHooks):
         self._uri = absolute_uri(recipe.tracking.uri)
         client = connect(self._uri)
         self._experiment = ensure_experiment(client, self._uri, recipe.tracking.experiment)
-        self._run = find_run(client, run_id) if run_id else None
+        tags = {"sweeper.role": "study", "sweeper.study_id": study_id}
+        self._run = find_run(client, self._experiment, tags)
         if self._run is None:
             name = str(config.hydra.sweeper.study_name or recipe.name)
-            tags = {"sweeper.role": "study", "sweeper.command": command(sys.argv[1:])}
+            tags["sweeper.command"] = command(sys.argv[1:])
             self._run = start_run(client, self._experiment, name, tags)
         else:
             self._run.resume()
-            end_orphans(client, self._experiment, self._run.run_id, elsewhere)
-        return self._run.run_id
+            end_orphans(client, self._experiment, self._run.run_id, summary.rows, running)
 
     def trial_started(self, spec: TrialSpec, config: DictConfig) -> Mapping[str, str]:
         """Open the trial's run below the study's."""
@@ -137,8 +137,11 @@ class FineTuneStudy(StudyHooks):
     def study_finished(self, summary: StudySummary, executor: Executor, place: Place) -> None:
         """Test and keep the winner, close the study's run, and show what came out."""
         from sweeper.report.leaderboard import print_table, write_leaderboard
+        from sweeper.track.mlflow import end_orphans
 
         assert self._run is not None
+        # of another controller that died after its last trial
+        end_orphans(self._run.client, self._experiment, self._run.run_id, summary.rows)
         paths, console = StudyPaths(summary.folder), open_console()
         write_leaderboard(summary, paths.leaderboard)
         print_table(summary, console)
@@ -205,17 +208,11 @@ class FineTuneStudy(StudyHooks):
         )
 
     def _find_trial_run(self, number: int) -> "MlflowRun | None":
-        from sweeper.track.mlflow import MlflowRun
+        from sweeper.track.mlflow import find_run
 
         assert self._run is not None
-        found = self._run.client.search_runs(
-            [self._experiment],
-            f"tags.`mlflow.parentRunId` = '{self._run.run_id}' "
-            f"and tags.`sweeper.trial_number` = '{number}'",
-        )
-        if not found:
-            return None
-        return MlflowRun(self._run.client, found[0].info.run_id)
+        tags = {"mlflow.parentRunId": self._run.run_id, "sweeper.trial_number": str(number)}
+        return find_run(self._run.client, self._experiment, tags)
 
 
 def direction_faults(recipes: Sequence[Recipe], direction: Any) -> list[str]:

@@ -43,16 +43,16 @@ class StudyHooks:
         return {str(key): value for key, value in plain.items()}
 
     def study_started(
-        self, config: DictConfig, run_id: str | None, elsewhere: frozenset[int]
-    ) -> str | None:
-        """Open a run for the study, and close what a controller left open that died.
+        self, config: DictConfig, study_id: str, summary: StudySummary, running: frozenset[int]
+    ) -> None:
+        """Open a run for the study or go on with it; close what a dead controller left open.
 
         Args:
             config: the composed configuration at one corner of the search space.
-            run_id: what an earlier call for this study returned.
-            elsewhere: numbers of the trials that other controllers run now.
+            study_id: the same for each sweep of this study, and for no other study.
+            summary: the study so far; its rows have ended, whatever their runs say.
+            running: numbers of the trials that other controllers run now.
         """
-        return run_id
 
     def trial_started(self, spec: TrialSpec, config: DictConfig) -> Mapping[str, str]:
         """Return what the trial process shall find in ``current_trial().spec.context``."""

@@ -200,18 +200,24 @@ class ServerStore(Store):
 
     @contextlib.contextmanager
     def _hold(self, connection: "Connection", key: int, seconds: int | None) -> Iterator[None]:
+        from sqlalchemy.exc import OperationalError
+
         if self._engine.dialect.name == "postgresql":
             connection.exec_driver_sql(f"set lock_timeout = '{seconds or 0}s'")
-            connection.exec_driver_sql(f"select pg_advisory_lock({key})")
-            unlock = f"select pg_advisory_unlock({key})"
+            take, unlock = f"select pg_advisory_lock({key})", f"select pg_advisory_unlock({key})"
         else:
             take = f"select get_lock('sweeper{key}', {-1 if seconds is None else seconds})"
-            if connection.exec_driver_sql(take).scalar() != 1:
-                raise SweeperError(
-                    f"another controller has kept the study's lock for {seconds} s; is it "
-                    "stopped? end it and run the same command again"
-                )
             unlock = f"select release_lock('sweeper{key}')"
+        try:
+            # MySQL says 0 where time is up, PostgreSQL raises; it says nothing where all is well
+            late = connection.exec_driver_sql(take).scalar() == 0
+        except OperationalError:
+            late = True
+        if late:
+            raise SweeperError(
+                f"another controller has kept the study's lock for {seconds} s; is it stopped? end "
+                "it and run the same command again"
+            )
         try:
             yield
         finally:

@@ -40,8 +40,8 @@ FINGERPRINT = "fingerprint"
 """User attribute of a study: what all its trials have in common, by key."""
 EXHAUSTED = "exhausted"
 """User attribute of a study whose sampler has nothing left to propose."""
-RUN_ID = "run_id"
-"""User attribute of a study: the tracking run that :class:`StudyHooks` opened for it."""
+STUDY_ID = "study_id"
+"""User attribute of a study: tells it from others of its name; :class:`StudyHooks` get it."""
 
 
 Accepts = Callable[[str, BaseDistribution], bool]
@@ -162,7 +162,7 @@ def put_aside(study: optuna.Study, store: Store, folder: Path) -> str:
         SweeperError: another controller runs trials of it.
     """
     if store.shared:
-        optuna.storages.fail_stale_trials(study)
+        store.fail_stale(study)
         running = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
         if running:
             raise SweeperError(

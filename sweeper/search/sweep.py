@@ -35,7 +35,7 @@ from sweeper.search.stopping import Stopping
 from sweeper.search.store import Store, claimed, open_store
 from sweeper.search.study import (
     FOLDER,
-    RUN_ID,
+    STUDY_ID,
     Study,
     check_fingerprint,
     find_study,
@@ -224,12 +224,12 @@ class Sweep:
     def _search(self, study: Study, store: Store, executor: Executor) -> StudySummary:
         settings, paths = self._settings, StudyPaths(self._folder)
         tally = Tally(study, self._folder)
-        tally.refresh()
-        run_id = self._hooks.study_started(
-            self._corners[0], study.user_attrs.get(RUN_ID), tally.running
-        )
-        if run_id is not None:
-            study.set_user_attr(RUN_ID, run_id)
+        with store.gate():  # controllers that begin at once open one run between them
+            study_id = study.user_attrs.get(STUDY_ID) or uuid.uuid4().hex
+            # first: nobody would find the run of a controller that dies before it can say its id
+            study.set_user_attr(STUDY_ID, study_id)
+            tally.refresh()
+            self._hooks.study_started(self._corners[0], study_id, tally.summary(), tally.running)
         paths.folder.mkdir(parents=True, exist_ok=True)
         OmegaConf.save(self._master, paths.master)
 

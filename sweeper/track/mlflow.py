@@ -6,13 +6,13 @@ import os
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sweeper.errors import SweeperError
 from sweeper.paths import sqlite_file
-from sweeper.records import State
+from sweeper.records import State, TrialRow
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -99,31 +99,39 @@ def start_run(
     return MlflowRun(client, run.info.run_id)
 
 
-def find_run(client: "MlflowClient", run_id: str) -> "MlflowRun | None":
-    """The run with ``run_id``, or None where the store has lost it."""
-    from mlflow.exceptions import MlflowException
-
-    try:
-        client.get_run(run_id)
-    except MlflowException:
-        return None
-    return MlflowRun(client, run_id)
+def find_run(
+    client: "MlflowClient", experiment_id: str, tags: Mapping[str, str]
+) -> "MlflowRun | None":
+    """The run that has all of ``tags``, or None where the store has none."""
+    wanted = " and ".join(f"tags.`{key}` = '{value}'" for key, value in tags.items())
+    found = client.search_runs([experiment_id], wanted, max_results=1)
+    return MlflowRun(client, found[0].info.run_id) if found else None
 
 
 def end_orphans(
-    client: "MlflowClient", experiment_id: str, parent_id: str, elsewhere: Container[int]
+    client: "MlflowClient",
+    experiment_id: str,
+    parent_id: str,
+    rows: Iterable[TrialRow],
+    running: Container[int] | None = None,
 ) -> None:
-    """Close the runs below ``parent_id`` that a controller left running when it died.
+    """Close the runs below ``parent_id`` that a controller left open when it died.
 
-    Trials whose numbers are in ``elsewhere`` run under another controller now.
+    One of a trial in ``rows`` ends as the trial did. The others were interrupted, unless the trial
+    is in ``running``, under another controller now; None where that is not known.
     """
+    ended = {row.number: row for row in rows}
     left = client.search_runs(
         [experiment_id],
         f"tags.`mlflow.parentRunId` = '{parent_id}' and attributes.status = 'RUNNING'",
     )
     for run in left:
-        if int(run.data.tags.get("sweeper.trial_number", -1)) not in elsewhere:
-            MlflowRun(client, run.info.run_id).end(State.FAILED, "interrupted")
+        number = int(run.data.tags.get("sweeper.trial_number", -1))
+        orphan = MlflowRun(client, run.info.run_id)
+        if number in ended:
+            orphan.end(ended[number].state, ended[number].reason)
+        elif running is not None and number not in running:
+            orphan.end(State.FAILED, "interrupted")
 
 
 class MlflowRun:

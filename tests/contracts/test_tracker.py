@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from sweeper.errors import SweeperError
-from sweeper.records import State
+from sweeper.records import State, TrialRow
 from sweeper.track.base import NullTracker, Tracker
 from sweeper.track.mlflow import (
     MlflowRun,
@@ -149,17 +149,28 @@ def test_runs_left_open_by_a_dead_controller_are_closed(tmp_path: Path) -> None:
     experiment = ensure_experiment(client, uri, "one")
     study = start_run(client, experiment, "study", {})
     below = {"mlflow.parentRunId": study.run_id}
-    left, done, lives = (
+    left, done, lives, hopeless = (
         start_run(client, experiment, f"trial {number}", {**below, "sweeper.trial_number": number})
-        for number in "012"
+        for number in "0123"
     )
     done.end(State.COMPLETE)
-    end_orphans(client, experiment, study.run_id, elsewhere=frozenset({2}))
-    status = {run: client.get_run(run.run_id).info.status for run in (study, left, done, lives)}
-    assert status == {study: "RUNNING", left: "FAILED", done: "FINISHED", lives: "RUNNING"}
+    rows = [TrialRow(3, State.PRUNED, (), 1.0, {}, tmp_path, "the pruner's reason")]
+
+    def status() -> dict[str, str]:
+        runs = {"study": study, "left": left, "done": done, "lives": lives, "hopeless": hopeless}
+        return {name: client.get_run(run.run_id).info.status for name, run in runs.items()}
+
+    end_orphans(client, experiment, study.run_id, rows)
+    after = {"study": "RUNNING", "left": "RUNNING", "done": "FINISHED", "lives": "RUNNING"}
+    assert status() == {**after, "hopeless": "KILLED"}
+    assert client.get_run(hopeless.run_id).data.tags["sweeper.reason"] == "the pruner's reason"
+    end_orphans(client, experiment, study.run_id, rows, running=frozenset({2}))
+    assert status() == {**after, "hopeless": "KILLED", "left": "FAILED"}
     assert client.get_run(left.run_id).data.tags["sweeper.reason"] == "interrupted"
-    assert find_run(client, left.run_id) is not None
-    assert find_run(client, "0" * 32) is None
+    found = find_run(client, experiment, {**below, "sweeper.trial_number": "0"})
+    assert found is not None
+    assert found.run_id == left.run_id
+    assert find_run(client, experiment, {**below, "sweeper.trial_number": "9"}) is None
 
 
 def test_a_store_that_cannot_be_used_is_said_in_one_sentence(tmp_path: Path) -> None:

@@ -1,0 +1,102 @@
+"""Two controllers, one study on a real PostgreSQL server; some of them die."""
+
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import optuna
+import pytest
+from optuna.trial import FrozenTrial
+from search.controllers import await_line, check_finished, controller, sweep
+from servers import postgres
+
+TWENTY = ("x=interval(0,1)", "hydra.sweeper.n_trials=20", "hydra.sweeper.heartbeat_interval=1")
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with postgres(tmp_path_factory.mktemp("postgres")) as address:
+        yield address
+
+
+def on(url: str, name: str) -> tuple[str, str]:
+    return f"hydra.sweeper.storage={url}", f"hydra.sweeper.study_name={name}"
+
+
+def trials_of(url: str, name: str) -> list[FrozenTrial]:
+    storage = optuna.storages.RDBStorage(url)
+    try:
+        return optuna.load_study(study_name=name, storage=storage).trials
+    finally:
+        storage.engine.dispose()
+
+
+def started(said: str) -> int:
+    return said.count(" of 20 started")
+
+
+@pytest.mark.slow
+def test_two_controllers_share_the_total_and_a_third_finds_nothing_to_do(
+    url: str, tmp_path: Path
+) -> None:
+    arguments = (*TWENTY, *on(url, "shared"), "pause=0.07")
+    with controller(tmp_path, *arguments) as one, controller(tmp_path, *arguments) as other:
+        said = [process.communicate()[0] for process in (one, other)]
+        assert [one.returncode, other.returncode] == [0, 0], said
+    assert all(map(started, said)), said
+    trials = trials_of(url, "shared")
+    assert len(trials) == sum(map(started, said)) == 20
+    check_finished(tmp_path, trials, 20)
+    code, late = sweep(tmp_path, *arguments)
+    assert code == 0, late
+    assert "study shared goes on: 20 of 20 trials done" in late
+    assert started(late) == 0
+    assert len(trials_of(url, "shared")) == 20
+
+
+@pytest.mark.slow
+def test_what_a_killed_controller_left_is_tried_again_by_the_other(
+    url: str, tmp_path: Path
+) -> None:
+    arguments = (*TWENTY, *on(url, "killed"), "pause=0.07")
+    with controller(tmp_path, *arguments) as survivor, controller(tmp_path, *arguments) as victim:
+        await_line(victim, "step 2")
+        victim.send_signal(signal.SIGKILL)
+        said, _ = survivor.communicate()
+        assert survivor.returncode == 0, said
+    assert "was left by a controller that died; it is tried again" in said
+    trials = trials_of(url, "killed")
+    assert len(trials) > 20
+    check_finished(tmp_path, trials, 20)
+
+
+def test_a_controller_that_died_before_its_trials_first_heartbeat_is_noticed(
+    url: str, tmp_path: Path
+) -> None:
+    arguments = ("x=interval(0,1)", "hydra.sweeper.heartbeat_interval=1", *on(url, "silent"))
+    code, said = sweep(tmp_path, *arguments, "hydra.sweeper.n_trials=1")
+    assert code == 0, said
+    # what is left by a controller that is killed right after it has asked for a trial
+    storage = optuna.storages.RDBStorage(url)
+    storage.create_new_trial(storage.get_study_id_from_name("silent"))
+    storage.engine.dispose()
+    code, said = sweep(tmp_path, *arguments, "hydra.sweeper.n_trials=2")
+    assert code == 0, said
+    trials = trials_of(url, "silent")
+    assert [trial.state.name for trial in trials] == ["COMPLETE", "FAIL", "COMPLETE"]
+    check_finished(tmp_path, trials, 2)
+
+
+@pytest.mark.slow
+def test_a_controller_that_was_only_asleep_gives_up_what_another_has_taken(
+    url: str, tmp_path: Path
+) -> None:
+    arguments = (*TWENTY, *on(url, "asleep"), "pause=0.07")
+    with controller(tmp_path, *arguments) as awake, controller(tmp_path, *arguments) as sleeper:
+        await_line(sleeper, "step 1")
+        sleeper.send_signal(signal.SIGSTOP)
+        await_line(awake, "was left by a controller that died")
+        sleeper.send_signal(signal.SIGCONT)
+        said = [process.communicate()[0] for process in (awake, sleeper)]
+        assert [awake.returncode, sleeper.returncode] == [0, 0], said
+    check_finished(tmp_path, trials_of(url, "asleep"), 20)

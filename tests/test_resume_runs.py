@@ -1,0 +1,138 @@
+"""Real sweeps that are killed and begun again: what is in Optuna and MLflow at the end."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import optuna
+import pytest
+from optuna.trial import TrialState
+from search.controllers import SECONDS, await_line
+
+QUICK = (
+    "+experiment=digits_lite0",
+    "-m",
+    "image_size=32",
+    "batch_size=256",
+    "augment=none",
+    "phases.frozen.epochs=1",
+    "phases.unfrozen=null",
+    "~hydra.sweeper.params",
+    "optimizer.learning_rate=interval(1e-3,1e-2)",
+    "hydra.sweeper.n_jobs=2",
+)
+DIES_WITH_A_NEW_RUN = """
+import os, signal
+import sweeper.track.mlflow
+from sweeper.__main__ import main
+
+start_run = sweeper.track.mlflow.start_run
+
+def start_and_die(*arguments):
+    start_run(*arguments)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+sweeper.track.mlflow.start_run = start_and_die
+main()
+"""
+DIES_WITH_A_COMPLETE_TRIAL = """
+import os, signal
+from sweeper.__main__ import main
+from sweeper.records import State
+from sweeper.track.mlflow import MlflowRun
+
+end = MlflowRun.end
+
+def die_or_end(run, state, *reason):
+    if state is State.COMPLETE:
+        os.kill(os.getpid(), signal.SIGKILL)
+    end(run, state, *reason)
+
+MlflowRun.end = die_or_end
+main()
+"""
+
+
+@contextmanager
+def controller(folder: Path, *command: str) -> Iterator["subprocess.Popen[str]"]:
+    with subprocess.Popen(
+        [sys.executable, *command],
+        cwd=folder,
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def run(folder: Path, *command: str) -> tuple[int, str]:
+    with controller(folder, *command) as process:
+        said, _ = process.communicate(timeout=SECONDS)
+    return process.returncode, said
+
+
+def check(folder: Path, n_trials: int) -> None:
+    """One run of the study and one of each complete trial, FINISHED; all that is open is closed."""
+    from sweeper.track.mlflow import connect
+
+    url = f"sqlite:///{folder}/experiments/studies.db"
+    trials = optuna.load_study(study_name="digits_lite0", storage=url).trials
+    complete = {str(t.number) for t in trials if t.state is TrialState.COMPLETE}
+    assert len(complete) == n_trials
+    assert {trial.state for trial in trials} <= {TrialState.COMPLETE, TrialState.FAIL}
+    client = connect(f"sqlite:///{folder}/mlruns/mlflow.db")
+    experiment = client.get_experiment_by_name("digits_lite0")
+    assert experiment is not None
+    runs = client.search_runs([experiment.experiment_id])
+    tags = [run.data.tags for run in runs]
+    (study,) = [run for run in runs if run.data.tags["sweeper.role"] == "study"]
+    assert (study.info.status, study.data.tags["sweeper.state"]) == ("FINISHED", "complete")
+    finished = [
+        run.data.tags["sweeper.trial_number"]
+        for run in runs
+        if run.info.status == "FINISHED" and run is not study
+    ]
+    assert sorted(finished) == sorted(complete), tags
+    assert {run.info.status for run in runs} <= {"FINISHED", "FAILED"}, tags
+    for run in runs:
+        assert run is study or run.data.tags["mlflow.parentRunId"] == study.info.run_id
+    for number in complete:
+        assert (folder / f"experiments/digits_lite0/trials/{int(number):04d}/config.yaml").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [1])
+def test_killed_at_random_moments_runs_and_trials_agree(tmp_path: Path, seed: int) -> None:
+    command = ("-m", "sweeper", *QUICK, "hydra.sweeper.n_trials=4")
+    moments = random.Random(seed)
+    for lines in (0, *(moments.randint(1, 4) for _ in range(2))):
+        with controller(tmp_path, *command) as process:
+            for _ in range(lines):
+                await_line(process, "trial ")
+            delay = moments.uniform(0, 3)
+            print(f"killed {delay:.3f} s after line {lines}")
+            with pytest.raises(subprocess.TimeoutExpired):
+                process.communicate(timeout=delay)
+    code, said = run(tmp_path, *command)
+    assert code == 0, said
+    check(tmp_path, 4)
+
+
+@pytest.mark.slow
+def test_killed_between_optuna_and_mlflow_they_agree(tmp_path: Path) -> None:
+    trials = (*QUICK, "hydra.sweeper.n_trials=2")
+    for mortal in (DIES_WITH_A_NEW_RUN, DIES_WITH_A_COMPLETE_TRIAL):
+        code, said = run(tmp_path, "-c", mortal, *trials)
+        assert code == -signal.SIGKILL, said
+    code, said = run(tmp_path, "-m", "sweeper", *trials)
+    assert code == 0, said
+    check(tmp_path, 2)
