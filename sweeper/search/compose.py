@@ -13,7 +13,7 @@ from typing import Any
 
 from hydra.errors import HydraException
 from hydra.types import HydraContext
-from omegaconf import DictConfig, OmegaConf, read_write
+from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from omegaconf.errors import OmegaConfBaseException, ValidationError
 from yaml import YAMLError
 
@@ -121,3 +121,15 @@ def _tell_overrides(hydra: DictConfig, overrides: Sequence[str]) -> None:
     style = hydra.job.config.override_dirname
     shown = sorted(line for name, line in task if name not in style.exclude_keys)
     hydra.job.override_dirname = style.item_sep.join(shown).replace("=", style.kv_sep)
+
+
+def number_job(config: DictConfig, number: int) -> DictConfig:
+    """Give the composed job its number, and fix the folder that follows from it."""
+    with read_write(config), open_dict(config):
+        config.hydra.job.num = number
+        config.hydra.job.id = str(number)
+        # resolved here, where the application's resolvers are known; the trial's process may
+        # not have them
+        config.hydra.sweep.dir = str(config.hydra.sweep.dir)
+        config.hydra.sweep.subdir = str(config.hydra.sweep.subdir)
+    return config

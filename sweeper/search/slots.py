@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import optuna
-from omegaconf import DictConfig, open_dict, read_write
+from omegaconf import DictConfig
 from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import FrozenTrial
 
@@ -20,11 +20,12 @@ from sweeper.errors import SweeperError, TrialFailed, TrialPruned
 from sweeper.execute.base import Executor, Place
 from sweeper.paths import TrialPaths
 from sweeper.records import Cause, TrialSpec
-from sweeper.search.compose import Composer
+from sweeper.search.compose import Composer, number_job
 from sweeper.search.hooks import StudyHooks
 from sweeper.search.job import TrialJob
 from sweeper.search.listener import TrialListener
 from sweeper.search.progress import Progress
+from sweeper.search.queue import enqueue_next, requeue
 from sweeper.search.space import SearchSpace
 from sweeper.search.stopping import Stopping
 from sweeper.search.store import Store
@@ -36,8 +37,6 @@ from sweeper.search.study import (
     OOM,
     REASON,
     Study,
-    enqueue_next,
-    requeue,
 )
 from sweeper.search.tally import Tally, ran_out_of_memory
 
@@ -302,15 +301,3 @@ class Slots:
 
 def _clip(reason: str) -> str:
     return reason if len(reason) <= _LONGEST_REASON else f"{reason[:_LONGEST_REASON]}..."
-
-
-def number_job(config: DictConfig, number: int) -> DictConfig:
-    """Give the composed job its number, and fix the folder that follows from it."""
-    with read_write(config), open_dict(config):
-        config.hydra.job.num = number
-        config.hydra.job.id = str(number)
-        # resolved here, where the application's resolvers are known; the trial's process may
-        # not have them
-        config.hydra.sweep.dir = str(config.hydra.sweep.dir)
-        config.hydra.sweep.subdir = str(config.hydra.sweep.subdir)
-    return config

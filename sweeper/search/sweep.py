@@ -21,18 +21,20 @@ from sweeper.execute.inline import InlineExecutor
 from sweeper.execute.process import ProcessExecutor
 from sweeper.paths import StudyPaths
 from sweeper.records import State, StudySummary, TrialSpec
-from sweeper.search.compose import Composer
+from sweeper.search.compose import Composer, number_job
 from sweeper.search.hooks import hooks_of
 from sweeper.search.interrupts import heed_interrupts
 from sweeper.search.job import Application, TrialJob
+from sweeper.search.opening import claimed, open_store
 from sweeper.search.progress import open_console, open_progress
+from sweeper.search.queue import requeue_interrupted, warm_start
 from sweeper.search.results import write_results
 from sweeper.search.samplers import build_pruner, build_sampler, grid_size
 from sweeper.search.settings import SweepSettings, WarmStart
-from sweeper.search.slots import Slots, TrialPlan, number_job
+from sweeper.search.slots import Slots, TrialPlan
 from sweeper.search.space import parse_space
 from sweeper.search.stopping import Stopping
-from sweeper.search.store import Store, claimed, open_store
+from sweeper.search.store import Store
 from sweeper.search.study import (
     FOLDER,
     STUDY_ID,
@@ -41,8 +43,6 @@ from sweeper.search.study import (
     find_study,
     open_study,
     put_aside,
-    requeue_interrupted,
-    warm_start,
 )
 from sweeper.search.suitability import check_sampler
 from sweeper.search.tally import Tally

@@ -6,7 +6,8 @@ from pathlib import Path
 import optuna
 from optuna.trial import TrialState
 
-from sweeper.search.store import Store, open_store
+from sweeper.search.opening import open_store
+from sweeper.search.store import Store
 from sweeper.search.study import REASON, Study, open_study
 
 

@@ -14,11 +14,12 @@ from servers import postgres
 from sqlalchemy import create_engine
 
 from sweeper.errors import SweeperError
-from sweeper.search.store import ServerStore, claimed, open_store
+from sweeper.search.opening import claimed, open_store
+from sweeper.search.server import ServerStore
 
 HOLD = """
 import sys
-from sweeper.search.store import claimed, open_store
+from sweeper.search.opening import claimed, open_store
 with claimed(sys.argv[1], "one"):
     store = open_store(sys.argv[1], "one", 60)
     gate = store.gate()

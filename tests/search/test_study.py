@@ -7,6 +7,7 @@ from optuna.trial import TrialState
 from search.studies import a_study, finish, memory, sqlite
 
 from sweeper.errors import ConfigError
+from sweeper.search.queue import enqueue_next, requeue, requeue_interrupted, warm_start
 from sweeper.search.study import (
     ATTEMPTS,
     FOLDER,
@@ -15,13 +16,9 @@ from sweeper.search.study import (
     RETRY_OF,
     WARM_START,
     check_fingerprint,
-    enqueue_next,
     find_study,
     open_study,
     put_aside,
-    requeue,
-    requeue_interrupted,
-    warm_start,
 )
 from sweeper.search.tally import Tally, ran_out_of_memory
 

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from search.studies import a_study, finish
 
 from sweeper.records import State
-from sweeper.search.study import FOLDER, requeue
+from sweeper.search.queue import requeue
+from sweeper.search.study import FOLDER
 from sweeper.search.tally import Tally
 
 

@@ -1,0 +1,134 @@
+"""The store of a study that several controllers share: a database server."""
+
+import contextlib
+import hashlib
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import optuna
+from optuna.trial import FrozenTrial, TrialState
+from sqlalchemy import create_engine, text
+
+from sweeper.errors import SweeperError
+from sweeper.search.store import GATE_SECONDS, Store, open_database
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection, Engine
+
+_SETTINGS = {
+    # keepalives: a machine that lost its power says no farewell, and its lock must not stay
+    "postgresql": (
+        "set tcp_keepalives_idle = 30",
+        "set tcp_keepalives_interval = 10",
+        "set tcp_keepalives_count = 3",
+    ),
+    # an idle connection would be closed, and its lock with it
+    "mysql": ("set session wait_timeout = 31536000",),
+}
+"""What the connection that holds the lock asks of its server, by SQLAlchemy's dialect."""
+
+_NO_HEARTBEAT = text(
+    "select number from trials join studies on studies.study_id = trials.study_id "
+    "where study_name = :name and state = 'RUNNING' and not exists "
+    "(select 1 from trial_heartbeats where trial_heartbeats.trial_id = trials.trial_id)"
+)
+
+
+class ServerStore(Store):
+    """A database server, shared by the controllers of a study."""
+
+    shared = True
+
+    def __init__(self, url: str, study_name: str, heartbeat_interval: int) -> None:
+        self._engine: Engine = create_engine(url, pool_pre_ping=True)
+        # controllers that begin at once would each make the tables
+        with self._connect() as connection, self._hold(connection, _key("tables"), GATE_SECONDS):
+            self._database = open_database(
+                url,
+                engine_kwargs={"pool_pre_ping": True},
+                heartbeat_interval=heartbeat_interval,
+                heartbeat_stale_trial_callback=self._stale,
+            )
+        super().__init__(self._database)
+        self.poll_seconds = heartbeat_interval
+        self.lock_key = _key(f"study {study_name}")
+        self._connection: Connection | None = None
+
+    def _stale(self, study: optuna.Study, trial: FrozenTrial) -> None:
+        if self.on_stale is not None:
+            self.on_stale(study, trial)
+
+    def show_alive(self, trial: optuna.Trial) -> None:
+        """Give ``trial`` its first heartbeat, if its thread has not done so."""
+        self._database.record_heartbeat(trial._trial_id)
+
+    def fail_stale(self, study: optuna.Study) -> None:
+        """Close what dead controllers left, and tell ``on_stale``; to be called behind the gate."""
+        optuna.storages.fail_stale_trials(study)
+        # Optuna looks at trials that had a heartbeat once. Ours have one before their controller
+        # opens the gate again, so one without was left by a controller that died right there
+        with self._connect() as connection:
+            numbers = connection.execute(_NO_HEARTBEAT, {"name": study.study_name}).scalars().all()
+        for number in numbers:
+            self._stale(study, study.get_trials(deepcopy=False)[number])
+            study.tell(number, state=TrialState.FAIL)
+
+    @contextlib.contextmanager
+    def gate(self) -> Iterator[None]:
+        """Hold a lock in the database; the server frees it when our connection ends."""
+        with self._gate:
+            if self._connection is None:
+                self._connection = self._connect()
+            with self._hold(self._connection, self.lock_key, GATE_SECONDS):
+                yield
+
+    @contextlib.contextmanager
+    def finishing(self) -> Iterator[None]:
+        """Hold another lock, however long: testing a winner takes minutes."""
+        with self._connect() as connection, self._hold(connection, self.lock_key ^ 1, None):
+            yield
+
+    def _connect(self) -> "Connection":
+        # no transaction: the lock is the session's, and an idle one would hold back vacuum
+        connection = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+        for statement in _SETTINGS[self._engine.dialect.name]:
+            connection.exec_driver_sql(statement)
+        return connection
+
+    @contextlib.contextmanager
+    def _hold(self, connection: "Connection", key: int, seconds: int | None) -> Iterator[None]:
+        from sqlalchemy.exc import OperationalError
+
+        if self._engine.dialect.name == "postgresql":
+            connection.exec_driver_sql(f"set lock_timeout = '{seconds or 0}s'")
+            take, unlock = f"select pg_advisory_lock({key})", f"select pg_advisory_unlock({key})"
+        else:
+            take = f"select get_lock('sweeper{key}', {-1 if seconds is None else seconds})"
+            unlock = f"select release_lock('sweeper{key}')"
+        try:
+            # MySQL says 0 where time is up, PostgreSQL raises; it says nothing where all is well
+            late = connection.exec_driver_sql(take).scalar() == 0
+        except OperationalError:
+            late = True
+        if late:
+            raise SweeperError(
+                f"another controller has kept the study's lock for {seconds} s; is it stopped? end "
+                "it and run the same command again"
+            )
+        try:
+            yield
+        finally:
+            connection.exec_driver_sql(unlock)
+
+    def close(self) -> None:
+        """Close all connections."""
+        if self._connection is not None:
+            self._connection.close()
+        self.storage.remove_session()
+        self._database.engine.dispose()
+        self._engine.dispose()
+
+
+def _key(name: str) -> int:
+    digest = hashlib.blake2b(name.encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "big", signed=True)
