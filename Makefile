@@ -4,10 +4,10 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup sweep test test-fast lint type ui clean ci
+.PHONY: help setup sweep test test-fast lint type ui bench-engine clean ci
 
 help:  ## List the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
@@ -35,6 +35,10 @@ type: $(READY)  ## Check types
 
 ui: $(READY)  ## Open the MLflow UI on http://127.0.0.1:5000
 	$(BIN)/mlflow ui --host 127.0.0.1 --port 5000 --backend-store-uri sqlite:///mlruns/mlflow.db
+
+bench-engine: $(READY)  ## Measure the search engine beside Optuna and hydra-optuna-sweeper (20 minutes)
+	$(BIN)/python experiments/engine/slots.py
+	$(BIN)/python experiments/engine/overhead.py
 
 clean:  ## Remove caches and builds; runs and studies stay
 	rm -rf build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -118,7 +118,7 @@ def enqueue_next(study: optuna.Study, points: list[dict[str, Any]]) -> None:
 
     One at a time, so that what was interrupted goes first.
     """
-    if study.get_trials(deepcopy=False, states=(TrialState.WAITING,)):
+    if not points or study.get_trials(deepcopy=False, states=(TrialState.WAITING,)):
         return
     while points:
         before = len(study.get_trials(deepcopy=False))

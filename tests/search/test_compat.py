@@ -14,6 +14,8 @@ import pytest
 import yaml
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
+pytestmark = pytest.mark.slow
+
 APP = """
 import hydra
 

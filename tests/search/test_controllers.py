@@ -10,6 +10,8 @@ from optuna.trial import FrozenTrial
 from search.controllers import await_line, check_finished, controller, sweep
 from servers import postgres
 
+pytestmark = pytest.mark.slow
+
 TWENTY = ("x=interval(0,1)", "hydra.sweeper.n_trials=20", "hydra.sweeper.heartbeat_interval=1")
 
 
@@ -35,7 +37,6 @@ def started(said: str) -> int:
     return said.count(" of 20 started")
 
 
-@pytest.mark.slow
 def test_two_controllers_share_the_total_and_a_third_finds_nothing_to_do(
     url: str, tmp_path: Path
 ) -> None:
@@ -54,7 +55,6 @@ def test_two_controllers_share_the_total_and_a_third_finds_nothing_to_do(
     assert len(trials_of(url, "shared")) == 20
 
 
-@pytest.mark.slow
 def test_what_a_killed_controller_left_is_tried_again_by_the_other(
     url: str, tmp_path: Path
 ) -> None:
@@ -87,7 +87,6 @@ def test_a_controller_that_died_before_its_trials_first_heartbeat_is_noticed(
     check_finished(tmp_path, trials, 2)
 
 
-@pytest.mark.slow
 def test_a_controller_that_was_only_asleep_gives_up_what_another_has_taken(
     url: str, tmp_path: Path
 ) -> None:

@@ -19,6 +19,8 @@ from search.controllers import (
     sweep,
 )
 
+pytestmark = pytest.mark.slow
+
 
 def twelve(**recipe: float) -> tuple[str, ...]:
     return ("x=interval(0,1)", "hydra.sweeper.n_trials=12", *options(recipe))
@@ -44,7 +46,6 @@ def killed_soon(process: "subprocess.Popen[str]", moments: random.Random, most: 
     return False
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("seed", [1, 2])
 def test_killed_at_random_moments_it_ends_with_its_total(tmp_path: Path, seed: int) -> None:
     moments, deaths = random.Random(seed), 0

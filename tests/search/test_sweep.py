@@ -110,6 +110,7 @@ def test_as_many_trials_as_jobs_run_at_once(tmp_path: Path) -> None:
     assert "hydra/launcher=cluster is not used" in ended.stdout
 
 
+@pytest.mark.slow
 def test_trials_fail_each_for_its_cause_and_the_sweep_goes_on(tmp_path: Path) -> None:
     kinds = ["ok", "raise", "kill", "hang", "memory", "device", "nonsense", "nothing", "undefined"]
     ended = sweep(
@@ -155,6 +156,7 @@ def test_trials_fail_each_for_its_cause_and_the_sweep_goes_on(tmp_path: Path) ->
     assert "in hangs" in failed["hang"].user_attrs[LOG_TAIL]  # where it hung
 
 
+@pytest.mark.slow
 def test_retries_are_set_for_each_cause(tmp_path: Path) -> None:
     arguments = ("kind=raise,kill,ok", GRID, "hydra.sweeper.retries={raised: 2, killed: 0}")
     ended = sweep(tmp_path, *arguments, *STORED)
@@ -163,6 +165,7 @@ def test_retries_are_set_for_each_cause(tmp_path: Path) -> None:
     assert {kind: kinds.count(kind) for kind in kinds} == {"raise": 3, "kill": 1, "ok": 1}
 
 
+@pytest.mark.slow
 def test_a_sweep_in_which_all_fail_ends_with_a_message(tmp_path: Path) -> None:
     ended = sweep(tmp_path, "kind=raise", "hydra.sweeper.n_trials=2")
     assert ended.returncode == 1
@@ -173,6 +176,7 @@ def test_a_sweep_in_which_all_fail_ends_with_a_message(tmp_path: Path) -> None:
     assert results(tmp_path)["best_value"] is None
 
 
+@pytest.mark.slow
 def test_too_many_failures_end_the_sweep_once_that_is_certain(tmp_path: Path) -> None:
     arguments = ("kind=raise", "hydra.sweeper.n_trials=20", "hydra.sweeper.max_failure_rate=0.1")
     ended = sweep(tmp_path, *arguments, *STORED)
@@ -184,6 +188,7 @@ def test_too_many_failures_end_the_sweep_once_that_is_certain(tmp_path: Path) ->
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("setting", "said"),
     [
@@ -202,6 +207,7 @@ def test_other_ends_of_a_study(tmp_path: Path, setting: str, said: str) -> None:
     assert said in ended.stdout
 
 
+@pytest.mark.slow
 def test_inline_trials_are_jobs_too(tmp_path: Path) -> None:
     arguments = ("x=interval(0,1)", "kind=ok,raise,memory", INLINE, "hydra.sweeper.n_trials=6")
     ended = sweep(tmp_path, *arguments, *RANDOM, *STORED)
@@ -212,6 +218,7 @@ def test_inline_trials_are_jobs_too(tmp_path: Path) -> None:
         assert (tmp_path / "out" / str(trial.number) / ".hydra" / "config.yaml").exists()
 
 
+@pytest.mark.slow
 def test_starting_points_go_first_and_a_study_may_learn_from_another(tmp_path: Path) -> None:
     arguments = ("x=interval(0,1)", "n=range(1,4)", "hydra.sweeper.n_trials=3", INLINE)
     assert sweep(tmp_path, *arguments, *STORED).returncode == 0
@@ -260,6 +267,7 @@ def test_pruned_trials_say_why(tmp_path: Path) -> None:
     assert "optimization_results.yaml" in ended.stdout
 
 
+@pytest.mark.slow
 def test_several_objectives_have_a_pareto_set_and_no_pruning(tmp_path: Path) -> None:
     ended = sweep(
         tmp_path,
@@ -281,6 +289,7 @@ def test_several_objectives_have_a_pareto_set_and_no_pruning(tmp_path: Path) -> 
     }
 
 
+@pytest.mark.slow
 def test_a_trial_may_tell_the_study_more(tmp_path: Path) -> None:
     ended = sweep(tmp_path, "kind=note", "x=0.25,1", GRID, *STORED)
     assert ended.returncode == 0, ended.stderr
@@ -292,6 +301,7 @@ def test_a_trial_may_tell_the_study_more(tmp_path: Path) -> None:
     assert results(tmp_path)["best_trial"] == trials[0.25].number
 
 
+@pytest.mark.slow
 def test_outside_a_sweep_a_report_does_nothing(tmp_path: Path) -> None:
     ended = toy(tmp_path, "kind=report", "hydra.run.dir=alone")
     assert ended.returncode == 0, ended.stderr

@@ -18,7 +18,7 @@ def test_what_only_data_and_backbone_can_tell_is_told_at_once() -> None:
         prepare(
             [
                 recipe(*SMALL, "head.one_logit=true"),
-                recipe(*SMALL, "freeze.unfreeze_blocks=19"),
+                recipe(*SMALL, "backbone.blocks=19", "freeze.unfreeze_blocks=19"),
                 recipe(*SMALL, "freeze.unfreeze_blocks=all"),
             ]
         )
