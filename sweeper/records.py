@@ -81,6 +81,7 @@ class TrialRow:
     """One finished trial as the study remembers it.
 
     ``values`` holds one number for each objective, none unless the trial is complete.
+    ``cause`` is a :class:`Cause` where it failed in its process, else empty.
     ``feasible`` says whether it keeps all of its constraints. ``counts`` is False for one that was
     tried again: another trial stands for it in the study's total.
     """
@@ -92,6 +93,7 @@ class TrialRow:
     params: Mapping[str, Value]
     folder: Path
     reason: str = ""
+    cause: str = ""
     feasible: bool = True
     counts: bool = True
 

@@ -119,7 +119,7 @@ class FineTuneStudy(StudyHooks):
             log = TrialPaths(row.folder).log
             if row.state is State.FAILED and log.exists():
                 run.log_file(log, "logs")  # the process may have died before it could
-            run.end(row.state, row.reason)
+            run.end(row.state, row.reason, row.cause)
         from sweeper.report.leaderboard import write_leaderboard
 
         kept = {best.number for best in summary.front}

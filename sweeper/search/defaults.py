@@ -30,7 +30,7 @@ SWEEPER: Mapping[str, Any] = {
     "params": None,
     # dotted path of a function (config, trial) that suggests more parameters
     "custom_search_space": None,
-    # parameter sets to try first
+    # parameter sets to try first; the path of an optimization_results.yaml stands for its best
     "enqueue": [],
     # a study to learn from: its name, or {study_name: ..., storage: ...}
     "warm_start": None,

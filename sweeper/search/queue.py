@@ -120,8 +120,15 @@ def enqueue_next(study: optuna.Study, points: list[dict[str, Any]]) -> None:
     """
     if not points or study.get_trials(deepcopy=False, states=(TrialState.WAITING,)):
         return
+    trials = study.get_trials(deepcopy=False)
+    tried = [
+        trial.system_attrs.get("fixed_params", trial.params)
+        for trial in trials
+        # what another study tried was not tried under this one's recipe
+        if WARM_START not in trial.user_attrs
+    ]
     while points:
-        before = len(study.get_trials(deepcopy=False))
-        study.enqueue_trial(points.pop(0), skip_if_exists=True)
-        if len(study.get_trials(deepcopy=False)) > before:
+        point = points.pop(0)
+        if point not in tried:
+            study.enqueue_trial(point)
             return

@@ -1,10 +1,11 @@
-"""``optimization_results.yaml``: what came out, in the keys of hydra-optuna-sweeper."""
+"""``optimization_results.yaml``: what came out, in the keys of hydra-optuna-sweeper; read again."""
 
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from sweeper.errors import ConfigError
 from sweeper.paths import write_aside
 from sweeper.records import StudySummary
 
@@ -28,3 +29,23 @@ def write_results(summary: StudySummary, path: Path) -> None:
         results["best_value"] = best.value if best else None
         results["best_trial"] = best.number if best else None
     write_aside(path, yaml.safe_dump(results, sort_keys=False))
+
+
+def read_best(path: Path) -> list[dict[str, Any]]:
+    """Parameters of the best trial, or of the Pareto set, of a sweep that wrote ``path``.
+
+    Raises:
+        ConfigError: there is no such file, or no best trial in it.
+    """
+    try:
+        results = yaml.safe_load(path.read_text(encoding="utf-8"))
+        if "solutions" in results:
+            return [dict(solution["params"]) for solution in results["solutions"]]
+        if results["best_value"] is not None:
+            return [dict(results["best_params"])]
+        reason = "no trial of that sweep completed"
+    except OSError as error:
+        reason = str(error.strerror)
+    except (yaml.YAMLError, KeyError, TypeError, ValueError):
+        reason = "it is no optimization_results.yaml"
+    raise ConfigError([f"hydra.sweeper.enqueue: {path} cannot be used: {reason}"])

@@ -59,7 +59,7 @@ class SweepSettings:
     max_failure_rate: float | None
     params: Mapping[str, Any] | None
     custom_search_space: str | None
-    enqueue: tuple[Mapping[str, Value], ...]
+    enqueue: tuple[Mapping[str, Value] | str, ...]
     warm_start: WarmStart | None
     retries: Mapping[Cause, int]
     trial_timeout: float | None
@@ -131,8 +131,10 @@ def _enqueue(where: str, value: Any) -> Iterator[str]:
     if not isinstance(value, list):
         yield fault(where, "a list of parameter sets", value)
         return
-    for index, params in enumerate(value):
-        yield from group(f"{where}[{index}]", params)
+    for index, entry in enumerate(value):
+        if not isinstance(entry, Mapping | str):
+            wanted = "a parameter set, or the path of an optimization_results.yaml"
+            yield fault(f"{where}[{index}]", wanted, entry)
 
 
 def _warm_start(where: str, value: Any) -> Iterator[str]:

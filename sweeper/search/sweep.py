@@ -28,7 +28,7 @@ from sweeper.search.job import Application, TrialJob
 from sweeper.search.opening import claimed, open_store
 from sweeper.search.progress import open_console, open_progress
 from sweeper.search.queue import requeue_interrupted, warm_start
-from sweeper.search.results import write_results
+from sweeper.search.results import read_best, write_results
 from sweeper.search.samplers import build_pruner, build_sampler, grid_size
 from sweeper.search.settings import SweepSettings, WarmStart
 from sweeper.search.slots import Slots, TrialPlan
@@ -116,13 +116,15 @@ class Sweep:
 
     def _starting_points(self) -> list[dict[str, Any]]:
         points, faults = [], []
-        for index, params in enumerate(self._settings.enqueue):
-            # what a custom search space asks for is known to itself only
-            own = {key for key in params if self._custom and key not in self._space.searched}
-            written = {key: value for key, value in params.items() if key not in own}
-            point, wrong = self._space.check(written, f"hydra.sweeper.enqueue[{index}]")
-            points.append(point | {key: params[key] for key in own})
-            faults += wrong
+        for index, entry in enumerate(self._settings.enqueue):
+            where = f"hydra.sweeper.enqueue[{index}]"
+            for params in read_best(Path(entry)) if isinstance(entry, str) else [entry]:
+                # what a custom search space asks for is known to itself only
+                own = {key for key in params if self._custom and key not in self._space.searched}
+                written = {key: value for key, value in params.items() if key not in own}
+                point, wrong = self._space.check(written, where)
+                points.append(point | {key: params[key] for key in own})
+                faults += wrong
         if points and self._settings.sampler.get("_target_") == "optuna.samplers.GridSampler":
             faults.append("hydra.sweeper.enqueue: a grid tries all of its points anyway")
         if faults:

@@ -10,7 +10,7 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
 from sweeper.records import State, StudySummary, TrialRow
-from sweeper.search.study import FOLDER, OOM, REASON, RETRY_OF, WARM_START
+from sweeper.search.study import CAUSE, FOLDER, OOM, REASON, RETRY_OF, WARM_START
 
 _STATES = {
     TrialState.COMPLETE: State.COMPLETE,
@@ -93,6 +93,7 @@ class Tally:
             params=trial.params,
             folder=self._base / trial.user_attrs.get(FOLDER, ""),
             reason=trial.user_attrs.get(REASON, ""),
+            cause=trial.user_attrs.get(CAUSE, ""),
             feasible=all(value <= 0 for value in trial.constraints.values()),
             counts=trial.number not in self._superseded,
         )

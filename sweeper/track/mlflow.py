@@ -129,7 +129,8 @@ def end_orphans(
         number = int(run.data.tags.get("sweeper.trial_number", -1))
         orphan = MlflowRun(client, run.info.run_id)
         if number in ended:
-            orphan.end(ended[number].state, ended[number].reason)
+            row = ended[number]
+            orphan.end(row.state, row.reason, row.cause)
         elif running is not None and number not in running:
             orphan.end(State.FAILED, "interrupted")
 
@@ -171,10 +172,10 @@ class MlflowRun:
         """Upload ``path`` to the run's ``folder``."""
         self.client.log_artifact(self.run_id, str(path), folder)
 
-    def end(self, state: State, reason: str = "") -> None:
-        """Close the run: ``sweeper.state``, ``sweeper.reason``, and MLflow's own status."""
-        tags = {"sweeper.state": str(state)} | ({"sweeper.reason": reason} if reason else {})
-        self.set_tags(tags)
+    def end(self, state: State, reason: str = "", cause: str = "") -> None:
+        """Close the run: ``sweeper.state .reason .cause``, and MLflow's own status."""
+        tags = {"sweeper.state": str(state), "sweeper.reason": reason, "sweeper.cause": cause}
+        self.set_tags({key: value for key, value in tags.items() if value})
         self.client.set_terminated(self.run_id, _STATUS[state])
 
     def resume(self) -> None:

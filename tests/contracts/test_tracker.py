@@ -92,11 +92,12 @@ class TestMlflowRun(TrackerContract):
         self, tracker: Tracker, state: State, status: str
     ) -> None:
         assert isinstance(tracker, MlflowRun)
-        tracker.end(state, "because")
+        tracker.end(state, "because", "oom" if state is State.FAILED else "")
         run = tracker.client.get_run(tracker.run_id)
         assert run.info.status == status
         assert run.data.tags["sweeper.state"] == state
         assert run.data.tags["sweeper.reason"] == "because"
+        assert run.data.tags.get("sweeper.cause") == ("oom" if state is State.FAILED else None)
         tracker.resume()
         assert tracker.client.get_run(tracker.run_id).info.status == "RUNNING"
 

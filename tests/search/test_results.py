@@ -1,9 +1,11 @@
 from pathlib import Path
 
+import pytest
 import yaml
 from search.studies import a_study, finish
 
-from sweeper.search.results import write_results
+from sweeper.errors import ConfigError
+from sweeper.search.results import read_best, write_results
 from sweeper.search.tally import Tally
 
 
@@ -67,3 +69,36 @@ def test_nothing_complete_is_said_too(tmp_path: Path) -> None:
         "name": "optuna",
         "solutions": [],
     }
+
+
+def test_what_was_written_can_be_tried_first_elsewhere(tmp_path: Path) -> None:
+    study = a_study()
+    finish(study, 0.5)
+    finish(study, 0.9)
+    written(study, tmp_path)
+    file = tmp_path / "deep" / "optimization_results.yaml"
+    assert read_best(file) == [study.best_params]
+    two = a_study(directions=["maximize", "minimize"])
+    for values in ((1, 3), (0.5, 4), (2.0, 3.5)):
+        finish(two, values)
+    written(two, tmp_path)
+    assert read_best(file) == [two.trials[0].params, two.trials[2].params]
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (None, "No such file"),
+        ("[1, 2", "it is no optimization_results.yaml"),
+        ("- 1", "it is no optimization_results.yaml"),
+        ("name: optuna", "it is no optimization_results.yaml"),
+        ("best_value: null", "no trial of that sweep completed"),
+    ],
+)
+def test_a_file_without_a_best_is_refused(tmp_path: Path, content: str | None, said: str) -> None:
+    file = tmp_path / "results.yaml"
+    if content is not None:
+        file.write_text(content)
+    with pytest.raises(ConfigError, match=said) as caught:
+        read_best(file)
+    assert str(file) in str(caught.value)

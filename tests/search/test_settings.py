@@ -120,7 +120,11 @@ def test_keys_of_hydra_pass() -> None:
             {"enqueue": {"x": 1}},
             "hydra.sweeper.enqueue must be a list of parameter sets, got {'x': 1} (dict)",
         ),
-        ({"enqueue": [{}, 1]}, "hydra.sweeper.enqueue[1] must be a group of keys, got 1 (int)"),
+        (
+            {"enqueue": [{}, "best.yaml", 1]},
+            "hydra.sweeper.enqueue[2] must be a parameter set, or the path of an "
+            "optimization_results.yaml, got 1 (int)",
+        ),
         ({"retries": -1}, "hydra.sweeper.retries must be >= 0, got -1"),
         ({"retries": {"oom": -1}}, "hydra.sweeper.retries.oom must be >= 0, got -1"),
         (

@@ -222,20 +222,21 @@ def test_inline_trials_are_jobs_too(tmp_path: Path) -> None:
 def test_starting_points_go_first_and_a_study_may_learn_from_another(tmp_path: Path) -> None:
     arguments = ("x=interval(0,1)", "n=range(1,4)", "hydra.sweeper.n_trials=3", INLINE)
     assert sweep(tmp_path, *arguments, *STORED).returncode == 0
+    best = results(tmp_path)["best_params"]
     ended = sweep(
         tmp_path,
         *arguments,
         *STORED,
         "hydra.sweeper.study_name=second",
         "hydra.sweeper.warm_start=toy",
-        "hydra.sweeper.enqueue=[{x: 0.25, n: 2}, {x: 1}]",
+        "hydra.sweeper.enqueue=[{x: 0.25, n: 2}, out/optimization_results.yaml]",
         "hydra.sweep.dir=second",
     )
     assert ended.returncode == 0, ended.stderr
     assert "the sampler knows 3 trials of study toy" in ended.stdout
     ran = [trial for trial in stored(tmp_path, "second") if "warm_start" not in trial.user_attrs]
     assert ran[0].params == {"x": 0.25, "n": 2}
-    assert ran[1].params["x"] == 1
+    assert ran[1].params == best
     assert len(ran) == 3
 
 
