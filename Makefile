@@ -4,7 +4,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup sweep test test-fast lint type ui bench-engine clean ci
+.PHONY: help setup sweep test test-fast test-kill lint type ui bench-engine clean ci
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -24,6 +24,9 @@ test: $(READY)  ## Run all tests
 
 test-fast: $(READY)  ## Run the tests that take seconds
 	$(BIN)/python -m pytest -m "not slow"
+
+test-kill: $(READY)  ## Kill real sweeps at ten random moments, and see that all ends well (6 minutes)
+	SWEEPER_KILLS=10 $(BIN)/python -m pytest -o timeout=900 tests/test_resume_runs.py tests/search/test_resume.py tests/search/test_controllers.py
 
 lint: $(READY)  ## Check style, formatting and the direction of imports
 	$(BIN)/ruff check .
