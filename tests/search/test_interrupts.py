@@ -1,5 +1,6 @@
 """Signals sent to this process itself."""
 
+import contextlib
 import os
 import signal
 import threading
@@ -7,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from sweeper.search.interrupts import heed_interrupts
+from sweeper.search.interrupts import heed_interrupts, remember_interrupts
 
 DEADLINE = 20
 
@@ -121,3 +122,27 @@ def test_another_thread_leaves_signals_alone() -> None:
     thread.start()
     thread.join(DEADLINE)
     assert seen == [before]
+
+
+def test_one_that_a_library_swallowed_is_not_lost() -> None:
+    heard = Heard()
+    with remember_interrupts() as interrupts:
+        assert not interrupts
+        with contextlib.suppress(BaseException):
+            os.kill(os.getpid(), signal.SIGINT)
+            threading.Event().wait(DEADLINE)
+        with heed_interrupts(heard.on_first, heard.on_second, heard.note, interrupts):
+            assert heard.first.is_set()
+            os.kill(os.getpid(), signal.SIGINT)
+            assert heard.second.wait(DEADLINE)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_one_that_nobody_swallowed_ends_what_runs() -> None:
+    def interrupted() -> None:
+        with remember_interrupts():
+            os.kill(os.getpid(), signal.SIGINT)
+            threading.Event().wait(DEADLINE)
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
