@@ -235,7 +235,8 @@ def write_best_recipe(summary: StudySummary) -> None:
     assert summary.best is not None
     trial, paths = TrialPaths(summary.best.folder), StudyPaths(summary.folder)
     recipe = yaml.safe_load(trial.config.read_text())
-    del recipe["tracking"]  # where runs are kept is the reader's matter
+    for key in ("executor", "tracking"):  # where it runs and is recorded is the reader's matter
+        del recipe[key]
     choices = yaml.safe_load(trial.hydra.read_text())["hydra"]["runtime"]["choices"]
     groups = [{f"override {g}": c} for g, c in choices.items() if g in recipe]
     content = {"defaults": ["config", *groups, "_self_"], **recipe}
