@@ -93,9 +93,9 @@ class TrialRow:
     params: Mapping[str, Value]
     folder: Path
     reason: str = ""
-    cause: str = ""
     feasible: bool = True
     counts: bool = True
+    cause: str = ""
 
     @property
     def value(self) -> float | None:

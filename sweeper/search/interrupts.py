@@ -3,7 +3,7 @@
 import contextlib
 import signal
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from types import FrameType
 
 _SIGNALS = ("SIGINT", "SIGTERM")
@@ -11,46 +11,18 @@ _SIGNALS = ("SIGINT", "SIGTERM")
 
 
 @contextlib.contextmanager
-def remember_interrupts() -> Iterator[list[int]]:
-    """Within the block, Ctrl-C raises KeyboardInterrupt as always, and is in the list it yields.
-
-    Libraries have clauses that catch everything, most of all while they are imported; whoever has
-    the list sees that a Ctrl-C got lost in one.
-    """
-    heard: list[int] = []
-    if threading.current_thread() is not threading.main_thread():
-        yield heard
-        return
-
-    def remember(number: int, _frame: FrameType | None) -> None:
-        heard.append(number)
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGINT, remember)
-    try:
-        yield heard
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
-@contextlib.contextmanager
 def heed_interrupts(
-    first: Callable[[], None],
-    second: Callable[[], None],
-    note: Callable[[str], None],
-    earlier: Sequence[int] = (),
+    first: Callable[[], None], second: Callable[[], None], note: Callable[[str], None]
 ) -> Iterator[None]:
     """Within the block, call ``first`` at the first interrupt and ``second`` at the next ones.
 
-    Where there were ``earlier`` ones, ``first`` is called at once. Outside the main thread signals
-    cannot be had, and nothing is changed.
+    A signal that this process was started to ignore (Ctrl-C, in the background of a script) stays
+    ignored. Outside the main thread signals cannot be had, and nothing is changed.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    count = len(earlier)
-    if earlier:
-        first()
+    count = 0
 
     def heed(_number: int, _frame: FrameType | None) -> None:
         nonlocal count
@@ -67,7 +39,8 @@ def heed_interrupts(
         signal.signal(signal.SIGINT, signal.default_int_handler)  # a third one is for Python
 
     numbers = [getattr(signal, name) for name in _SIGNALS if hasattr(signal, name)]
-    before = {number: signal.signal(number, heed) for number in numbers}
+    heeded = [number for number in numbers if signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, heed) for number in heeded}
     try:
         yield
     finally:

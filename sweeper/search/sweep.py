@@ -23,7 +23,7 @@ from sweeper.paths import StudyPaths
 from sweeper.records import State, StudySummary, TrialSpec
 from sweeper.search.compose import Composer, number_job
 from sweeper.search.hooks import hooks_of
-from sweeper.search.interrupts import heed_interrupts, remember_interrupts
+from sweeper.search.interrupts import heed_interrupts
 from sweeper.search.job import Application, TrialJob
 from sweeper.search.opening import claimed, open_store
 from sweeper.search.progress import open_console, open_progress
@@ -153,7 +153,7 @@ class Sweep:
             SweepInterrupted: after Ctrl-C, when all is closed.
         """
         settings = self._settings
-        with remember_interrupts() as interrupts, claimed(settings.storage, self._name):
+        with claimed(settings.storage, self._name):
             corners = len(self._corners)
             count = f"{corners} corners" if corners > 1 else "the one corner"
             self._say(f"checking {count} of the search space before the first trial")
@@ -166,7 +166,7 @@ class Sweep:
                     left = requeue_interrupted(study, dead=not store.shared)
                 if left:
                     self._say(f"{len(left)} trials were interrupted; their parameters go first")
-                return self._search(study, store, executor, interrupts)
+                return self._search(study, store, executor)
             finally:
                 store.close()
 
@@ -223,9 +223,7 @@ class Sweep:
         searched = {key.lstrip("+"): text for key, text in self._space.describe().items()}
         return common | searched
 
-    def _search(
-        self, study: Study, store: Store, executor: Executor, interrupts: Sequence[int]
-    ) -> StudySummary:
+    def _search(self, study: Study, store: Store, executor: Executor) -> StudySummary:
         settings, paths = self._settings, StudyPaths(self._folder)
         tally = Tally(study, self._folder)
         with store.gate():  # controllers that begin at once open one run between them
@@ -269,7 +267,7 @@ class Sweep:
         )
         try:
             try:
-                with heed_interrupts(slots.interrupt, executor.kill, progress.note, interrupts):
+                with heed_interrupts(slots.interrupt, executor.kill, progress.note):
                     slots.run()
             finally:
                 progress.close()

@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import select
+import signal
 import subprocess
 import sys
 from collections import Counter
@@ -38,11 +39,17 @@ def controller(
         text=True,
         # as in a terminal, where Ctrl-C reaches all that a command has started
         start_new_session=True,
+        preexec_fn=_heed_ctrl_c,  # noqa: PLW1509 - no other thread runs here
     ) as process:
         try:
             yield process
         finally:
             process.kill()
+
+
+def _heed_ctrl_c() -> None:
+    """Which is ignored where the tests run in the background of a script."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def sweep(folder: Path, *arguments: str, dies_at_commit: int | None = None) -> tuple[int, str]:

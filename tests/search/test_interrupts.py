@@ -1,16 +1,23 @@
 """Signals sent to this process itself."""
 
-import contextlib
 import os
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 
-from sweeper.search.interrupts import heed_interrupts, remember_interrupts
+from sweeper.search.interrupts import heed_interrupts
 
 DEADLINE = 20
+
+
+@pytest.fixture(autouse=True)
+def as_in_a_terminal() -> Iterator[None]:
+    """Tests may run in the background of a script, where Ctrl-C is ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 class Heard:
@@ -124,25 +131,13 @@ def test_another_thread_leaves_signals_alone() -> None:
     assert seen == [before]
 
 
-def test_one_that_a_library_swallowed_is_not_lost() -> None:
+def test_what_was_ignored_from_the_start_stays_ignored() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     heard = Heard()
-    with remember_interrupts() as interrupts:
-        assert not interrupts
-        with contextlib.suppress(BaseException):
-            os.kill(os.getpid(), signal.SIGINT)
-            threading.Event().wait(DEADLINE)
-        with heed_interrupts(heard.on_first, heard.on_second, heard.note, interrupts):
-            assert heard.first.is_set()
-            os.kill(os.getpid(), signal.SIGINT)
-            assert heard.second.wait(DEADLINE)
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
-
-
-def test_one_that_nobody_swallowed_ends_what_runs() -> None:
-    def interrupted() -> None:
-        with remember_interrupts():
-            os.kill(os.getpid(), signal.SIGINT)
-            threading.Event().wait(DEADLINE)
-
-    with pytest.raises(KeyboardInterrupt):
-        interrupted()
+    with heed_interrupts(heard.on_first, heard.on_second, heard.note):
+        os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert heard.first.wait(DEADLINE)
+        heard.wait_for_note()
+    assert not heard.second.is_set()
+    assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
