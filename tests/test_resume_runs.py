@@ -78,7 +78,8 @@ def controller(folder: Path, *command: str) -> Iterator["subprocess.Popen[str]"]
 
 def run(folder: Path, *command: str) -> tuple[int, str]:
     with controller(folder, *command) as process:
-        said, _ = process.communicate(timeout=SECONDS)
+        # what the killed ones left undone is done here
+        said, _ = process.communicate(timeout=SECONDS * KILLS)
     return process.returncode, said
 
 
