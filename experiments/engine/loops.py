@@ -24,7 +24,8 @@ from sweeper.search.compose import Composer
 from sweeper.search.hooks import StudyHooks
 from sweeper.search.job import TrialJob
 from sweeper.search.progress import open_progress
-from sweeper.search.slots import Slots, TrialPlan
+from sweeper.search.runner import TrialPlan
+from sweeper.search.slots import Slots
 from sweeper.search.space import SearchSpace, parse_space
 from sweeper.search.stopping import Stopping
 from sweeper.search.store import Store

@@ -1,7 +1,6 @@
 """The controller's end of one trial's channel: reports become Optuna's, decisions go back."""
 
 import statistics
-from typing import Protocol
 
 import optuna
 from optuna.exceptions import UpdateFinishedTrialError
@@ -10,12 +9,7 @@ from optuna.trial import TrialState
 
 from sweeper.records import Attribute, Constraint, Decision, EpochReport, TrialSpec
 from sweeper.search.progress import Progress
-
-
-class Sweep(Protocol):
-    """Whoever runs the trials."""
-
-    interrupted: bool
+from sweeper.search.stopping import Halt
 
 
 class TrialListener:
@@ -24,29 +18,29 @@ class TrialListener:
     def __init__(
         self,
         trial: optuna.Trial,
+        spec: TrialSpec,
         study: optuna.Study,
         progress: Progress,
         slot: int,
-        sweep: Sweep,
+        halt: Halt,
     ) -> None:
         self._trial = trial
+        self._spec = spec
         self._study = study
         self._progress = progress
         self._slot = slot
-        self._sweep = sweep
+        self._halt = halt
         # with several objectives Optuna neither takes reports nor prunes
         self._heeds = len(study.directions) == 1
         self._prunes = not isinstance(study.pruner, NopPruner)
         self._steps: set[int] = set()
-        self.spec: TrialSpec | None = None
         self.interrupted = False
         """Whether the trial was told to stop because the sweep does."""
 
     def report(self, report: EpochReport) -> Decision:
         """Record ``report``; stop where the sweep was interrupted or the pruner says so."""
-        if self.spec is not None:
-            self._progress.epoch(self._slot, self.spec, report)
-        if self._sweep.interrupted:
+        self._progress.epoch(self._slot, self._spec, report)
+        if self._halt.interrupted:
             self.interrupted = True
             return Decision(stop=True, reason="the sweep was interrupted")
         # Optuna keeps the first report of a step, and warns about others

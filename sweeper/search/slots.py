@@ -5,64 +5,23 @@ time, which keeps its heartbeat working; trials themselves run in processes of t
 """
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 import optuna
-from omegaconf import DictConfig
-from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import FrozenTrial
 
-from sweeper.errors import SweeperError, TrialFailed, TrialPruned
+from sweeper.errors import TrialFailed
 from sweeper.execute.base import Executor, Place
-from sweeper.paths import TrialPaths
-from sweeper.records import Cause, TrialSpec
-from sweeper.search.compose import Composer, number_job
 from sweeper.search.hooks import StudyHooks
-from sweeper.search.job import TrialJob
-from sweeper.search.listener import TrialListener
 from sweeper.search.progress import Progress
 from sweeper.search.queue import enqueue_next, requeue
-from sweeper.search.space import SearchSpace
-from sweeper.search.stopping import Stopping
+from sweeper.search.runner import Interrupted, TrialPlan, TrialRunner
+from sweeper.search.stopping import Halt, Stopping
 from sweeper.search.store import Store
-from sweeper.search.study import (
-    ATTEMPTS,
-    CAUSE,
-    FOLDER,
-    LOG_TAIL,
-    OOM,
-    REASON,
-    Study,
-)
+from sweeper.search.study import Study
 from sweeper.search.tally import Tally, ran_out_of_memory
-
-_LONGEST_REASON = 1000
-_LONGEST_TAIL = 8000
-"""Characters kept in the study's store; the log itself is in the trial's folder."""
-
-
-class Interrupted(Exception):
-    """A trial ends here because the sweep does; its parameters are tried again later."""
-
-
-@dataclass(frozen=True)
-class TrialPlan:
-    """How every trial of the study is made and run.
-
-    ``custom`` is the person's ``custom_search_space``, to be called with each trial; ``make_job``
-    turns a trial and its composed configuration into work for its process.
-    """
-
-    space: SearchSpace
-    composer: Composer
-    make_job: Callable[[TrialSpec, DictConfig], TrialJob]
-    custom: Callable[[optuna.Trial], None] | None = None
-    retries: Mapping[Cause, int] = field(default_factory=dict)
-    timeout: float | None = None
 
 
 class Slots:
@@ -84,20 +43,16 @@ class Slots:
         self._study = study
         self._store = store
         self._tally = tally
-        self._plan = plan
         self._stopping = stopping
         self._points = list(starting_points)
-        self._executor = executor
         self._places = places
         self._hooks = hooks
         self._progress = progress
-        self._changed = threading.Condition()
-        """Notified when a trial has ended here; held while tally and hooks are used."""
+        self._halt = Halt()
+        self._runner = TrialRunner(study, store, tally, plan, executor, hooks, progress, self._halt)
         self._running: dict[int, int] = {}
         """Trial that runs in each slot."""
         self._stale: list[FrozenTrial] = []
-        self._faults: list[BaseException] = []
-        self.interrupted = False
         store.on_stale = self._on_stale
 
     def run(self) -> None:
@@ -117,27 +72,29 @@ class Slots:
                 thread.start()
             for thread in threads:
                 thread.join()
-        if self._faults:
-            raise self._faults[0]
+        if self._halt.faults:
+            raise self._halt.faults[0]
 
     def interrupt(self) -> None:
         """Begin no trial any more; those that run stop at their next report, or end."""
-        self.interrupted = True
-        with self._changed:
-            self._changed.notify_all()
+        self._halt.interrupt()
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether the trials came to an end before the study was done."""
+        return self._halt.interrupted
 
     def _fill(self, slot: int) -> None:
         try:
             while (gate := self._next()) is not None:
                 self._try_one(slot, gate)
         except BaseException as error:
-            self._faults.append(error)
-            self.interrupt()
+            self._halt.fail(error)
 
     def _next(self) -> ExitStack | None:
         """Wait until a trial may begin; returns the study's gate, held, or None at the end."""
-        with self._changed:
-            while not self.interrupted:
+        with self._halt.changed:
+            while not self._halt.interrupted:
                 with ExitStack() as gate:
                     gate.enter_context(self._store.gate())
                     self._store.fail_stale(self._study)
@@ -145,14 +102,14 @@ class Slots:
                     waiting = self._tally.waiting
                     exhausted = self._study.exhausted and not waiting
                     if exhausted or self._stopping.is_done(self._tally):
-                        self._changed.notify_all()
+                        self._halt.changed.notify_all()
                         return None
                     if self._stopping.has_room(self._tally):
                         if not waiting:
                             enqueue_next(self._study, self._points)
                         return gate.pop_all()
                 elsewhere = self._tally.running - set(self._running.values())
-                self._changed.wait(self._store.poll_seconds if elsewhere else None)
+                self._halt.changed.wait(self._store.poll_seconds if elsewhere else None)
         return None
 
     def _refresh(self) -> None:
@@ -180,7 +137,7 @@ class Slots:
         except Exception:
             # Optuna refuses to be told of a trial that another controller took for dead
             number = self._running.get(slot)
-            with self._changed:
+            with self._halt.changed:
                 self._refresh()
             if number is None or number in self._tally.running:
                 raise
@@ -190,103 +147,11 @@ class Slots:
 
     def _objective(self, slot: int, trial: optuna.Trial, gate: ExitStack) -> tuple[float, ...]:
         self._running[slot] = trial.number
-        listener = TrialListener(trial, self._study, self._progress, slot, self)
-        try:
-            with gate:
-                self._store.show_alive(trial)
-                params = self._suggest(trial)
-        except optuna.TrialPruned as pruned:
-            trial.set_user_attr(REASON, _clip(str(pruned) or "custom_search_space gave it up"))
-            raise
-        except BaseException as error:  # a search space that fails for one fails for all
-            self._end_with(error, trial)
-            raise
-        try:
-            return self._run(slot, trial, params, listener)
-        except TrialPruned as pruned:
-            if listener.interrupted:
-                raise self._interruption(trial) from None
-            trial.set_user_attr(REASON, _clip(pruned.reason))
-            raise optuna.TrialPruned(pruned.reason) from None
-        except SweeperError as error:
-            if self.interrupted and isinstance(error, TrialFailed) and error.cause is Cause.KILLED:
-                raise self._interruption(trial) from None
-            self._record_failure(trial, error)
-            raise TrialFailed(str(error)) from None
-        except BaseException as error:
-            self._end_with(error, trial)
-            raise
-
-    def _suggest(self, trial: optuna.Trial) -> dict[str, Any]:
-        params = self._plan.space.suggest(trial)
-        if self._plan.custom is None:
-            return params
-        self._plan.custom(trial)
-        return params | trial.params
-
-    def _run(
-        self,
-        slot: int,
-        trial: optuna.Trial,
-        params: Mapping[str, Any],
-        listener: TrialListener,
-    ) -> tuple[float, ...]:
-        plan = self._plan
-        overrides = plan.space.overrides(params)
-        config = number_job(plan.composer.trial(plan.space, params), trial.number)
-        folder = Path(config.hydra.sweep.dir).absolute() / config.hydra.sweep.subdir
-        trial.set_user_attr(FOLDER, self._tally.relative(folder))
-        spec = TrialSpec(trial.number, params, overrides, folder)
-        with self._changed:
-            spec = replace(spec, context=self._hooks.trial_started(spec, config))
-        listener.spec = spec
-        self._progress.trial_started(slot, spec)
-        values: tuple[float, ...] = self._executor.run(
-            plan.make_job(spec, config),
-            TrialPaths(folder).log,
-            listener,
-            self._places[slot],
-            plan.timeout,
-        )
-        return values
-
-    def _interruption(self, trial: optuna.Trial) -> Interrupted:
-        self._requeue(trial)
-        return Interrupted()
-
-    def _end_with(self, error: BaseException, trial: optuna.Trial) -> None:
-        """Let the sweep end with ``error``, unless that is about a trial taken for dead."""
-        self._requeue(trial)
-        if not isinstance(error, UpdateFinishedTrialError):
-            self._faults.append(error)
-            self.interrupt()
-
-    def _requeue(self, trial: optuna.Trial, attempts: Mapping[str, int] | None = None) -> None:
-        # behind the gate no other controller takes the trial for dead and does the same
-        with self._store.gate():
-            frozen = self._study.get_trials(deepcopy=False)[trial.number]
-            requeue(self._study, frozen, attempts)
-
-    def _record_failure(self, trial: optuna.Trial, error: SweeperError) -> None:
-        reason = _clip(str(error))
-        if isinstance(error, TrialFailed):
-            trial.set_user_attr(CAUSE, str(error.cause))
-            trial.set_user_attr(LOG_TAIL, error.log_tail[-_LONGEST_TAIL:])
-            if error.cause is Cause.OOM:
-                trial.set_user_attr(OOM, True)
-                trial.set_constraint(OOM, 1.0)
-            attempts = dict(trial.user_attrs.get(ATTEMPTS, {}))
-            before = attempts.get(error.cause, 0)
-            if before < self._plan.retries.get(error.cause, 0):
-                attempts[str(error.cause)] = before + 1
-                self._requeue(trial, attempts)
-                reason += "; tried again"
-        # last: a failure without a reason counts as interrupted
-        trial.set_user_attr(REASON, reason)
+        return self._runner.run(trial, slot, self._places[slot], gate)
 
     def _ended(self, slot: int) -> None:
         number = self._running.pop(slot)
-        with self._changed:
+        with self._halt.changed:
             self._refresh()
             row, summary = self._tally.row(number), self._tally.summary()
             if row is None:
@@ -296,8 +161,4 @@ class Slots:
                 self._hooks.trial_finished(row, summary)
                 self._progress.trial_finished(slot, row, summary)
             self._store.sync()
-            self._changed.notify_all()
-
-
-def _clip(reason: str) -> str:
-    return reason if len(reason) <= _LONGEST_REASON else f"{reason[:_LONGEST_REASON]}..."
+            self._halt.changed.notify_all()

@@ -1,5 +1,6 @@
-"""When a study is done."""
+"""When a study is done, and when its trials come to an end before that."""
 
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -68,3 +69,28 @@ class Stopping:
         if self.timeout is not None and self.clock() - self._began >= self.timeout:
             return f"the timeout of {self.timeout:g} s has passed"
         return ""
+
+
+class Halt:
+    """Shared by all that run trials: whether they go on.
+
+    ``changed`` is notified when a trial has ended here, or no other shall begin; it is held while
+    the tally and an application's hooks are used.
+    """
+
+    def __init__(self) -> None:
+        self.changed = threading.Condition()
+        self.interrupted = False
+        self.faults: list[BaseException] = []
+        """What is no failure of a trial, in the order in which it came."""
+
+    def interrupt(self) -> None:
+        """Begin no trial any more; those that run stop at their next report, or end."""
+        self.interrupted = True
+        with self.changed:
+            self.changed.notify_all()
+
+    def fail(self, fault: BaseException) -> None:
+        """Interrupt, because of ``fault``."""
+        self.faults.append(fault)
+        self.interrupt()

@@ -95,7 +95,8 @@ def start_run(
     client: "MlflowClient", experiment_id: str, name: str, tags: Mapping[str, str]
 ) -> "MlflowRun":
     """Open a run; whoever opens it also ends it with :meth:`MlflowRun.end`."""
-    run = client.create_run(experiment_id, tags=_clip(tags), run_name=name)
+    with _usable(client.tracking_uri):
+        run = client.create_run(experiment_id, tags=_clip(tags), run_name=name)
     return MlflowRun(client, run.info.run_id)
 
 
@@ -104,7 +105,8 @@ def find_run(
 ) -> "MlflowRun | None":
     """The run that has all of ``tags``, or None where the store has none."""
     wanted = " and ".join(f"tags.`{key}` = '{value}'" for key, value in tags.items())
-    found = client.search_runs([experiment_id], wanted, max_results=1)
+    with _usable(client.tracking_uri):
+        found = client.search_runs([experiment_id], wanted, max_results=1)
     return MlflowRun(client, found[0].info.run_id) if found else None
 
 
@@ -121,10 +123,9 @@ def end_orphans(
     is in ``running``, under another controller now; None where that is not known.
     """
     ended = {row.number: row for row in rows}
-    left = client.search_runs(
-        [experiment_id],
-        f"tags.`mlflow.parentRunId` = '{parent_id}' and attributes.status = 'RUNNING'",
-    )
+    of_study = f"tags.`mlflow.parentRunId` = '{parent_id}' and attributes.status = 'RUNNING'"
+    with _usable(client.tracking_uri):
+        left = client.search_runs([experiment_id], of_study)
     for run in left:
         number = int(run.data.tags.get("sweeper.trial_number", -1))
         orphan = MlflowRun(client, run.info.run_id)
@@ -136,7 +137,10 @@ def end_orphans(
 
 
 class MlflowRun:
-    """A :class:`~sweeper.track.base.Tracker` that writes to one MLflow run."""
+    """A :class:`~sweeper.track.base.Tracker` that writes to one MLflow run.
+
+    Every method raises :class:`~sweeper.errors.SweeperError` where the store cannot be used.
+    """
 
     def __init__(self, client: "MlflowClient", run_id: str) -> None:
         self.client = client
@@ -146,41 +150,41 @@ class MlflowRun:
         """Record ``params`` in one request; values become text, as MLflow keeps them."""
         from mlflow.entities import Param
 
-        self.client.log_batch(
-            self.run_id, params=[Param(key, str(value)) for key, value in params.items()]
-        )
+        self._log(params=[Param(key, str(value)) for key, value in params.items()])
 
     def log_metrics(self, metrics: Mapping[str, float], step: int) -> None:
         """Record all of ``metrics`` at ``step`` in one request."""
         from mlflow.entities import Metric
 
         now = int(time.time() * 1000)
-        self.client.log_batch(
-            self.run_id,
-            metrics=[Metric(key, float(value), now, step) for key, value in metrics.items()],
-        )
+        self._log(metrics=[Metric(key, float(v), now, step) for key, v in metrics.items()])
 
     def set_tags(self, tags: Mapping[str, str]) -> None:
         """Set or replace ``tags`` in one request."""
         from mlflow.entities import RunTag
 
-        self.client.log_batch(
-            self.run_id, tags=[RunTag(key, value) for key, value in _clip(tags).items()]
-        )
+        self._log(tags=[RunTag(key, value) for key, value in _clip(tags).items()])
 
     def log_file(self, path: Path, folder: str) -> None:
         """Upload ``path`` to the run's ``folder``."""
-        self.client.log_artifact(self.run_id, str(path), folder)
+        with _usable(self.client.tracking_uri):
+            self.client.log_artifact(self.run_id, str(path), folder)
 
     def end(self, state: State, reason: str = "", cause: str = "") -> None:
         """Close the run: ``sweeper.state .reason .cause``, and MLflow's own status."""
         tags = {"sweeper.state": str(state), "sweeper.reason": reason, "sweeper.cause": cause}
         self.set_tags({key: value for key, value in tags.items() if value})
-        self.client.set_terminated(self.run_id, _STATUS[state])
+        with _usable(self.client.tracking_uri):
+            self.client.set_terminated(self.run_id, _STATUS[state])
 
     def resume(self) -> None:
         """Open a run again that had been closed."""
-        self.client.update_run(self.run_id, status="RUNNING")
+        with _usable(self.client.tracking_uri):
+            self.client.update_run(self.run_id, status="RUNNING")
+
+    def _log(self, **entities: Any) -> None:
+        with _usable(self.client.tracking_uri):
+            self.client.log_batch(self.run_id, **entities)
 
 
 def _clip(tags: Mapping[str, str]) -> dict[str, str]:

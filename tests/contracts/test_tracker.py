@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -142,6 +142,28 @@ class TestMlflowRunOnAServer(TestMlflowRun):
         return start_run(client, ensure_experiment(client, server, "one"), "run", BELOW)
 
     artifacts = "mlflow-artifacts:/"
+
+
+USES: dict[str, Callable[[MlflowRun], object]] = {
+    "log_params": lambda run: run.log_params({"a": 1}),
+    "log_metrics": lambda run: run.log_metrics({"a": 1.0}, 0),
+    "set_tags": lambda run: run.set_tags({"a": "b"}),
+    "end": lambda run: run.end(State.COMPLETE),
+    "resume": lambda run: run.resume(),
+    "start_run": lambda run: start_run(run.client, "1", "other", {}),
+    "find_run": lambda run: find_run(run.client, "1", {"a": "b"}),
+    "end_orphans": lambda run: end_orphans(run.client, "1", "parent", [], frozenset()),
+}
+
+
+@pytest.mark.parametrize("use", USES)
+def test_a_store_that_breaks_later_is_named_in_one_sentence(use: str, tmp_path: Path) -> None:
+    uri = f"sqlite:///{tmp_path}/mlflow.db"
+    client = connect(uri)
+    run = start_run(client, ensure_experiment(client, uri, "one"), "run", {})
+    (tmp_path / "mlflow.db").write_bytes(b"no database" * 1000)
+    with pytest.raises(SweeperError, match=f"^MLflow at {uri} cannot be used: .*tracking.uri="):
+        USES[use](run)
 
 
 def test_runs_left_open_by_a_dead_controller_are_closed(tmp_path: Path) -> None:

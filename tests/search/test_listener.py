@@ -9,6 +9,7 @@ from search.studies import memory
 
 from sweeper.records import Attribute, Constraint, Decision, EpochReport, TrialSpec
 from sweeper.search.listener import TrialListener
+from sweeper.search.stopping import Halt
 from sweeper.search.study import Study, open_study
 
 SPEC = TrialSpec(7, {}, (), Path("7"))
@@ -22,10 +23,6 @@ class Screen:
 
     def epoch(self, slot: int, spec: TrialSpec, report: EpochReport) -> None:
         self.epochs.append((slot, spec, report))
-
-
-class Running:
-    interrupted = False
 
 
 class Always(BasePruner):
@@ -48,15 +45,15 @@ class Ends:
             self.study.tell(trial, 1.0)
         self.trial = self.study.ask()
         self.screen = Screen()
-        self.sweep = Running()
+        self.halt = Halt()
         self.listener = TrialListener(
             self.trial,
+            SPEC,
             self.study,
             self.screen,  # type: ignore[arg-type]
             2,
-            self.sweep,
+            self.halt,
         )
-        self.listener.spec = SPEC
 
     @property
     def reported(self) -> dict[int, float]:
@@ -69,14 +66,6 @@ def test_a_report_is_kept_shown_and_let_go_on() -> None:
     assert ends.listener.report(report) == Decision()
     assert ends.reported == {3: 0.25}
     assert ends.screen.epochs == [(2, SPEC, report)]
-
-
-def test_nothing_is_shown_before_the_trial_is() -> None:
-    ends = Ends(NopPruner())
-    ends.listener.spec = None
-    assert not ends.listener.report(EpochReport(0, 0.25)).stop
-    assert ends.screen.epochs == []
-    assert ends.reported == {0: 0.25}
 
 
 def test_the_reason_compares_with_others_at_the_same_step() -> None:
@@ -115,7 +104,7 @@ def test_with_several_objectives_reports_are_shown_only() -> None:
 
 def test_an_interrupted_sweep_stops_the_trial_and_says_so() -> None:
     ends = Ends(Always())
-    ends.sweep.interrupted = True
+    ends.halt.interrupted = True
     decision = ends.listener.report(EpochReport(0, 0.5))
     assert decision == Decision(stop=True, reason="the sweep was interrupted")
     assert ends.listener.interrupted

@@ -33,10 +33,11 @@ from sweeper.records import (
 )
 from sweeper.search.defaults import SAMPLERS
 from sweeper.search.hooks import StudyHooks
+from sweeper.search.runner import TrialPlan
 from sweeper.search.samplers import build_sampler
-from sweeper.search.slots import Slots, TrialPlan
+from sweeper.search.slots import Slots
 from sweeper.search.space import parse_space
-from sweeper.search.stopping import Stopping
+from sweeper.search.stopping import Halt, Stopping
 from sweeper.search.study import (
     ATTEMPTS,
     CAUSE,
@@ -414,12 +415,12 @@ class Faulty(StudyHooks):
 
     def trial_started(self, spec: TrialSpec, config: DictConfig) -> Mapping[str, str]:
         if self._where == "trial_started" and spec.number == 1:
-            raise OSError("no server")
+            raise SweeperError("no server")
         return {}
 
     def trial_finished(self, row: TrialRow, summary: StudySummary) -> None:
         if self._where == "trial_finished" and row.number == 1:
-            raise OSError("no server")
+            raise SweeperError("no server")
 
     def trial_interrupted(self, number: int, reason: str) -> None:
         self.closed.append((number, reason))
@@ -429,7 +430,7 @@ class Faulty(StudyHooks):
 @pytest.mark.parametrize("n_slots", [1, 3])
 def test_a_fault_in_a_hook_ends_the_sweep(n_slots: int, where: str) -> None:
     sweep = Sweep(half, n_slots, hooks=Faulty(where), stops={"n_trials": 100})
-    with pytest.raises(OSError, match="no server"):
+    with pytest.raises(SweeperError, match="no server"):
         sweep.run()
     assert len(sweep.trials) < 10
     assert "RUNNING" not in sweep.states
@@ -444,9 +445,9 @@ def test_a_fault_stops_the_trials_of_other_slots_at_their_next_report(
 ) -> None:
     task = Controlled(2)
     sweep = Sweep(task, n_slots=2, hooks=Faulty("trial_finished"), stops={"n_trials": 9})
-    stopped, interrupt = threading.Event(), sweep.slots.interrupt
-    monkeypatch.setattr(sweep.slots, "interrupt", lambda: (interrupt(), stopped.set()))
-    with running(sweep, raises=OSError):
+    stopped, interrupt = threading.Event(), Halt.interrupt
+    monkeypatch.setattr(Halt, "interrupt", lambda halt: (interrupt(halt), stopped.set()))
+    with running(sweep, raises=SweeperError):
         task.wait(0, 1)
         task.release(1)
         assert stopped.wait(DEADLINE)

@@ -1,0 +1,126 @@
+"""What one ``-m`` asks for: settings, search space, starting points, and what they compose to."""
+
+import functools
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import optuna
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.types import HydraContext
+from hydra.utils import get_method
+from omegaconf import DictConfig, OmegaConf
+
+from sweeper.errors import ConfigError
+from sweeper.execute.devices import plan_places, usable_cores, visible_devices
+from sweeper.search.compose import Composer, number_job
+from sweeper.search.results import read_best
+from sweeper.search.settings import SweepSettings
+from sweeper.search.space import parse_space
+from sweeper.validation import flatten
+
+
+class Request:
+    """``hydra.sweeper`` and the command line, read and found to make sense together.
+
+    Attributes:
+        settings: ``hydra.sweeper``.
+        master: Hydra's configuration of the sweep itself.
+        folder: of the sweep, absolute.
+        name: of the study.
+        places: one for each slot.
+        space: what is searched.
+        composer: makes a trial's configuration.
+        custom: the person's ``custom_search_space``, to be called with each trial.
+        points: parameter sets to try first.
+        corners: composed configurations that between them hold every choice of the space and both
+            ends of every range.
+
+    Raises:
+        ConfigError: with every fault of the settings, or of the search space.
+    """
+
+    def __init__(
+        self,
+        mapping: Mapping[str, Any],
+        arguments: Sequence[str],
+        master: DictConfig,
+        context: HydraContext,
+    ) -> None:
+        self.settings = settings = SweepSettings.read(mapping)
+        self.master = master
+        self.folder = Path(str(master.hydra.sweep.dir)).absolute()
+        job = str(master.hydra.job.name)
+        # a stored study without a name is one of many
+        unnamed = f"{job}-{uuid.uuid4().hex[:8]}" if settings.storage else job
+        self.name = settings.study_name or unnamed
+        devices = settings.executor
+        self.places = plan_places(
+            devices.devices,
+            devices.trials_per_device,
+            settings.n_jobs,
+            visible=visible_devices(),
+            cores=usable_cores(),
+        )
+        self.composer = Composer(context, master)
+        parser = OverridesParser.create(config_loader=context.config_loader)
+        # from the master: in what Hydra hands to a sweeper each ${...} is resolved, too early
+        node = master.hydra.sweeper.get("params") or OmegaConf.create({})
+        params = OmegaConf.to_container(node, resolve=False)
+        assert isinstance(params, dict)
+        named = {str(key): value for key, value in params.items()}
+        self.space = parse_space(parser, named, arguments, self.composer)
+        self.custom = self._custom_space()
+        self.points = self._starting_points()
+        self.corners = self._compose_corners()
+
+    def fingerprint(self, of: Callable[[DictConfig], Mapping[str, Any]]) -> dict[str, str]:
+        """What the trials have in common: the search space, and ``of`` their configuration."""
+        corner = self.corners[0]
+        config = OmegaConf.masked_copy(corner, [str(key) for key in corner if key != "hydra"])
+        common = {key: str(value) for key, value in flatten(of(config)).items()}
+        # what is searched has a value of its own in each trial
+        searched = {key.lstrip("+"): text for key, text in self.space.describe().items()}
+        return common | searched
+
+    def _custom_space(self) -> Callable[[optuna.Trial], None] | None:
+        path = self.settings.custom_search_space
+        if path is None:
+            return None
+        try:
+            function = get_method(path)
+        except Exception as error:
+            text = " ".join(str(error).split())
+            raise ConfigError([f"hydra.sweeper.custom_search_space={path}: {text}"]) from None
+        return functools.partial(function, self.master)
+
+    def _starting_points(self) -> list[dict[str, Any]]:
+        points, faults = [], []
+        for index, entry in enumerate(self.settings.enqueue):
+            where = f"hydra.sweeper.enqueue[{index}]"
+            for params in read_best(Path(entry)) if isinstance(entry, str) else [entry]:
+                # what a custom search space asks for is known to itself only
+                own = {key for key in params if self.custom and key not in self.space.searched}
+                written = {key: value for key, value in params.items() if key not in own}
+                point, wrong = self.space.check(written, where)
+                points.append(point | {key: params[key] for key in own})
+                faults += wrong
+        if points and self.settings.sampler.get("_target_") == "optuna.samplers.GridSampler":
+            faults.append("hydra.sweeper.enqueue: a grid tries all of its points anyway")
+        if faults:
+            raise ConfigError(faults)
+        return points
+
+    def _compose_corners(self) -> list[DictConfig]:
+        """Compose each corner of the space; ConfigError with the faults of all of them."""
+        faults: list[str] = []
+        composed = []
+        for params in self.space.corners():
+            try:
+                composed.append(number_job(self.composer.trial(self.space, params), 0))
+            except ConfigError as error:
+                faults += error.faults
+        if faults:
+            raise ConfigError(faults)
+        return composed

@@ -1,0 +1,187 @@
+"""One trial in its slot: suggested, composed, run in its process, and its end kept.
+
+What is about the trial (it raised, was killed, gave nonsense, its recipe does not compose) is kept
+with it as a failure and the sweep goes on. What is about the sweep (the study's store, the search
+space, an application's hooks) ends the sweep, and the trial's parameters are tried again.
+"""
+
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import optuna
+from omegaconf import DictConfig
+from optuna.exceptions import UpdateFinishedTrialError
+
+from sweeper.errors import ConfigError, SweeperError, TrialFailed, TrialPruned
+from sweeper.execute.base import Executor, Place
+from sweeper.paths import TrialPaths
+from sweeper.records import Cause, TrialSpec
+from sweeper.search.compose import Composer, number_job
+from sweeper.search.hooks import StudyHooks
+from sweeper.search.job import TrialJob
+from sweeper.search.listener import TrialListener
+from sweeper.search.progress import Progress
+from sweeper.search.queue import requeue
+from sweeper.search.space import SearchSpace
+from sweeper.search.stopping import Halt
+from sweeper.search.store import Store
+from sweeper.search.study import ATTEMPTS, CAUSE, FOLDER, LOG_TAIL, OOM, REASON, Study
+from sweeper.search.tally import Tally
+
+_LONGEST_REASON = 1000
+_LONGEST_TAIL = 8000
+"""Characters kept in the study's store; the log itself is in the trial's folder."""
+
+
+class Interrupted(Exception):
+    """A trial ends here because the sweep does; its parameters are tried again later."""
+
+
+@dataclass(frozen=True)
+class TrialPlan:
+    """How every trial of the study is made and run.
+
+    ``custom`` is the person's ``custom_search_space``, to be called with each trial; ``make_job``
+    turns a trial and its composed configuration into work for its process.
+    """
+
+    space: SearchSpace
+    composer: Composer
+    make_job: Callable[[TrialSpec, DictConfig], TrialJob]
+    custom: Callable[[optuna.Trial], None] | None = None
+    retries: Mapping[Cause, int] = field(default_factory=dict)
+    timeout: float | None = None
+
+
+class TrialRunner:
+    """Runs trials of one study, each in the slot's thread that asks for it.
+
+    ``halt.changed`` is held while the tally and the hooks are used.
+    """
+
+    def __init__(
+        self,
+        study: Study,
+        store: Store,
+        tally: Tally,
+        plan: TrialPlan,
+        executor: Executor,
+        hooks: StudyHooks,
+        progress: Progress,
+        halt: Halt,
+    ) -> None:
+        self._study = study
+        self._store = store
+        self._tally = tally
+        self._plan = plan
+        self._executor = executor
+        self._hooks = hooks
+        self._progress = progress
+        self._halt = halt
+
+    def run(
+        self, trial: optuna.Trial, slot: int, place: Place, gate: ExitStack
+    ) -> tuple[float, ...]:
+        """The objective that Optuna optimizes; ``gate`` is let go once parameters are suggested.
+
+        Raises:
+            optuna.TrialPruned: the trial was given up.
+            TrialFailed: it failed, and what is known about that is kept with it.
+            Interrupted: it is tried again later.
+        """
+        try:
+            with gate:
+                self._store.show_alive(trial)
+                params = self._suggest(trial)
+            job, spec = self._prepare(trial, params)
+        except optuna.TrialPruned as pruned:
+            trial.set_user_attr(REASON, _clip(str(pruned) or "custom_search_space gave it up"))
+            raise
+        except TrialFailed as failure:
+            self._record_failure(trial, failure)
+            raise
+        except BaseException as error:
+            self._end_with(error, trial)
+            raise
+        listener = TrialListener(trial, spec, self._study, self._progress, slot, self._halt)
+        self._progress.trial_started(slot, spec)
+        log, timeout = TrialPaths(spec.folder).log, self._plan.timeout
+        try:
+            values: tuple[float, ...] = self._executor.run(job, log, listener, place, timeout)
+            return values
+        except TrialPruned as pruned:
+            if listener.interrupted:
+                raise self._interruption(trial) from None
+            trial.set_user_attr(REASON, _clip(pruned.reason))
+            raise optuna.TrialPruned(pruned.reason) from None
+        except SweeperError as error:
+            killed = isinstance(error, TrialFailed) and error.cause is Cause.KILLED
+            if self._halt.interrupted and killed:
+                raise self._interruption(trial) from None
+            self._record_failure(trial, error)
+            raise TrialFailed(str(error)) from None
+        except BaseException as error:
+            self._end_with(error, trial)
+            raise
+
+    def _suggest(self, trial: optuna.Trial) -> dict[str, Any]:
+        params = self._plan.space.suggest(trial)
+        if self._plan.custom is None:
+            return params
+        self._plan.custom(trial)
+        return params | trial.params
+
+    def _prepare(
+        self, trial: optuna.Trial, params: Mapping[str, Any]
+    ) -> tuple[TrialJob, TrialSpec]:
+        plan = self._plan
+        try:
+            config = number_job(plan.composer.trial(plan.space, params), trial.number)
+        except ConfigError as error:
+            raise TrialFailed(str(error)) from None
+        folder = Path(config.hydra.sweep.dir).absolute() / config.hydra.sweep.subdir
+        trial.set_user_attr(FOLDER, self._tally.relative(folder))
+        spec = TrialSpec(trial.number, params, plan.space.overrides(params), folder)
+        with self._halt.changed:
+            spec = replace(spec, context=self._hooks.trial_started(spec, config))
+        return plan.make_job(spec, config), spec
+
+    def _interruption(self, trial: optuna.Trial) -> Interrupted:
+        self._requeue(trial)
+        return Interrupted()
+
+    def _end_with(self, error: BaseException, trial: optuna.Trial) -> None:
+        """Let the sweep end with ``error``, unless that is about a trial taken for dead."""
+        self._requeue(trial)
+        if not isinstance(error, UpdateFinishedTrialError):
+            self._halt.fail(error)
+
+    def _requeue(self, trial: optuna.Trial, attempts: Mapping[str, int] | None = None) -> None:
+        # behind the gate no other controller takes the trial for dead and does the same
+        with self._store.gate():
+            frozen = self._study.get_trials(deepcopy=False)[trial.number]
+            requeue(self._study, frozen, attempts)
+
+    def _record_failure(self, trial: optuna.Trial, error: SweeperError) -> None:
+        reason = _clip(str(error))
+        if isinstance(error, TrialFailed):
+            trial.set_user_attr(CAUSE, str(error.cause))
+            trial.set_user_attr(LOG_TAIL, error.log_tail[-_LONGEST_TAIL:])
+            if error.cause is Cause.OOM:
+                trial.set_user_attr(OOM, True)
+                trial.set_constraint(OOM, 1.0)
+            attempts = dict(trial.user_attrs.get(ATTEMPTS, {}))
+            before = attempts.get(error.cause, 0)
+            if before < self._plan.retries.get(error.cause, 0):
+                attempts[str(error.cause)] = before + 1
+                self._requeue(trial, attempts)
+                reason += "; tried again"
+        # last: a failure without a reason counts as interrupted
+        trial.set_user_attr(REASON, reason)
+
+
+def _clip(reason: str) -> str:
+    return reason if len(reason) <= _LONGEST_REASON else f"{reason[:_LONGEST_REASON]}..."
