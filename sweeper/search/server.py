@@ -3,11 +3,11 @@
 import contextlib
 import hashlib
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import optuna
 from optuna.trial import FrozenTrial, TrialState
-from sqlalchemy import create_engine, text
+from sqlalchemy import create_engine, event, text
 
 from sweeper.errors import SweeperError
 from sweeper.search.store import GATE_SECONDS, Store, open_database
@@ -49,6 +49,9 @@ class ServerStore(Store):
                 heartbeat_interval=heartbeat_interval,
                 heartbeat_stale_trial_callback=self._stale,
             )
+        if self._engine.dialect.name == "postgresql":
+            event.listen(self._database.engine, "connect", _give_up_when_stopped)
+            self._database.engine.dispose()  # of connections from before
         super().__init__(self._database)
         self.poll_seconds = heartbeat_interval
         self.lock_key = _key(f"study {study_name}")
@@ -127,6 +130,18 @@ class ServerStore(Store):
         self.storage.remove_session()
         self._database.engine.dispose()
         self._engine.dispose()
+
+
+def _give_up_when_stopped(connection: Any, _record: object) -> None:
+    """A controller that is stopped within a transaction must not keep its rows from all others.
+
+    The server ends the transaction, and a controller that wakes up after that ends with an error.
+    MySQL has no such limit; there the others end, after its ``innodb_lock_wait_timeout``.
+    """
+    cursor = connection.cursor()
+    cursor.execute("set idle_in_transaction_session_timeout = '60s'")
+    cursor.close()
+    connection.commit()
 
 
 def _key(name: str) -> int:
