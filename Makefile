@@ -4,7 +4,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup sweep test test-fast test-kill lint type ui bench-engine clean ci
+.PHONY: help setup sweep test test-fast test-kill test-families lint type backbones ui bench-engine clean ci
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -20,10 +20,13 @@ sweep: $(READY)  ## Sweep the embedded recipe digits_lite0 (minutes, no download
 	$(BIN)/python -m sweeper +experiment=digits_lite0 -m
 
 test: $(READY)  ## Run all tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -m "not families"
 
 test-fast: $(READY)  ## Run the tests that take seconds
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -m "not slow and not families"
+
+test-families: $(READY)  ## Build, cut and train every network of keras.applications (5 minutes, 3 GB)
+	$(BIN)/python -m pytest -m families
 
 test-kill: $(READY)  ## Kill real sweeps at ten random moments, and see that all ends well (6 minutes)
 	SWEEPER_KILLS=10 $(BIN)/python -m pytest -o timeout=900 tests/test_resume_runs.py tests/search/test_resume.py tests/search/test_controllers.py
@@ -35,6 +38,9 @@ lint: $(READY)  ## Check style, formatting and the direction of imports
 
 type: $(READY)  ## Check types
 	$(BIN)/mypy
+
+backbones: $(READY)  ## Print the table of docs/backbones.md from the networks themselves
+	$(BIN)/python -m sweeper.models.catalogue
 
 ui: $(READY)  ## Open the MLflow UI on http://127.0.0.1:5000
 	$(BIN)/mlflow ui --host 127.0.0.1 --port 5000 --backend-store-uri sqlite:///mlruns/mlflow.db

@@ -1,6 +1,7 @@
 """The task that Hydra runs: fine-tune one recipe, alone or as a trial of a study."""
 
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -8,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 from omegaconf import DictConfig
 
-from sweeper.config import Recipe
+from sweeper.config import Recipe, warnings
 from sweeper.errors import SweeperError, TrialPruned
 from sweeper.execute.base import Place
 from sweeper.execute.devices import plan_places, usable_cores, visible_devices
@@ -38,7 +39,11 @@ def _in_study(config: DictConfig, trial: CurrentTrial) -> tuple[float, ...]:
     recipe = parse(config)
     context = trial.spec.context
     run = MlflowRun(connect(context["uri"]), context["run_id"])
-    return _train(recipe, TrialPaths(trial.spec.folder), run, trial.report, prune_high=True)
+    paths = TrialPaths(trial.spec.folder)
+    for earlier in trial.spec.again:
+        if not paths.checkpoints:
+            paths.take_checkpoints(TrialPaths(earlier))
+    return _train(recipe, paths, run, trial.report, prune_high=True)
 
 
 def _alone(config: DictConfig) -> tuple[float, ...]:
@@ -56,6 +61,12 @@ def _alone(config: DictConfig) -> tuple[float, ...]:
         sys.exit(f"stopped: {pruned.reason}\nlog: {paths.log}")
     except SweeperError as error:
         sys.exit(str(error))
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        if paths.checkpoints:
+            again = command([*hydra.overrides.task, f"hydra.run.dir={paths.folder}"])
+            print(f"to go on: {again}", file=sys.stderr)
+        sys.exit(128 + signal.SIGINT)
 
 
 def _place(recipe: Recipe) -> Place:
@@ -75,7 +86,8 @@ def _run_alone(
     from sweeper.train.winner import finish
 
     lines = LineProgress(Console(file=screen, width=200), total=1)
-    prepare([recipe])
+    for text in [*prepare([recipe]), *(f"warning: {text}" for text in warnings(recipe))]:
+        lines.note(text)
     uri = absolute_uri(recipe.tracking.uri)
     client = connect(uri)
     experiment = ensure_experiment(client, uri, recipe.tracking.experiment)
@@ -83,8 +95,9 @@ def _run_alone(
     run = start_run(client, experiment, paths.folder.name, tags)
     spec = TrialSpec(0, {}, tuple(overrides), paths.folder)
 
-    def on_screen(value: float, step: int, phase: str = "", metrics: Any = None) -> None:
-        lines.epoch(0, spec, EpochReport(step, value, phase, metrics or {}))
+    def on_screen(value: float, step: int, phase: str, metrics: Any, *, compared: bool) -> None:
+        if metrics:
+            lines.epoch(0, spec, EpochReport(step, value, phase, metrics))
 
     try:
         values = _train(recipe, paths, run, on_screen, prune_high=False)
@@ -112,6 +125,7 @@ def _train(
     resolved = recipe.model_dump(mode="json")
     write_aside(paths.config, yaml.safe_dump(resolved, sort_keys=False))
     run.log_params(flatten(resolved))
+    run.set_tags({"sweeper.warnings": "\n".join(warnings(recipe))} if warnings(recipe) else {})
     run.log_file(paths.config, "config")
     run.log_file(paths.overrides, "config")
     try:

@@ -20,6 +20,18 @@ def sqlite_file(url: str) -> Path | None:
     return Path(url.removeprefix(prefix)) if url.startswith(prefix) else None
 
 
+def cache_dir() -> Path:
+    """Folder of what is found once and costs time only when it is lost."""
+    base = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    # the specification of that variable has relative paths ignored
+    return (base if base.is_absolute() else Path.home() / ".cache") / "sweeper"
+
+
+def scan_file(fingerprint: str) -> Path:
+    """What a scan found of the images that ``fingerprint`` stands for."""
+    return cache_dir() / "scans" / f"{fingerprint}.json"
+
+
 def write_aside(path: Path, content: str | bytes) -> None:
     """Write ``content`` beside ``path``, then rename, so that nobody ever reads half a file."""
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -111,3 +123,24 @@ class TrialPaths:
     @property
     def model(self) -> Path:
         return self.folder / "model.keras"
+
+    def fold_model(self, fold: int) -> Path:
+        """Model of one fold, until it is known which fold's is kept."""
+        return self.folder / f"model.fold{fold}.keras"
+
+    def checkpoint(self, fold: int | None) -> Path:
+        """Where an interrupted fine-tune stands; None for a trial without folds."""
+        name = "trial" if fold is None else f"fold{fold}"
+        return self.folder / "checkpoints" / f"{name}.npz"
+
+    @property
+    def checkpoints(self) -> list[Path]:
+        """Those that there are."""
+        return sorted((self.folder / "checkpoints").glob("*.npz"))
+
+    def take_checkpoints(self, other: "TrialPaths") -> None:
+        """Take over those of another trial, which had the same recipe; they are its no more."""
+        for checkpoint in other.checkpoints:
+            own = self.folder / "checkpoints" / checkpoint.name
+            own.parent.mkdir(parents=True, exist_ok=True)
+            checkpoint.replace(own)

@@ -32,7 +32,8 @@ class TrialSpec:
     """One trial as asked of the study, before it runs.
 
     ``overrides`` is the whole Hydra command line of the trial; ``context`` is what the
-    application wants its trial process to know (for example a run id).
+    application wants its trial process to know (for example a run id). ``again`` are the folders
+    of the trials that this one is tried again for, the last one first: what they left may be used.
     """
 
     number: int
@@ -40,16 +41,21 @@ class TrialSpec:
     overrides: tuple[str, ...]
     folder: Path
     context: Mapping[str, str] = field(default_factory=dict)
+    again: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True)
 class EpochReport:
-    """What a trial says after each epoch; ``step`` counts on across phases, from 0."""
+    """What a trial says after each epoch; ``step`` counts on across phases, from 0.
+
+    ``compared`` is False where no other trial can be compared at this step: nothing is pruned then.
+    """
 
     step: int
     value: float
     phase: str = ""
     metrics: Mapping[str, float] = field(default_factory=dict)
+    compared: bool = True
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import yaml
 from omegaconf import DictConfig
 
-from sweeper.config import HIGHER_IS_BETTER, Recipe
+from sweeper.config import HIGHER_IS_BETTER, Recipe, warnings
 from sweeper.errors import ConfigError, SweeperError
 from sweeper.execute.base import Executor, Place, SilentChannel
 from sweeper.paths import StudyPaths, TrialPaths, write_aside
@@ -58,12 +58,15 @@ class FineTuneStudy(StudyHooks):
             raise ConfigError(faults)
         log = StudyPaths(Path(str(candidates[0].hydra.sweep.dir)).absolute()).prepare_log
 
-        def work(_channel: object) -> None:
+        def work(_channel: object) -> list[str]:
             from sweeper.train.prepare import prepare
 
-            prepare(recipes)
+            return prepare(recipes)
 
-        executor.run(work, log, SilentChannel())
+        noticed = executor.run(work, log, SilentChannel())
+        advice = [f"warning: {text}" for recipe in recipes for text in warnings(recipe)]
+        for text in dict.fromkeys([*noticed, *advice]):
+            open_console().print(text, soft_wrap=True, markup=False)
 
     def fingerprint(self, config: DictConfig) -> Mapping[str, Any]:
         """The recipe; where it runs and where its runs are kept may change."""

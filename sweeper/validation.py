@@ -11,11 +11,21 @@ from omegaconf.errors import OmegaConfBaseException
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from sweeper.config import Recipe, nearest
+from sweeper.config import Recipe, from_scratch, nearest
 from sweeper.errors import ConfigError
 
-_TAGS = frozenset({"digits", "tfds", "folder", "constant", "cosine"})
-"""Tags of the recipe's unions; pydantic makes the tag a step of a fault's location."""
+_UNIONS = frozenset({"dataset", "validation", "schedule"})
+"""Keys whose options are told apart by a tag; pydantic makes the tag a step of a location."""
+
+
+_OPEN = frozenset({"optimizer", "class_weight"})
+"""Keys below which stands what only others know."""
+
+
+def _keys(location: Sequence[int | str]) -> tuple[int | str, ...]:
+    """The keys that a person wrote, from the location that pydantic gives a fault."""
+    above = (None, *location)
+    return tuple(part for part, key in zip(location, above, strict=False) if key not in _UNIONS)
 
 
 def _below(model: type[BaseModel], key: str) -> list[type[BaseModel]]:
@@ -36,12 +46,12 @@ def _fields_at(location: Sequence[int | str]) -> set[str]:
 def unknown_key(dotted: str) -> str | None:
     """A fault when ``dotted`` (``phases.frozen.epochs``) is no key of the recipe, else None.
 
-    The keywords of an optimizer are Keras's to know, and always pass.
+    The keywords of an optimizer are Keras's to know, the names of classes the data's: they pass.
     """
     parts = dotted.split(".")
     for depth, part in enumerate(parts):
         known = _fields_at(parts[:depth])
-        if depth == 1 and parts[0] == "optimizer":
+        if depth and parts[depth - 1] in _OPEN:
             return None
         if part not in known:
             where = ".".join(parts[: depth + 1])
@@ -72,7 +82,7 @@ def _sentence(error: ErrorDetails) -> str:
     """One fault in the form `where must be what, got this; what to do`."""
     location, kind, got = error["loc"], error["type"], error["input"]
     context: Mapping[str, Any] = error.get("ctx", {})
-    keys = location[:1] + location[2:] if location[1:2] and location[1] in _TAGS else location
+    keys = _keys(location)
     where = ".".join(map(str, keys)) or "the recipe"
     signs: Mapping[str, Callable[[], str]] = {
         "greater_than_equal": lambda: f"must be >= {context['ge']}",
@@ -118,7 +128,7 @@ def parse(config: DictConfig) -> Recipe:
     """
     container, faults = _resolve(config)
     try:
-        recipe = Recipe.model_validate(container)
+        recipe = Recipe.model_validate(from_scratch(container))
     except ValidationError as error:
         faults += [
             _sentence(detail) for detail in error.errors() if detail["input"] is not _UNRESOLVED
@@ -139,15 +149,16 @@ def _resolve(config: DictConfig) -> tuple[dict[str, Any], list[str]]:
 
     def walk(node: DictConfig, prefix: str) -> dict[str, Any]:
         plain: dict[str, Any] = {}
-        for key in map(str, node):
+        for raw in node:  # names of classes may be numbers
+            key = str(raw)
             if not prefix and key == "hydra":
                 continue
             where = f"{prefix}{key}"
             try:
-                value = node[key]
+                value = node[raw]
             except OmegaConfBaseException as error:
                 text = str(error).splitlines()[0]
-                missing = OmegaConf.is_missing(node, key)
+                missing = OmegaConf.is_missing(node, raw)
                 faults.append(
                     f"{where} is missing; set {where}=<value>" if missing else f"{where}: {text}"
                 )

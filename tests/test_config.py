@@ -30,7 +30,13 @@ def test_the_frame_composes_to_a_recipe() -> None:
     [(g.name, f.stem) for g in conf_dir().iterdir() if g.is_dir() for f in g.glob("*.yaml")],
 )
 def test_every_option_of_every_group_is_a_valid_recipe(group: str, option: str) -> None:
-    filled = {"tfds": "dataset.name=cifar10", "folder": "dataset.path=photos"}
+    filled = {
+        "tfds": "dataset.name=cifar10",
+        "folder": "dataset.path=photos",
+        "csv": "dataset.path=photos.csv",
+        "folder_xception": "dataset.path=photos",
+        "from_block": "freeze.unfreeze_from=block6a",
+    }
     plus = "+" if group == "experiment" else ""
     recipe(f"{plus}{group}={option}", *([filled[option]] if option in filled else []))
 
@@ -80,8 +86,38 @@ def test_every_option_of_every_group_is_a_valid_recipe(group: str, option: str) 
         ),
         (
             "dataset.source=digit",
-            "dataset.source must be one of digits, tfds, folder, got 'digit'; "
+            "dataset.source must be one of digits, tfds, folder, csv, got 'digit'; "
             "did you mean 'digits'?",
+        ),
+        (
+            "freeze.unfreeze_from=block6a",
+            "freeze must set one of unfreeze_blocks, unfreeze_from, unfreeze_layers and the "
+            "others to null, got unfreeze_blocks=3, unfreeze_from=block6a",
+        ),
+        ("freeze.unfreeze_blocks=null", "freeze must set one of unfreeze_blocks, unfreeze_from"),
+        (
+            "phases.unfrozen.schedule={name:cosin,warmup_epochs:0}",
+            "phases.unfrozen.schedule.name must be one of constant, cosine, table, plateau, got "
+            "'cosin'; did you mean 'cosine'?",
+        ),
+        (
+            "phases.unfrozen.schedule={name:cosine,warmup_epochs:0,final_fraction:2}",
+            "phases.unfrozen.schedule.final_fraction must be <= 1.0, got 2",
+        ),
+        (
+            "validation=kfold validation.folds=1",
+            "validation.folds must be >= 2, got 1",
+        ),
+        (
+            "loss.class_weight=balance",
+            "loss.class_weight must be balanced, null, or a weight > 0 for each class name, got "
+            "'balance'",
+        ),
+        ("+loss.class_weight={cat:0}", "loss.class_weight must be balanced, null, or a weight"),
+        ("+backbone.width_coefficient=1.2", "backbone width_coefficient and depth_coefficient are"),
+        (
+            "schedule.warmup_epochs=6",
+            "phases has frozen.epochs=5, fewer than the 6 warmup_epochs of its schedule",
         ),
         ("augment.flip=sideways", "augment.flip must be 'none', 'horizontal', 'vertical'"),
         (
@@ -94,7 +130,7 @@ def test_every_option_of_every_group_is_a_valid_recipe(group: str, option: str) 
     ],
 )
 def test_a_fault_says_where_what_and_what_to_do(override: str, fault: str) -> None:
-    (said,) = faults(override)
+    (said,) = faults(*override.split())
     assert said.startswith(fault)
 
 
@@ -107,6 +143,56 @@ def test_stochastic_depth_is_refused_where_there_is_none() -> None:
     (said,) = faults("backbone=xception", "drop_connect_rate=0.3")
     assert "Xception, which has no stochastic depth" in said
     assert recipe("backbone=xception", "drop_connect_rate=0").drop_connect_rate == 0
+
+
+def test_each_phase_may_have_a_schedule_of_its_own() -> None:
+    made = recipe("schedule=cosine", "phases.unfrozen.schedule={name:constant,warmup_epochs:2}")
+    assert made.phases.frozen is not None
+    assert made.phases.unfrozen is not None
+    assert made.phases.frozen.schedule is None  # the recipe's
+    assert made.phases.unfrozen.schedule.name == "constant"
+
+
+def test_a_phase_may_have_an_optimizer_of_its_own() -> None:
+    made = recipe("+optimizer@phases.unfrozen.optimizer=rmsprop")
+    assert made.phases.unfrozen is not None
+    assert made.phases.unfrozen.optimizer is not None
+    assert made.phases.unfrozen.optimizer.name == "RMSprop"
+    (said,) = faults("+optimizer@phases.frozen.optimizer=sgd", "optimizer.name=Adm")
+    assert said.startswith("optimizer.name must name an optimizer")
+
+
+def test_classes_may_be_named_by_numbers() -> None:
+    assert recipe("loss.class_weight={3: 2.0, b: 1}").loss.class_weight == {"3": 2.0, "b": 1.0}
+
+
+def test_from_scratch_costs_as_many_epochs_and_takes_no_weights() -> None:
+    transfer = ("backbone=efficientnet_b0", "phases.frozen.epochs=3", "phases.unfrozen.epochs=4")
+    made = recipe(*transfer, "freeze=scratch", "phases.unfrozen.learning_rate=1e-5")
+    assert made.backbone.weights is None
+    assert made.phases.frozen is None
+    assert made.phases.unfrozen is not None
+    assert made.phases.unfrozen.epochs == 7
+    assert made.phases.unfrozen.learning_rate == made.optimizer.learning_rate
+    assert made.freeze.unfreeze_blocks == "all"
+    assert made.freeze.batch_norm == "trained"
+    assert made.optimizer.keywords["use_ema"] is True
+    assert made.drop_connect_rate is None  # the published rate, which is not 0
+    assert not recipe(*transfer, "freeze=scratch", "+optimizer.use_ema=false").optimizer.keywords[
+        "use_ema"
+    ]
+
+
+@pytest.mark.parametrize("phase", ["frozen", "unfrozen"])
+def test_from_scratch_without_one_of_the_phases(phase: str) -> None:
+    made = recipe("freeze=scratch", f"phases.{phase}=null")
+    assert made.phases.unfrozen is not None
+    assert made.phases.unfrozen.epochs == 5
+
+
+def test_from_scratch_finds_faults_like_any_other_recipe() -> None:
+    said = faults("freeze=scratch", "phases.frozen.epochs=0", "batch_size=0")
+    assert [fault.split()[0] for fault in said] == ["batch_size", "phases.frozen.epochs"]
 
 
 def test_both_phases_cannot_be_skipped() -> None:
@@ -155,6 +241,8 @@ def test_known_keys_are_the_recipes() -> None:
         "backbone.nmae is not a key of the recipe; did you mean 'name'?"
     )
     assert unknown_key("seed.more") is not None
+    assert unknown_key("loss.class_weight.cat") is None
+    assert unknown_key("phases.unfrozen.optimizer.momentum") is None
 
 
 @given(st.text(alphabet="abcdefghijklmnopqrstuvwxyz_", min_size=1))

@@ -5,6 +5,7 @@ import inspect
 import keras
 
 from sweeper import keras_api
+from sweeper.config import Optimizer
 
 
 def test_optimizers_are_those_that_keras_can_build() -> None:
@@ -24,6 +25,15 @@ def test_keywords_are_those_of_the_constructors() -> None:
             if parameter.kind is not inspect.Parameter.VAR_KEYWORD
         } - {"self"}
         assert keras_api.optimizer_keywords(name) == expected
+
+
+def test_all_optimizers_share_the_keywords_of_their_base_class() -> None:
+    (base,) = [k for k in keras.optimizers.Optimizer.__mro__ if k.__name__ == "BaseOptimizer"]
+    shared = set(inspect.signature(base).parameters) - {"kwargs"}
+    for name in keras_api.optimizer_names():
+        assert shared <= keras_api.optimizer_keywords(name), name
+    checked = set(Optimizer.model_fields) - {"layer_decay"}
+    assert checked == shared
 
 
 def test_applications_are_the_networks_of_keras() -> None:

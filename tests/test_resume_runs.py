@@ -139,3 +139,44 @@ def test_killed_between_optuna_and_mlflow_they_agree(tmp_path: Path) -> None:
     code, said = run(tmp_path, "-m", "sweeper", *trials)
     assert code == 0, said
     check(tmp_path, 2)
+
+
+def curves(folder: Path) -> dict[str, dict[int, float]]:
+    """val_loss at each epoch, by trial number."""
+    from sweeper.track.mlflow import connect
+
+    client = connect(f"sqlite:///{folder}/mlruns/mlflow.db")
+    experiment = client.get_experiment_by_name("digits_lite0")
+    assert experiment is not None
+    found = {}
+    for run in client.search_runs([experiment.experiment_id]):
+        history = client.get_metric_history(run.info.run_id, "val_loss")
+        if "sweeper.trial_number" in run.data.tags:
+            number = run.data.tags["sweeper.trial_number"]
+            found[number] = {metric.step: metric.value for metric in history}
+    return found
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+def test_an_interrupted_trial_goes_on_where_it_stopped(tmp_path: Path, number: int) -> None:
+    unfrozen = "{epochs:2,learning_rate:1e-3,optimizer:null,schedule:null}"
+    epochs = ("phases.frozen.epochs=2", f"phases.unfrozen={unfrozen}")
+    command = ("-m", "sweeper", *QUICK, *epochs, "hydra.sweeper.n_trials=1")
+    alone = ("hydra.sweeper.n_jobs=1", "optimizer.learning_rate=3e-3")
+    for folder in ("whole", "parts"):
+        (tmp_path / folder).mkdir()
+    with controller(tmp_path / "parts", *command, *alone) as process:
+        await_line(process, "frozen epoch 1")
+        process.send_signal(number)
+        process.communicate(timeout=SECONDS)
+    code, said = run(tmp_path / "parts", *command, *alone)
+    assert code == 0, said
+    code, said = run(tmp_path / "whole", *command, *alone)
+    assert code == 0, said
+    log = (tmp_path / "parts/experiments/digits_lite0/trials/0001/logs/trial.log").read_text()
+    assert "goes on after epoch" in log
+    whole, parts = curves(tmp_path / "whole"), curves(tmp_path / "parts")
+    assert parts["1"] == whole["0"]
+    assert sorted(parts["1"]) == [0, 1, 2, 3]
+    assert 0 < len(parts["0"]) < 4

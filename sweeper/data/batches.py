@@ -7,23 +7,43 @@ from dataclasses import dataclass
 from typing import Any
 
 import tensorflow as tf
+from numpy.typing import NDArray
 
 from sweeper.data.examples import Examples
 
 _READY = 2
 """Batches decoded ahead of the model: one in use, one spare."""
 
+Target = Callable[[tf.Tensor], Any]
+"""From labels ``[b]`` int64 to what the loss compares with, a tensor or several."""
+
 
 @dataclass(frozen=True)
 class Batches:
-    """``dataset`` yields (images, labels): ``[b, s, s, 3]`` float32 in [0, 255], ``[b]`` int64.
+    """Images ``[b, s, s, 3]`` float32 in [0, 255], with what the target makes of their labels.
 
-    ``steps`` batches make one pass over ``images`` images; the last may be smaller.
+    ``steps`` batches make one epoch over ``images`` images; the last may be smaller.
+
+    Attributes:
+        labels: ``[images]`` int64, in the order of the examples.
+        epoch: from the int64 number of an epoch to its batches; equal numbers, equal batches.
     """
 
-    dataset: tf.data.Dataset
+    labels: NDArray[Any]
     images: int
     steps: int
+    epoch: Callable[[Any], tf.data.Dataset]
+
+    def epochs(self, first: int, last: int) -> tf.data.Dataset:
+        """Batches of the epochs from ``first`` up to and without ``last``, one after another."""
+        dataset = tf.data.Dataset.range(first, last).flat_map(self.epoch)
+        count = tf.data.experimental.assert_cardinality((last - first) * self.steps)
+        return dataset.apply(count).prefetch(_READY).with_options(plain_options())
+
+    @property
+    def dataset(self) -> tf.data.Dataset:
+        """Batches of one epoch."""
+        return self.epochs(0, 1)
 
 
 def parallelism() -> int:
@@ -46,51 +66,54 @@ def batches(
     image_size: int,
     batch_size: int,
     *,
+    target: Target,
     shuffle_seed: int | None,
-    augment: Callable[[tf.Tensor, tf.Tensor], tf.Tensor] | None,
 ) -> Batches:
-    """Decode, resize (bilinear, aspect ratio not kept), batch and augment.
+    """Decode, resize (bilinear, aspect ratio not kept) and batch.
 
     Args:
         examples: what to read; the raw elements of all of them are held for shuffling.
         image_size: side of the square images, in pixels.
         batch_size: of all batches but the last.
-        shuffle_seed: each iteration over the dataset has its own order, and the first, second
-            and so on are the same for the same seed; None keeps the examples' order.
-        augment: from a batch and the int64 number of the draw to a batch of the same shape; the
-            number differs from batch to batch and from iteration to iteration.
+        target: what a batch of labels becomes.
+        shuffle_seed: each epoch has an order of its own, the same for the same seed and number of
+            the epoch; None keeps the examples' order.
     """
     cores = parallelism()
     labels = tf.data.Dataset.from_tensor_slices(examples.labels)
-    dataset = tf.data.Dataset.zip(examples.raw(), labels)
-    if shuffle_seed is not None:
-        dataset = dataset.shuffle(len(examples), shuffle_seed, reshuffle_each_iteration=True)
+    source = tf.data.Dataset.zip(examples.raw(), labels)
 
     def decoded(raw: Any, label: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         return examples.decode(raw), label
 
-    def resized(image: tf.Tensor, label: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        return _resize(image, examples.size, image_size), label
+    def resized(images: tf.Tensor, label: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        return _resize(images, examples.size, image_size), label
 
-    if examples.size is None:
-        dataset = dataset.map(lambda raw, label: resized(*decoded(raw, label)), cores)
-        dataset = dataset.batch(batch_size)
-    else:  # one size: a whole batch is resized in one operation
-        dataset = dataset.map(decoded, cores).batch(batch_size).map(resized, cores)
-    if augment is not None:
-        draws = tf.data.Dataset.random(shuffle_seed or 0, rerandomize_each_iteration=True)
+    def finished(images: tf.Tensor, label: tf.Tensor) -> tuple[Any, ...]:
+        made = target(label)
+        return (images, *made) if isinstance(made, tuple) else (images, made)
 
-        def augmented(
-            batch: tuple[tf.Tensor, tf.Tensor], draw: tf.Tensor
-        ) -> tuple[tf.Tensor, tf.Tensor]:
-            images, labels = batch
-            return augment(images, draw), labels
+    def epoch(number: Any) -> tf.data.Dataset:
+        dataset = source
+        if shuffle_seed is not None:
+            # stateless: an epoch that is trained again has the order that it had
+            words = tf.stack([tf.constant(shuffle_seed, tf.int64), tf.cast(number, tf.int64)])
+            seed = tf.random.stateless_uniform([], words, maxval=None, minval=None, dtype=tf.int64)
+            # of this graph alone: the process' own seed would count too, and fails where it is 0
+            tf.compat.v1.set_random_seed(1)
+            dataset = dataset.shuffle(len(examples), seed, reshuffle_each_iteration=False)
+        if examples.size is None:
+            dataset = dataset.map(lambda raw, label: resized(*decoded(raw, label)), cores)
+            return dataset.batch(batch_size).map(finished)
+        # one size: a whole batch is resized in one operation
+        dataset = dataset.map(decoded, cores).batch(batch_size)
+        return dataset.map(lambda images, label: finished(*resized(images, label)), cores)
 
-        dataset = tf.data.Dataset.zip(dataset, draws).map(augmented, cores)
     return Batches(
-        dataset=dataset.prefetch(_READY).with_options(plain_options()),
+        labels=examples.labels,
         images=len(examples),
         steps=math.ceil(len(examples) / batch_size),
+        epoch=epoch,
     )
 
 

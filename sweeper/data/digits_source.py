@@ -14,12 +14,15 @@ def load(dataset: Digits) -> Source:
     digits = load_digits()
     grey = np.rint(digits.images * (255 / 16)).astype(np.uint8)
     images = np.repeat(grey[..., np.newaxis], 3, axis=-1)
+    names = tuple(str(name) for name in digits.target_names)
     everything = Examples(
         labels=digits.target.astype(np.int64),
         indices=np.arange(len(images)),
         read=lambda indices: tf.data.Dataset.from_tensor_slices(images[indices]),
         decode=lambda image: image,
         size=(8, 8),
+        name="digit {}".format,
+        class_names=names,
     )
     train, test = split_test(everything, dataset.test_fraction, dataset.split_seed)
-    return Source(tuple(str(name) for name in digits.target_names), train, test)
+    return Source(names, train, test)

@@ -1,149 +1,147 @@
 """Images in one folder a class: ``train/<class>/`` and ``test/<class>/``, or ``<class>/`` alone."""
 
+import os
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import numpy as np
-import tensorflow as tf
-
-from sweeper.config import Folder, nearest
-from sweeper.data.batches import parallelism, plain_options
-from sweeper.data.examples import Examples, Source, split_test
+from sweeper.config import Folder
+from sweeper.data.listing import (
+    SPLITS,
+    VALIDATION,
+    Listing,
+    Part,
+    image_files,
+    shortened,
+    unequal_classes,
+    why_not,
+)
 from sweeper.errors import ConfigError, MissingInput
 
-READABLE = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".gif"})
-"""What ``tf.io.decode_image`` decodes."""
+READABLE = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".jxl", ".png", ".webp"})
+"""What ``tf.io.decode_image`` decodes (TensorFlow 2.21)."""
 
-_UNREADABLE = frozenset({".avif", ".heic", ".jp2", ".tif", ".tiff", ".webp"})
+_UNREADABLE = frozenset({".avif", ".heic", ".jp2", ".tif", ".tiff"})
 """Images that TensorFlow cannot decode; leaving them out in silence would shrink the data set."""
 
-_SHOWN = 10
-"""Faulty files named in one message."""
 
-
-def load(dataset: Folder) -> Source:
+def listing(dataset: Folder) -> Listing:
     """List the files; folders and files are taken in sorted order, hidden ones not at all.
 
     Raises:
         MissingInput: ``dataset.path`` is not a folder.
-        ConfigError: it holds no two classes, a class without images, images that cannot be
-            decoded by TensorFlow, or other classes in ``train/`` than in ``test/``.
+        ConfigError: it holds no two classes, a class without images, images that TensorFlow cannot
+            decode, folders within classes, what cannot be read, or other classes in ``train/``
+            than in ``test/``.
     """
     root = dataset.path.expanduser().absolute()
-    if not root.is_dir():
+    fault = why_not("folder", root)
+    if fault:
         raise MissingInput(
-            f"dataset.path: there is no folder {root}; "
-            "set dataset.path=<folder that holds one folder of images a class>"
+            f"dataset.path: {fault}; set dataset.path=<folder that holds one folder of images a "
+            "class>, or dataset=csv for a table of images"
         )
-    parted = [name for name in ("train", "test") if _folders(root / name)]
-    if len(parted) == 2:
-        train, test = _scan(root / "train"), _scan(root / "test")
-        _same_classes(root, train, test)
-        return Source(tuple(train), _examples(train), _examples(test))
-    if parted and len(_folders(root)) == 1:
-        raise ConfigError(
-            [f"dataset.path {root} holds {parted[0]}/ only; set dataset.path={root / parted[0]}"]
-        )
-    files = _scan(root)
-    rest, held_out = split_test(_examples(files), dataset.test_fraction, dataset.split_seed)
-    return Source(tuple(files), rest, held_out)
-
-
-def prepare(dataset: Folder) -> None:
-    """Decode every image once, so that a broken file is named before the first trial starts.
-
-    Inside a trial's pipeline TensorFlow could not say which file it was.
-
-    Raises:
-        MissingInput, ConfigError: as :func:`load`, or images that do not decode.
-    """
-    source = load(dataset)
-    faults = [fault for part in (source.train, source.test) for fault in _broken(part)]
-    if len(faults) > _SHOWN:
-        faults[_SHOWN:] = [f"and {len(faults) - _SHOWN} more such files"]
-    if faults:
-        raise ConfigError(faults)
-
-
-def _broken(examples: Examples) -> list[str]:
-    """A sentence for each file that does not decode."""
-    # the shape alone, or every image would be copied into Python
-    shapes = examples.raw().map(lambda path: tf.shape(examples.decode(path)), parallelism())
-    try:
-        for _ in shapes.with_options(plain_options()):
-            pass
-    except tf.errors.OpError:
-        found = ((path.decode(), _fault(path)) for path in examples.raw().as_numpy_iterator())
-        return [
-            f"{path} cannot be decoded; replace or remove it ({why})" for path, why in found if why
-        ]
-    return []
-
-
-def _fault(path: bytes) -> str:
-    try:
-        _decode(path)
-    except tf.errors.OpError as error:
-        return str(error.message).split("}} ")[-1].split(" [Op:")[0]
-    return ""
-
-
-def _folders(root: Path) -> list[Path]:
-    if not root.is_dir():
-        return []
-    return sorted(f for f in root.iterdir() if f.is_dir() and not f.name.startswith("."))
-
-
-def _scan(root: Path) -> dict[str, list[Path]]:
-    """Class name to its images."""
-    files: dict[str, list[Path]] = {}
-    faults = []
-    for folder in _folders(root):
-        seen = sorted(f for f in folder.iterdir() if f.is_file() and not f.name.startswith("."))
-        files[folder.name] = [f for f in seen if f.suffix.lower() in READABLE]
-        if not files[folder.name]:
-            known = " ".join(sorted(READABLE))
-            faults.append(f"{folder} holds no image ({known}); fill or remove it")
-        unreadable = Counter(f.suffix.lower() for f in seen if f.suffix.lower() in _UNREADABLE)
+    faults: list[str] = []
+    above, _ = _contents(root, faults)
+    splits = [one for one in above if one.name in SPLITS and _contents(one, faults)[0]]
+    named = {one.name for one in splits}
+    if {"train", "test"} <= named:
+        trained = [one for one in splits if one.name != "test"]
+        files = {
+            str(root / "train"): _join([_classes(one, faults) for one in trained]),
+            str(root / "test"): _classes(root / "test", faults),
+        }
         faults += [
-            f"{folder} holds {n} {suffix} files, which TensorFlow cannot decode; convert them"
-            for suffix, n in unreadable.items()
+            f"{one} is neither train nor test; move its classes there, or remove it"
+            for one in above
+            if one not in splits
         ]
-    if not files:
+        faults += unequal_classes(list(files.items()))
+    elif splits and {one.name for one in above} <= SPLITS:
+        files, lacks = {}, "test" if "train" in named else "train"
+        faults.append(
+            f"dataset.path {root} has class folders in {', '.join(sorted(named))} but not in "
+            f"{lacks}; add {root / lacks}, or set dataset.path={splits[-1]} to draw test from it"
+        )
+    else:
+        files = {str(root): _classes(root, faults)}
+    if faults:
+        raise ConfigError(shortened(list(dict.fromkeys(faults)), "faults"))
+    notes = [
+        f"{one} counts as train; validation images are drawn from both"
+        for one in splits
+        if one.name in VALIDATION and len(files) == 2
+    ]
+    names = tuple(next(iter(files.values())))
+    parts = tuple(_part(where, found) for where, found in files.items())
+    return Listing(names, parts, tuple(notes))
+
+
+def _contents(folder: Path, faults: list[str]) -> tuple[list[Path], list[Path]]:
+    """Visible folders and files, sorted; what is neither, or cannot be read, is a fault."""
+    folders, files, unreadable = [], [], []
+    try:
+        with os.scandir(folder) as found:
+            entries = sorted((one for one in found if one.name[0] != "."), key=lambda e: e.name)
+    except OSError as error:
+        faults.append(f"{folder} cannot be read ({error.strerror}); mend or remove it")
+        return [], []
+    for entry in entries:
+        try:
+            if entry.is_dir():
+                folders.append(folder / entry.name)
+            elif entry.is_file():
+                files.append(folder / entry.name)
+            else:
+                entry.stat()  # a link to nothing says so here
+                unreadable.append(f"{folder / entry.name} is no file and no folder; remove it")
+        except OSError as error:
+            unreadable.append(
+                f"{folder / entry.name} cannot be read ({error.strerror}); mend or remove it"
+            )
+    faults += shortened(unreadable, f"of this kind in {folder}")
+    return folders, files
+
+
+def _classes(root: Path, faults: list[str]) -> dict[str, list[str]]:
+    """Class name to its images."""
+    before = len(faults)
+    folders, _ = _contents(root, faults)
+    readable = len(faults) == before
+    files = {folder.name: _images(folder, faults) for folder in folders}
+    if not files and readable:
         faults.append(f"dataset.path: {root} holds no folders; it needs one a class")
-    elif len(files) == 1:
+    elif len(files) == 1 and readable:
         only = next(iter(files))
         faults.append(f"dataset.path: {root} holds one class only, '{only}'; two are needed")
-    if faults:
-        raise ConfigError(faults)
     return files
 
 
-def _same_classes(root: Path, train: dict[str, list[Path]], test: dict[str, list[Path]]) -> None:
-    faults = [
-        f"{root / have} has a class '{name}' that {root / lack} lacks{nearest(name, there)}"
-        for have, here, lack, there in (
-            ("train", train, "test", test),
-            ("test", test, "train", train),
+def _images(folder: Path, faults: list[str]) -> list[str]:
+    before = len(faults)
+    folders, files = _contents(folder, faults)
+    images = [str(file) for file in files if file.suffix.lower() in READABLE]
+    if folders:
+        faults.append(
+            f"{folder} holds the folder '{folders[0].name}'; move its images up, or remove it"
         )
-        for name in here
-        if name not in there
+    unreadable = Counter(f.suffix.lower() for f in files if f.suffix.lower() in _UNREADABLE)
+    faults += [
+        f"{folder} holds {n} {suffix} files, which TensorFlow cannot decode; convert them"
+        for suffix, n in unreadable.items()
     ]
-    if faults:
-        raise ConfigError(faults)
+    if not images and len(faults) == before:  # else the reason is told already
+        known = " ".join(sorted(READABLE))
+        faults.append(f"{folder} holds no image ({known}); fill or remove it")
+    return images
 
 
-def _examples(files: dict[str, list[Path]]) -> Examples:
-    paths = np.array([str(path) for found in files.values() for path in found])
-    labels = np.repeat(np.arange(len(files)), [len(found) for found in files.values()])
-    return Examples(
-        labels=labels.astype(np.int64),
-        indices=np.arange(len(paths)),
-        read=lambda indices: tf.data.Dataset.from_tensor_slices(paths[indices]),
-        decode=_decode,
-        size=None,
-    )
+def _join(parts: Sequence[Mapping[str, Sequence[str]]]) -> dict[str, list[str]]:
+    names = sorted({name for part in parts for name in part})
+    return {name: [path for part in parts for path in part.get(name, [])] for name in names}
 
 
-def _decode(path: tf.Tensor) -> tf.Tensor:
-    return tf.io.decode_image(tf.io.read_file(path), channels=3, expand_animations=False)
+def _part(where: str, files: Mapping[str, Sequence[str]]) -> Part:
+    paths = [path for found in files.values() for path in found]
+    labels = [label for label, found in enumerate(files.values()) for _ in found]
+    return image_files(where, paths, labels, tuple(files))

@@ -4,6 +4,7 @@ Only prepared data is read: ``tfds.load`` of absent data without internet takes 
 """
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,30 +12,39 @@ import numpy as np
 import tensorflow as tf
 
 from sweeper.config import Tfds, nearest
-from sweeper.data.examples import Examples, Indices, Source, split_test
+from sweeper.data.examples import Examples, Indices, class_counts
 from sweeper.data.internet import any_answers
+from sweeper.data.listing import Listing, Part, decode_image, unequal_classes
 from sweeper.errors import ConfigError, MissingInput
 
 _TFDS_SITE = "https://www.tensorflow.org/datasets"
 
 
-def load(dataset: Tfds) -> Source:
+def listing(dataset: Tfds) -> Listing:
     """Read the labels of prepared data.
 
     Raises:
         MissingInput: the data is not prepared.
-        ConfigError: no such data set, split, image or label.
+        ConfigError: no such data set, split, image or label; records that cannot be read; images
+            without a label; or other classes in train than in test.
     """
     builder = _builder(dataset)
     if not builder.is_prepared():
         raise _missing(builder, "has not been downloaded and prepared")
-    class_names = _check(dataset, builder)
-    train = _examples(dataset, builder, dataset.train_split, "train_split")
-    if dataset.test_split is None:
-        train, test = split_test(train, dataset.test_fraction, dataset.split_seed)
-    else:
-        test = _examples(dataset, builder, dataset.test_split, "test_split")
-    return Source(class_names, train, test)
+    names = _check(dataset, builder)
+    splits = {"train_split": dataset.train_split, "test_split": dataset.test_split}
+    parts = [_part(dataset, builder, split, key) for key, split in splits.items() if split]
+    counts = [class_counts(part.examples.labels, len(names)) for part in parts]
+    seen = [
+        (part.where, [names[label] for label in np.flatnonzero(count)])
+        for part, count in zip(parts, counts, strict=True)
+    ]
+    faults = unequal_classes(seen) if len(seen) == 2 else []
+    if faults:
+        raise ConfigError(faults)
+    unused = len(names) - len(seen[0][1])
+    notes = [f"classes of {dataset.name} without an image: {unused} of {len(names)}"][:unused]
+    return Listing(names, tuple(parts), tuple(notes))
 
 
 def prepare(dataset: Tfds) -> None:
@@ -126,18 +136,15 @@ def _check(dataset: Tfds, builder: Any) -> tuple[str, ...]:
     return tuple(features[dataset.label_key].names)
 
 
-def _examples(dataset: Tfds, builder: Any, split: str, key: str) -> Examples:
-    name = dataset.label_key
-    try:
-        records = _records(builder, split, name).batch(1024)
-    except ValueError as error:
-        raise ConfigError([f"dataset.{key} '{split}' cannot be read: {error}"]) from None
-    parts = [np.asarray(part[name], dtype=np.int64) for part in records.as_numpy_iterator()]
-    labels: Indices = np.concatenate(parts) if parts else np.zeros(0, dtype=np.int64)
+def _part(dataset: Tfds, builder: Any, split: str, key: str) -> Part:
+    labels = _labels(dataset, builder, split, key)
+    where = f"'{split}' of {dataset.name}"
     if not len(labels) or labels.min() < 0:
         what = f"{(labels < 0).sum()} images without a label" if len(labels) else "no images"
-        raise ConfigError([f"dataset.{key}: '{split}' of {dataset.name} has {what}"])
-    height, width, _ = builder.info.features[dataset.image_key].shape
+        raise ConfigError([f"dataset.{key}: {where} has {what}"])
+    feature = builder.info.features[dataset.image_key]
+    height, width, _ = feature.shape
+    files = builder.info.splits[split].file_instructions
 
     def read(indices: Indices) -> tf.data.Dataset:
         wanted = np.zeros(len(labels), dtype=bool)
@@ -149,13 +156,56 @@ def _examples(dataset: Tfds, builder: Any, split: str, key: str) -> Examples:
         # again would read those of the other parts as well
         return encoded.apply(tf.data.experimental.assert_cardinality(len(indices))).cache()
 
-    return Examples(
+    examples = Examples(
         labels=labels,
         indices=np.arange(len(labels)),
         read=read,
-        decode=_decode,
+        decode=decode_image,
         size=(height, width) if height and width else None,
+        name=lambda position: _record_name(files, position),
+        class_names=tuple(builder.info.features[dataset.label_key].names),
     )
+    return Part(where, examples, [file.filename for file in files], dataset.image_key)
+
+
+def _labels(dataset: Tfds, builder: Any, split: str, key: str) -> Indices:
+    name = dataset.label_key
+    try:
+        records = _records(builder, split, name).batch(1024)
+    except ValueError as error:
+        raise ConfigError([f"dataset.{key} '{split}' cannot be read: {error}"]) from None
+    try:
+        parts = [np.asarray(part[name], dtype=np.int64) for part in records.as_numpy_iterator()]
+    except tf.errors.OpError as error:
+        damaged = _damaged(builder.info.splits[split].file_instructions)
+        raise ConfigError(
+            [
+                f"{' and '.join(damaged) or builder.data_path} cannot be read "
+                f"({str(error.message).split(' [Op:')[0]}); remove {builder.data_path} and prepare "
+                f"{dataset.name} again"
+            ]
+        ) from None
+    return np.concatenate(parts) if parts else np.zeros(0, dtype=np.int64)
+
+
+def _damaged(files: Sequence[Any]) -> list[str]:
+    """Which files cannot be read to their end; TensorFlow's own message does not name them."""
+    found = []
+    for file in dict.fromkeys(one.filename for one in files):
+        try:
+            tf.data.TFRecordDataset(file).reduce(0, lambda count, _: count + 1)
+        except tf.errors.OpError:
+            found.append(str(file))
+    return found
+
+
+def _record_name(files: Sequence[Any], position: int) -> str:
+    """The file and the record within it, from 0, that stands at ``position`` of a split."""
+    for file in files:
+        if position < file.take:
+            return f"record {file.skip + position} of {file.filename}"
+        position -= file.take
+    raise IndexError(position)
 
 
 def _records(builder: Any, split: str, key: str) -> tf.data.Dataset:
@@ -179,7 +229,3 @@ def _records(builder: Any, split: str, key: str) -> tf.data.Dataset:
             num_parallel_calls_for_interleave_files=1,
         ),
     )
-
-
-def _decode(encoded: tf.Tensor) -> tf.Tensor:
-    return tf.io.decode_image(encoded, channels=3, expand_animations=False)

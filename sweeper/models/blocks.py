@@ -2,7 +2,9 @@
 
 A cut is a place where one tensor alone crosses the graph; it is found from the graph, so that it
 exists for every functional model. A block is what lies between two cuts: at the ones where the
-layer names start another block (``block6a_...``), or, where no name marks a block, at all of them.
+layer names start another block (``block6a_...``) or say that one ended (``mixed3``), or, where no
+name marks a block, at all of them. NASNet's cells read the two cells before them, so that no single
+tensor crosses between them: there the names alone end a block, and two or three tensors cross.
 """
 
 import itertools
@@ -14,11 +16,24 @@ from typing import Any
 
 import keras
 
-_MARK = re.compile(
-    r"block\d+_\d+(?=_|$)"  # InceptionResNetV2: block35_1_conv
-    r"|(?:\w+?_)??block_?\d+[a-z]?(?=_|$)"  # block6a_, block_12_, block14_, conv4_block2_
-    r"|expanded_conv(?:_\d+)?(?=_)"  # MobileNets V2 (its first block) and V3
+_STARTS = (
+    (r"(block\d+_\d+)(?=_|$)", r"\1"),  # InceptionResNetV2: block35_1_conv
+    (r"convnext_[a-z]+_((?:stage_\d+|downsampling)_block_\d+)(?=_|$)", r"\1"),
+    (r"((?:\w+?_)??block_?\d+[a-z]?)(?=_|$)", r"\1"),  # block6a_, block_12_, conv4_block2_
+    (r"(expanded_conv(?:_\d+)?)(?=_)", r"\1"),  # MobileNets V2 (its first block) and V3
+    (r"conv_(?:pad|dw|pw)_(\d+)(?=_|$)", r"block_\1"),  # MobileNet
+    (r"(pool\d+)(?=_)", r"\1"),  # DenseNet's transitions
 )
+"""How the name of a layer tells that it is in a block, and the name of the block."""
+
+_ENDS = (
+    (r"(mixed\d+|mixed_\d[a-z])$", r"\1"),  # Inception, InceptionResNetV2
+    (r"(?:normal|reduction)_concat_(\w+)$", r"cell_\1"),  # NASNet
+)
+"""How the name of a layer tells that a block ends with it."""
+
+NOT_LEARNING = (keras.layers.BatchNormalization, keras.layers.Normalization)
+"""Layers that a block is not a block for: they have weights, and follow statistics."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +45,14 @@ class Block:
     output: str
 
 
+def _mark(name: str, marks: Iterable[tuple[str, str]]) -> str | None:
+    for pattern, block in marks:
+        match = re.match(pattern, name)
+        if match:
+            return match.expand(block)
+    return None
+
+
 @dataclass(frozen=True)
 class _Segment:
     """What lies between two neighbouring cuts."""
@@ -38,20 +61,22 @@ class _Segment:
 
     @property
     def marks(self) -> list[str]:
-        found = (_MARK.match(operation.name) for operation in self.operations)
-        return [match.group() for match in found if match]
+        end = _mark(self.operations[-1].name, _ENDS)
+        if end:
+            return [end]
+        found = (_mark(operation.name, _STARTS) for operation in self.operations)
+        return [mark for mark in found if mark]
 
     @property
     def first_learner(self) -> str | None:
-        """First layer that can train: normalization statistics never do, see ``build``."""
-        statistics = (keras.layers.BatchNormalization, keras.layers.Normalization)
+        """First layer that can train: normalization statistics never do, see ``freezing``."""
         return next(
             (
                 operation.name
                 for operation in self.operations
                 if isinstance(operation, keras.Layer)
                 and operation.weights
-                and not isinstance(operation, statistics)
+                and not isinstance(operation, NOT_LEARNING)
             ),
             None,
         )
@@ -97,9 +122,24 @@ def find_cuts(model: keras.Model) -> tuple[str, ...]:
     return tuple(operation.name for operation, alone in _crossings(model) if alone)
 
 
-def cut_tensor(model: keras.Model, cut: str) -> Any:
-    """Keras tensor that crosses ``model`` at ``cut``, a name from :func:`find_cuts`."""
-    return next(operation.output for operation in model.operations if operation.name == cut)
+def divide(model: keras.Model, lower: Sequence[Block]) -> tuple[keras.Model, keras.Model]:
+    """The ``lower`` blocks, counted from the input, and the rest, as two models that share layers.
+
+    What the first returns, a tensor or (NASNet) a list of them, is what the second takes.
+    """
+    inside = {name for block in lower for name in block.layers}
+    above = [operation for operation in model.operations if operation.name not in inside]
+    needed = {id(tensor) for operation in above for tensor in _inputs(operation)}
+    crossing = [
+        tensor
+        for operation in model.operations
+        if operation.name in inside
+        for tensor in _outputs(operation)
+        if id(tensor) in needed
+    ]
+    cut = crossing[0] if len(crossing) == 1 else crossing
+    frozen = keras.Model(model.input, cut, name="frozen")
+    return frozen, keras.Model(cut, model.output, name="unfrozen")
 
 
 def _segments(model: keras.Model) -> list[_Segment]:
@@ -107,7 +147,7 @@ def _segments(model: keras.Model) -> list[_Segment]:
     run: list[keras.Operation] = []
     for operation, alone in _crossings(model):
         run.append(operation)
-        if alone:
+        if alone or _mark(operation.name, _ENDS):
             segments.append(_Segment(tuple(run)))
             run = []
     if run or not segments:

@@ -1,49 +1,28 @@
 """Classifiers: a backbone cut into blocks, and a head; what a trial trains and keeps."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
 
 import keras
 
 from sweeper import config
 from sweeper.errors import ConfigError
 from sweeper.models.backbones import build_backbone
-from sweeper.models.blocks import Block, cut_tensor, find_blocks
+from sweeper.models.blocks import Block, divide, find_blocks
+from sweeper.models.freezing import check_freeze, split_block, thaw
+from sweeper.models.trainer import Trainer
+
+__all__ = ["Classifier", "attach_head", "build_classifier", "check_freeze", "split_block"]
 
 _POOLING = {
     "avg": keras.layers.GlobalAveragePooling2D,
     "max": keras.layers.GlobalMaxPooling2D,
+    "flatten": keras.layers.Flatten,
 }
 _MOMENTUM = 0.9
 """Of the head's BatchNorm: its statistics settle in some 40 steps. Keras' 0.99 takes 400, more than
 many a fine-tune has, and until then validation sees another network than training does (measured:
 drawn dogs, 120 classes, 48 steps: validation accuracy 0.24 with 0.99, 0.30 with 0.9)."""
-
-
-class Trainer(keras.Model):
-    """A classifier to be trained: frozen part, unfrozen part, head; from images to logits.
-
-    Calls ``frozen`` in inference mode whatever the caller's mode is: BatchNormalization and
-    stochastic depth in it are deterministic, so that its output may be stored and shared.
-    ``frozen`` or ``unfrozen`` is None where no block is.
-    """
-
-    def __init__(
-        self, frozen: keras.Model | None, unfrozen: keras.Model | None, head: keras.Model
-    ) -> None:
-        super().__init__(name="trainer")
-        self.frozen = frozen
-        self.unfrozen = unfrozen
-        self.head = head
-
-    def call(self, images: Any, training: bool | None = None) -> Any:
-        """``[batch, size, size, 3]`` in [0, 255] to logits ``[batch, units]`` float32."""
-        x = images
-        if self.frozen is not None:
-            x = self.frozen(x, training=False)
-        if self.unfrozen is not None:
-            x = self.unfrozen(x, training=training)
-        return self.head(x, training=training)
 
 
 @dataclass(frozen=True)
@@ -58,39 +37,45 @@ class Classifier:
     head: keras.Model
     one_logit: bool
 
-    def trainer(self, unfreeze_blocks: int | Literal["all"]) -> Trainer:
-        """A fresh, uncompiled model in which the head and the top ``unfreeze_blocks`` blocks train.
+    def trainer(self, freeze: config.Freeze | None) -> Trainer:
+        """A fresh, uncompiled model in which the head trains, and what ``freeze`` thaws.
 
-        BatchNormalization layers of the backbone stay frozen in every block: their statistics
-        would be lost on small batches (Keras' transfer-learning guide). Sets the trainable flag
-        of every layer; Keras reads the flags at compile, so compile after this call, and do not
-        go on training a model made by an earlier one.
+        With None the head alone trains, as in the frozen phase.
+        BatchNormalization layers of the backbone stay frozen in unfrozen blocks too, unless
+        ``freeze.batch_norm`` is ``trained``: their statistics would be lost on small batches
+        (Keras' transfer-learning guide). Blocks below the lowest in which something trains run in
+        inference mode; with ``freeze.unfreeze_layers`` the frozen part of a split block does not.
+
+        Sets the trainable flag of every layer; Keras reads the flags at compile, so compile after
+        this call, and do not go on training a model made by an earlier one.
 
         Raises:
-            ConfigError: there are fewer blocks.
+            ConfigError: the backbone has fewer blocks or layers, or none of that name.
         """
-        total = len(self.blocks)
-        count = total if unfreeze_blocks == "all" else unfreeze_blocks
-        if not 0 <= count <= total:
-            raise ConfigError(
-                [
-                    f"freeze.unfreeze_blocks must be <= {total}, the number of blocks of "
-                    f"{self.backbone.name}, got {count}"
-                ]
-            )
-        thawed = {name for block in self.blocks[total - count :] for name in block.layers}
-        for layer in self.backbone.layers:
-            norm = isinstance(layer, keras.layers.BatchNormalization)
-            layer.trainable = layer.name in thawed and not norm
+        thawed = thaw(self.backbone, self.blocks, freeze)
+        thawed.apply(self.backbone)
         self.head.trainable = True
-        if count == 0:
+        if thawed.below == len(self.blocks):
             return Trainer(self.backbone, None, self.head)
-        if count == total:
+        if thawed.below == 0:
             return Trainer(None, self.backbone, self.head)
-        cut = cut_tensor(self.backbone, self.blocks[total - count - 1].output)
-        frozen = keras.Model(self.backbone.input, cut, name="frozen")
-        unfrozen = keras.Model(cut, self.backbone.output, name="unfrozen")
-        return Trainer(frozen, unfrozen, self.head)
+        return Trainer(*divide(self.backbone, self.blocks[: thawed.below]), self.head)
+
+    def depths(self, variables: Sequence[keras.Variable]) -> list[int]:
+        """How far below the logits each variable is: 0 in the head, 1 in the top block, and so on.
+
+        Raises:
+            ValueError: a variable is of another network.
+        """
+        layers = {layer.name: layer for layer in self.backbone.layers}
+        depth_of = {id(variable): 0 for variable in self.head.variables}
+        for depth, block in enumerate(reversed(self.blocks), 1):
+            for name in layers.keys() & set(block.layers):
+                depth_of |= {id(variable): depth for variable in layers[name].variables}
+        unknown = [variable.path for variable in variables if id(variable) not in depth_of]
+        if unknown:
+            raise ValueError(f"variables that are not of {self.backbone.name}: {unknown}")
+        return [depth_of[id(variable)] for variable in variables]
 
     def inference_model(self) -> keras.Model:
         """A functional model of Keras' own layers only, from images to probabilities.
@@ -129,7 +114,10 @@ def build_classifier(
 
 
 def attach_head(backbone: keras.Model, head: config.Head, n_classes: int) -> Classifier:
-    """Put a fresh head on a flat functional ``backbone``.
+    """Put a fresh head on a functional ``backbone``.
+
+    In this order, each where ``head`` asks for it: pooling (or Flatten, which ties the head to the
+    image size), BatchNormalization, a hidden Dense layer with ReLU, Dropout, Dense to the logits.
 
     Raises:
         ConfigError: one logit is asked for with other than two classes.
@@ -146,6 +134,8 @@ def attach_head(backbone: keras.Model, head: config.Head, n_classes: int) -> Cla
     x = _POOLING[head.pooling](name="pool")(source)
     if head.batch_norm:
         x = keras.layers.BatchNormalization(momentum=_MOMENTUM, name="head_bn")(x)
+    if head.hidden:
+        x = keras.layers.Dense(head.hidden, activation="relu", name="hidden")(x)
     x = keras.layers.Dropout(head.dropout, name="head_dropout")(x)
     units = 1 if head.one_logit else n_classes
     # float32 whatever the policy: a softmax cross-entropy in half precision overflows

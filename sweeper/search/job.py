@@ -54,8 +54,12 @@ class CurrentTrial:
         step: int,
         phase: str = "",
         metrics: Mapping[str, float] | None = None,
+        *,
+        compared: bool = True,
     ) -> None:
         """Tell the study the objective's value after ``step``, a whole number from 0.
+
+        With ``compared=False`` it is shown only, and no trial is pruned by it.
 
         Raises:
             TrialPruned: when the study says that the trial shall stop.
@@ -63,7 +67,7 @@ class CurrentTrial:
         """
         if int(step) != step or step < 0:
             raise ValueError(f"report(value, step): step must be a whole number >= 0, got {step!r}")
-        report = EpochReport(int(step), float(value), phase, dict(metrics or {}))
+        report = EpochReport(int(step), float(value), phase, dict(metrics or {}), compared)
         decision = self.channel.report(report)
         if decision.stop:
             raise TrialPruned(decision.reason)

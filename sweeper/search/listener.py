@@ -44,7 +44,7 @@ class TrialListener:
             self.interrupted = True
             return Decision(stop=True, reason="the sweep was interrupted")
         # Optuna keeps the first report of a step, and warns about others
-        if not self._heeds or report.step in self._steps:
+        if not (self._heeds and report.compared) or report.step in self._steps:
             return Decision()
         self._steps.add(report.step)
         try:

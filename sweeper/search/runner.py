@@ -28,7 +28,7 @@ from sweeper.search.queue import requeue
 from sweeper.search.space import SearchSpace
 from sweeper.search.stopping import Halt
 from sweeper.search.store import Store
-from sweeper.search.study import ATTEMPTS, CAUSE, FOLDER, LOG_TAIL, OOM, REASON, Study
+from sweeper.search.study import ATTEMPTS, CAUSE, FOLDER, LOG_TAIL, OOM, REASON, RETRY_OF, Study
 from sweeper.search.tally import Tally
 
 _LONGEST_REASON = 1000
@@ -144,8 +144,10 @@ class TrialRunner:
             raise TrialFailed(str(error)) from None
         folder = Path(config.hydra.sweep.dir).absolute() / config.hydra.sweep.subdir
         trial.set_user_attr(FOLDER, self._tally.relative(folder))
-        spec = TrialSpec(trial.number, params, plan.space.overrides(params), folder)
+        overrides = plan.space.overrides(params)
         with self._halt.changed:
+            again = self._tally.folders_before(trial.user_attrs.get(RETRY_OF))
+            spec = TrialSpec(trial.number, params, overrides, folder, again=again)
             spec = replace(spec, context=self._hooks.trial_started(spec, config))
         return plan.make_job(spec, config), spec
 

@@ -134,6 +134,16 @@ class Tally:
         """Whether another trial stands for trial ``number``."""
         return number in self._superseded
 
+    def folders_before(self, number: int | None) -> tuple[Path, ...]:
+        """Folders of trial ``number`` and of those that it was itself tried again for."""
+        found: list[Path] = []
+        while number is not None:
+            attributes = self._study.get_trials(deepcopy=False)[number].user_attrs
+            if FOLDER in attributes:  # else it ended before it had one
+                found.append(self._base / attributes[FOLDER])
+            number = attributes.get(RETRY_OF)
+        return tuple(found)
+
     def relative(self, folder: Path) -> str:
         """How a trial's ``folder`` is remembered: below the study's, so that it can be moved."""
         inside = folder.is_relative_to(self._base)

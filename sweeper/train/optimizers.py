@@ -1,38 +1,121 @@
-"""Optimizers by their Keras names, and how their learning rate moves within a phase."""
+"""Optimizers by their Keras names, with a learning rate of its own for each variable if need be."""
 
+import inspect
+import re
+from collections.abc import Sequence
 from typing import Any
 
-from sweeper.config import Constant, Cosine, Optimizer
+import keras
+import tensorflow as tf
+
+from sweeper import config
+from sweeper.train.schedules import Rate
 
 
 def build_optimizer(
-    optimizer: Optimizer,
-    schedule: Constant | Cosine,
-    learning_rate: float,
-    steps_per_epoch: int,
-    epochs: int,
-) -> Any:
-    """A fresh ``keras.optimizers`` instance for one phase.
+    optimizer: config.Optimizer, rate: Rate, multipliers: Sequence[float] | None = None
+) -> keras.optimizers.Optimizer:
+    """A fresh instance of a class of ``keras.optimizers``.
 
     Args:
         optimizer: class name and its keywords; its own learning rate is not used.
-        schedule: shape of the learning rate over the phase.
-        learning_rate: the phase's rate, reached after the warm-up.
-        steps_per_epoch: batches in an epoch.
-        epochs: of this phase.
-    """
-    import keras
+        rate: the learning rate, or how it moves; see :mod:`sweeper.train.schedules`.
+        multipliers: of the learning rate, one for each trainable variable in the order of
+            ``model.trainable_variables``; None for one rate.
 
-    rate: Any = learning_rate
-    warmup = schedule.warmup_epochs * steps_per_epoch
-    if isinstance(schedule, Cosine) or warmup:
-        # alpha = 1 leaves nothing to decay: a constant rate after its warm-up
-        rate = keras.optimizers.schedules.CosineDecay(
-            initial_learning_rate=0.0 if warmup else learning_rate,
-            decay_steps=max(1, epochs * steps_per_epoch - warmup),
-            alpha=schedule.final_fraction if isinstance(schedule, Cosine) else 1.0,
-            warmup_target=learning_rate if warmup else None,
-            warmup_steps=warmup,
-        )
+    Raises:
+        ValueError: Keras refuses a keyword (:func:`check_optimizer` says which), or, when the
+            optimizer is built, there are more or fewer variables than multipliers.
+    """
     kind = getattr(keras.optimizers, optimizer.name)
-    return kind(learning_rate=rate, **optimizer.keywords)
+    keywords = _as_declared(kind, optimizer.keywords)
+    if multipliers is None or all(multiplier == 1 for multiplier in multipliers):
+        return kind(learning_rate=rate, **keywords)
+    layer_wise = type(kind.__name__, (_LayerWise, kind), {"multipliers": tuple(multipliers)})
+    return layer_wise(learning_rate=rate, **keywords)
+
+
+def _as_declared(kind: Any, keywords: dict[str, Any]) -> dict[str, Any]:
+    """``keywords`` with whole numbers as floats where the class has a float: SGD insists on it."""
+    declared = inspect.signature(kind).parameters
+    return {
+        key: float(value)
+        if type(value) is int and isinstance(declared[key].default, float)
+        else value
+        for key, value in keywords.items()
+    }
+
+
+class _LayerWise:
+    """Before an optimizer among the bases: each variable has its share of the learning rate.
+
+    Momentum, moments, clipping, accumulation and averages are the optimizer's own. Weight decay is
+    scaled too: it is a share of the rate. ``keras.optimizers.MultiOptimizer``, with an optimizer
+    for each rate, would have no learning rate to show, and its ``global_clipnorm`` would look at
+    each of them by itself.
+    """
+
+    multipliers: tuple[float, ...]
+    _share = 1.0
+
+    def build(self, variables: Sequence[keras.Variable]) -> None:
+        if len(variables) != len(self.multipliers):
+            raise ValueError(
+                f"{len(self.multipliers)} multipliers were given for {len(variables)} variables"
+            )
+        super().build(variables)  # type: ignore[misc]
+
+    def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
+        share = self.multipliers[self._get_variable_index(variable)]  # type: ignore[attr-defined]
+        super().update_step(gradient, variable, learning_rate * share)  # type: ignore[misc]
+
+    def _apply_weight_decay(self, variables: Sequence[keras.Variable]) -> None:
+        # optimizers take the rate of the decay from self.learning_rate
+        for variable in variables:
+            self._share = self.multipliers[self._get_variable_index(variable)]  # type: ignore[attr-defined]
+            super()._apply_weight_decay([variable])  # type: ignore[misc]
+        self._share = 1.0
+
+    def _get_current_learning_rate(self) -> Any:
+        rate = super()._get_current_learning_rate()  # type: ignore[misc]
+        return rate if self._share == 1.0 else rate * self._share
+
+
+def check_optimizer(optimizer: config.Optimizer) -> list[str]:
+    """What Keras has against the values of the keywords, one sentence a fault; empty when nothing.
+
+    Whether a keyword exists is known without Keras; whether its value suits is not. Two steps of a
+    small variable are made, since few optimizers look at all their keywords before.
+    """
+    keywords = optimizer.keywords
+    together = _refusal(optimizer, keywords)
+    if together is None:
+        return []
+    alone = {key: _refusal(optimizer, {key: value}) for key, value in keywords.items()}
+    faults = [
+        f"optimizer.{key} is refused by {optimizer.name}, got {keywords[key]!r}: {refusal}"
+        for key, refusal in alone.items()
+        if refusal is not None
+    ]
+    names = ", ".join(f"optimizer.{key}" for key in keywords)
+    return faults or [f"{names} are refused by {optimizer.name} together: {together}"]
+
+
+def _refusal(optimizer: config.Optimizer, keywords: dict[str, Any]) -> str | None:
+    """What Keras says to ``keywords``, on one line; None when they work."""
+    kind = getattr(keras.optimizers, optimizer.name)
+    # the recipe's schema sees to it, and while it accumulates an optimizer makes no step
+    keywords = {k: v for k, v in keywords.items() if k != "gradient_accumulation_steps"}
+    try:
+        with tf.device("CPU"):
+            made = kind(learning_rate=optimizer.learning_rate, **_as_declared(kind, keywords))
+            variable = keras.Variable(tf.ones((2, 2)), name="probe")
+            made.build([variable])
+            for _ in range(2):
+                made.apply([tf.ones((2, 2))])
+    except (TypeError, ValueError, AttributeError, ArithmeticError, tf.errors.OpError) as error:
+        # TensorFlow puts the operation before and after what it has to say
+        said = re.sub(r"\{\{.*?\}\}|\[Op:.*", "", str(error), flags=re.DOTALL)
+        return " ".join(said.split()) or type(error).__name__
+    finite = bool(keras.ops.all(keras.ops.isfinite(variable)))
+    return None if finite else "two steps with it make weights that are no finite numbers"

@@ -1,15 +1,23 @@
-"""One phase: compile, fit, and say after each epoch how it went."""
+"""One phase: compile, fit, and after each epoch say how it went and keep where it stands."""
 
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import keras
+import numpy as np
+from numpy.typing import NDArray
 
-from sweeper.config import Phase, Recipe
+from sweeper.config import Phase, Plateau, Recipe
 from sweeper.data.batches import Batches
+from sweeper.models.trainer import Change, Trainer, Weigh
+from sweeper.train import numerics
+from sweeper.train.best import Best
+from sweeper.train.checkpoint import Saved
 from sweeper.train.optimizers import build_optimizer
+from sweeper.train.schedules import Plateau as PlateauWatch
+from sweeper.train.schedules import build_rate
 
 
 @dataclass(frozen=True)
@@ -25,84 +33,193 @@ class Epoch:
 OnEpoch = Callable[[Epoch], None]
 """Hears each epoch; what it raises ends the training."""
 
+Keep = Callable[[Saved], None]
+"""Keeps where a phase stands; ``epochs`` are those of the phase."""
+
 
 def losses(one_logit: bool) -> tuple[Any, Any]:
-    """Loss and accuracy for logits `[batch, classes]`, or `[batch, 1]` with ``one_logit``."""
-    if one_logit:
+    """Loss and accuracy for logits and targets ``[batch, classes]``, ``[batch, 1]`` for one logit.
+
+    Targets may lie between classes (smoothed, mixed): what counts is their largest share.
+    """
+    if not one_logit:
         return (
-            keras.losses.BinaryCrossentropy(from_logits=True),
-            keras.metrics.BinaryAccuracy(name="accuracy", threshold=0.0),
+            keras.losses.CategoricalCrossentropy(from_logits=True),
+            keras.metrics.CategoricalAccuracy(name="accuracy"),
         )
+
+    def same_side(targets: Any, logits: Any) -> Any:
+        return keras.ops.cast(keras.ops.equal(targets > 0.5, logits > 0), "float32")
+
     return (
-        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-        keras.metrics.SparseCategoricalAccuracy(name="accuracy"),
+        keras.losses.BinaryCrossentropy(from_logits=True),
+        keras.metrics.MeanMetricWrapper(same_side, name="accuracy"),
     )
 
 
 def initial_loss(model: Any, validation: Batches, one_logit: bool) -> float:
     """Mean loss of an untrained ``model`` on the first validation batch."""
-    images, labels = next(iter(validation.dataset))
+    images, targets = next(iter(validation.dataset))
     loss, _ = losses(one_logit)
-    return float(loss(labels, model(images, training=False)))
+    return float(loss(targets, model(images, training=False)))
 
 
-def run_phase(
-    model: Any,
-    name: str,
-    phase: Phase,
-    recipe: Recipe,
-    train: Batches,
-    validation: Batches,
-    first_step: int,
-    on_epoch: OnEpoch,
-) -> None:
-    """Train ``model`` for ``phase.epochs`` epochs, numbered from ``first_step``.
+class PhaseRun(keras.callbacks.Callback):
+    """One phase of a fine-tune, which may begin in its middle, where another one stopped.
 
     Compiling here is what makes a change of ``trainable`` count (Keras 3 fixes it at compile).
+
+    Args:
+        model: what to train; its trainable flags are set.
+        name: of the phase, ``frozen`` or ``unfrozen``.
+        phase: its epochs, rate and schedule.
+        recipe: the rest.
+        train: gives (images, targets).
+        validation: gives (images, targets).
+        augment: changes each training batch, or None.
+        weigh: how much each image counts in the loss, or None.
+        multipliers: of the learning rate, one for each trainable variable; None for one rate.
+        first_step: number of the phase's first epoch, across phases.
     """
-    loss, accuracy = losses(recipe.head.one_logit)
-    model.compile(
-        optimizer=build_optimizer(
-            recipe.optimizer, recipe.schedule, phase.learning_rate, train.steps, phase.epochs
-        ),
-        loss=loss,
-        metrics=[accuracy],
-    )
-    model.fit(
-        train.dataset,
-        validation_data=validation.dataset,
-        epochs=phase.epochs,
-        callbacks=[_EpochReporter(name, train.images, first_step, on_epoch)],
-        shuffle=False,  # the data set shuffles itself
-        verbose=0,
-    )
 
-
-class _EpochReporter(keras.callbacks.Callback):
-    """Times each epoch and passes its metrics on."""
-
-    def __init__(self, phase: str, images: int, first_step: int, on_epoch: OnEpoch) -> None:
+    def __init__(
+        self,
+        model: Trainer,
+        name: str,
+        phase: Phase,
+        recipe: Recipe,
+        train: Batches,
+        validation: Batches,
+        augment: Change | None,
+        weigh: Weigh | None,
+        multipliers: Sequence[float] | None,
+        first_step: int,
+    ) -> None:
         super().__init__()
+        self._name = name
         self._phase = phase
-        self._images = images
+        self._train = train
+        self._validation = validation
         self._first_step = first_step
-        self._on_epoch = on_epoch
-        self._began = 0.0
-        self._trained = 0.0
+        self._every = recipe.checkpoint_epochs
+        self._restores = recipe.early_stopping.restore_best
+        self._best = Best(recipe.early_stopping)
+        settings = phase.schedule or recipe.schedule
+        self._plateau = PlateauWatch(settings) if isinstance(settings, Plateau) else None
+        self._rate: Any = build_rate(settings, phase.learning_rate, train.steps, phase.epochs)
+        self._trainer = model
+        loss, accuracy = losses(recipe.head.one_logit)
+        optimizer = build_optimizer(phase.optimizer or recipe.optimizer, self._rate, multipliers)
+        model.compile(optimizer=optimizer, loss=loss, metrics=[accuracy], jit_compile=False)
+        model.prepare(augment, weigh, numerics.compile_options(recipe, model))
+        model.draw.assign(first_step * train.steps)
+        model.optimizer.build(model.trainable_variables)
+        self._averages = _averages(model.optimizer)
+        self._raw: list[NDArray[Any]] = []
+        self._kept: list[NDArray[Any]] = []
+        self._judged: list[NDArray[Any]] = []
+        self.epochs: list[Epoch] = []
+        """Those that have ended."""
+        self._kept_epoch = 0
+        self._began = self._trained = 0.0
+
+    def restore(self, saved: Saved) -> None:
+        """Stand where ``saved`` was made."""
+        for variable, value in zip(self._trainer.changing, saved.model, strict=True):
+            variable.assign(value)
+        for variable, value in zip(self._trainer.optimizer.variables, saved.optimizer, strict=True):
+            variable.assign(value)
+        self._kept = list(saved.kept)
+        self.epochs = [Epoch(**epoch) for epoch in saved.epochs]
+        self._kept_epoch = saved.state["kept_epoch"]
+        self._best.restore(saved.state["best"])
+        if self._plateau is not None:
+            self._plateau.restore(saved.state["plateau"])
+            self._rate.factor.assign(saved.state["plateau"]["factor"])
+
+    def run(self, on_epoch: OnEpoch, keep: Keep) -> Epoch:
+        """Train to the end of the phase, and leave the weights that it ends with.
+
+        Returns the epoch that these weights are of.
+        """
+        self._on_epoch, self._keep = on_epoch, keep
+        done = len(self.epochs)
+        if done < self._phase.epochs and not self._best.done:
+            step = self._first_step
+            self._trainer.fit(
+                self._train.epochs(step + done, step + self._phase.epochs),
+                steps_per_epoch=self._train.steps,
+                validation_data=self._validation.dataset,
+                initial_epoch=done,
+                epochs=self._phase.epochs,
+                callbacks=[self],
+                shuffle=False,  # the data set shuffles itself
+                verbose=0,
+            )
+        for variable, value in zip(self._trainer.learned, self._kept, strict=True):
+            variable.assign(value)
+        return self.epochs[self._kept_epoch]
 
     def on_epoch_begin(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
         self._began = time.monotonic()
 
     def on_test_begin(self, logs: Mapping[str, float] | None = None) -> None:
         self._trained = time.monotonic()
+        # averaged weights are what is judged and kept; the raw ones go on training, bit for bit
+        self._raw = [variable.numpy() for variable, _ in self._averages]
+        for variable, average in self._averages:
+            variable.assign(average)
+
+    def on_test_end(self, logs: Mapping[str, float] | None = None) -> None:
+        self._judged = [variable.numpy() for variable in self._trainer.learned]
+        for (variable, _), raw in zip(self._averages, self._raw, strict=True):
+            variable.assign(raw)
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
         now = time.monotonic()
         metrics = {key: float(value) for key, value in (logs or {}).items()}
         metrics |= {
-            "learning_rate": float(self.model.optimizer.learning_rate),
+            "learning_rate": self._learning_rate(epoch),
             "epoch_seconds": now - self._began,
-            "images_per_second": self._images / (self._trained - self._began),
-            "phase": 0.0 if self._phase == "frozen" else 1.0,
+            "images_per_second": self._train.images / (self._trained - self._began),
+            "phase": 0.0 if self._name == "frozen" else 1.0,
         }
-        self._on_epoch(Epoch(self._first_step + epoch, self._phase, epoch == 0, metrics))
+        ended = Epoch(self._first_step + epoch, self._name, epoch == 0, metrics)
+        self.epochs.append(ended)
+        if self._best.after_epoch(metrics) or not self._restores:
+            self._kept, self._kept_epoch = self._judged, epoch
+        if self._plateau is not None:
+            self._rate.factor.assign(self._plateau.after_epoch(metrics))
+        last = epoch + 1 == self._phase.epochs or self._best.done
+        if self._every is not None and ((epoch + 1) % self._every == 0 or last):
+            self._keep(self._saved())
+        self._on_epoch(ended)
+        if self._best.done:
+            self._trainer.stop_training = True
+
+    def _learning_rate(self, epoch: int) -> float:
+        """That of the epoch's last step; the optimizer says that of the next one."""
+        last = (epoch + 1) * self._train.steps - 1
+        return float(self._rate(last) if callable(self._rate) else self._rate)
+
+    def _saved(self) -> Saved:
+        state: dict[str, Any] = {"best": self._best.state(), "kept_epoch": self._kept_epoch}
+        if self._plateau is not None:
+            state["plateau"] = self._plateau.state()
+        return Saved(
+            phase=self._name,
+            epochs=[asdict(epoch) for epoch in self.epochs],
+            state=state,
+            model=[np.asarray(variable) for variable in self._trainer.changing],
+            kept=self._kept,
+            optimizer=[np.asarray(variable) for variable in self._trainer.optimizer.variables],
+        )
+
+
+def _averages(optimizer: Any) -> list[tuple[Any, Any]]:
+    """Trainable variables with their moving averages; none unless the optimizer keeps some."""
+    inner = getattr(optimizer, "inner_optimizer", optimizer)  # mixed_float16 wraps it
+    if not inner.use_ema:
+        return []
+    averages = inner._model_variables_moving_average
+    return list(zip(inner._trainable_variables, averages, strict=True))

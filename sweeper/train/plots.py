@@ -1,13 +1,10 @@
-"""The four pictures of a trial, as PNG files: curves, samples, augmented images, confusion matrix.
+"""Pictures of a trial as PNG files: curves, samples, confusion matrix.
 
-Only matplotlib's object-oriented API is used: ``pyplot`` would keep figures in global state and
-look for a display. Colours are from Okabe and Ito's palette, which colour-blind eyes tell apart.
-Names (classes, titles) are drawn as they are written: a ``$`` in them starts no formula.
+Colours are from Okabe and Ito's palette, which colour-blind eyes tell apart. The picture of the
+augmentations is in :mod:`sweeper.train.preview`.
 """
 
-import io
 import math
-import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,64 +13,13 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from sweeper.paths import write_aside
+from sweeper.train.figures import as_pixels, new_figure, shorten, wrap, write_png
 
-DPI = 110
 TRAIN, VALIDATION, REFERENCE = "#0072B2", "#D55E00", "0.45"
 GRID = 3
 """Rows and columns of images in one picture."""
 MOST_COUNTED_CLASSES = 20
 """Up to this many classes the cells of a confusion matrix are wide enough for their counts."""
-
-
-def _figure(width: float, height: float) -> Any:
-    """A figure of ``width`` by ``height`` inches, unknown to pyplot."""
-    from matplotlib.figure import Figure
-
-    return Figure(figsize=(width, height), layout="compressed")
-
-
-def _write(figure: Any, path: Path) -> None:
-    """Save as PNG with a palette of 256 colours, which takes a third of the bytes."""
-    from PIL import Image
-
-    drawn, reduced = io.BytesIO(), io.BytesIO()
-    figure.savefig(drawn, format="png", dpi=DPI, bbox_inches="tight")
-    with Image.open(drawn) as image:
-        palette = image.convert("RGB").quantize(256, dither=Image.Dither.NONE)
-    palette.save(reduced, format="PNG", optimize=True)
-    write_aside(path, reduced.getvalue())
-
-
-def _shorten(name: str, limit: int) -> str:
-    """``name`` on one line; a long one loses its middle, since classes share beginnings or ends."""
-    line = " ".join(name.split())
-    if len(line) <= limit:
-        return line
-    head = (limit - 1) // 2
-    return f"{line[:head]}…{line[head + 1 - limit :]}"
-
-
-def _wrap(name: str, width: int) -> str:
-    """``name`` on two or three lines of ``width`` characters at the most."""
-    return "\n".join(textwrap.wrap(_shorten(name, 2 * width), width, break_on_hyphens=False))
-
-
-def _pixels(images: ArrayLike, what: str, rank: int) -> NDArray[np.uint8]:
-    """Images with values in [0, 255] of any type, as uint8."""
-    pixels = np.asarray(images)
-    if pixels.ndim != rank or pixels.shape[-1] != 3 or not pixels.size:
-        shape = "[n, height, width, 3]" if rank == 4 else "[height, width, 3]"
-        raise ValueError(f"{what} must be a non-empty {shape}, got shape {list(pixels.shape)}")
-    if pixels.dtype == np.uint8:
-        return pixels
-    finite = np.nan_to_num(pixels.astype(np.float64))
-    return np.rint(np.clip(finite, 0, 255)).astype(np.uint8)
-
-
-def _show(axes: Any, image: NDArray[np.uint8], title: str) -> None:
-    axes.imshow(image)
-    axes.set_title(title, fontsize=9, parse_math=False)
 
 
 def _draw_metric(axes: Any, epochs: Sequence[Mapping[str, float]], metric: str) -> None:
@@ -133,7 +79,7 @@ def save_curves(
     """
     if not epochs:
         raise ValueError("epochs is empty; draw curves after the first epoch has ended")
-    figure = _figure(10.5, 4.4)
+    figure = new_figure(10.5, 4.4)
     accuracy, loss = figure.subplots(1, 2)
     for axes, metric in ((accuracy, "accuracy"), (loss, "loss")):
         _draw_metric(axes, epochs, metric)
@@ -144,9 +90,9 @@ def save_curves(
         f" = {log_num_classes:.2f}", transform=loss.get_yaxis_transform(),
         va="center", fontsize=8, color="0.3",
     )  # fmt: skip
-    figure.suptitle(_wrap(title, 90), parse_math=False, fontsize=11)
+    figure.suptitle(wrap(title, 90), parse_math=False, fontsize=11)
     figure.legend(*accuracy.get_legend_handles_labels(), loc="outside lower center", ncols=2)
-    _write(figure, path)
+    write_png(figure, path)
 
 
 def save_samples(
@@ -163,50 +109,18 @@ def save_samples(
     Raises:
         ValueError: when ``images`` has another shape, none is there, or a label is missing.
     """
-    pixels = _pixels(images, "images", rank=4)[: GRID**2]
+    pixels = as_pixels(images)[: GRID**2]
     rows = math.ceil(len(pixels) / GRID)
-    figure = _figure(6.2, 2.25 * rows + 0.1)
+    figure = new_figure(6.2, 2.25 * rows + 0.1)
     panels = figure.subplots(rows, GRID, squeeze=False).ravel()
     for axes in panels:
         axes.axis("off")
     shown = np.asarray(labels)[: len(pixels)]
     for axes, image, label in zip(panels[: len(pixels)], pixels, shown, strict=True):
-        _show(axes, image, _wrap(class_names[int(label)], 24))
-    _write(figure, path)
-
-
-def save_augmented(path: Path, original: ArrayLike, augmented: ArrayLike) -> None:
-    """One training image and random augmentations of it.
-
-    Args:
-        path: the PNG to write.
-        original: ``[height, width, 3]``, any number type, values in [0, 255].
-        augmented: ``[9, height, width, 3]`` in the same range. When all of them equal the
-            original the picture says that there is no augmentation.
-
-    Raises:
-        ValueError: when a shape is another, or the two do not fit together.
-    """
-    before = _pixels(original, "original", rank=3)
-    after = _pixels(augmented, "augmented", rank=4)[: GRID**2]
-    if after.shape[1:] != before.shape:
-        raise ValueError(
-            f"augmented must hold images of the original's shape {list(before.shape)}, "
-            f"got {list(after.shape[1:])}"
-        )
-    figure = _figure(8.6, 4.0)
-    panels = figure.subplots(2, 5).ravel()
-    for axes in panels:
-        axes.axis("off")
-    _show(panels[0], before, "original")
-    for number, (axes, image) in enumerate(zip(panels[1:], after, strict=False), start=1):
-        _show(axes, image, f"augmented {number}")
-    if np.array_equal(after, np.broadcast_to(before, after.shape)):
-        text = "No augmentation: all random draws equal the original"
-    else:
-        text = f"The original and {len(after)} random augmentations of it"
-    figure.suptitle(text, fontsize=11)
-    _write(figure, path)
+        axes.imshow(image)
+        title = wrap(class_names[int(label)], 24)
+        axes.set_title(title, fontsize=9, parse_math=False)
+    write_png(figure, path)
 
 
 def _count(truth: ArrayLike, predicted: ArrayLike, classes: int) -> NDArray[np.int64]:
@@ -244,7 +158,7 @@ class _Names:
         font = min(9.0, max(6.0, 0.8 * pitch))
         every = math.ceil(1.1 * font / pitch)
         ticks = range(0, len(class_names), every)
-        texts = [_shorten(class_names[tick], 28) for tick in ticks]
+        texts = [shorten(class_names[tick], 28) for tick in ticks]
         length = 0.65 * font * max(map(len, texts))
         return cls(ticks, texts, every, font, length, every * pitch)
 
@@ -278,7 +192,7 @@ def save_confusion_matrix(
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     side = min(12.0, max(4.0, 0.45 * classes))
     names = _Names.along(72 * side, class_names)
-    figure = _figure(side + names.length / 72 + 1.7, side + names.length / 72 + 0.9)
+    figure = new_figure(side + names.length / 72 + 1.7, side + names.length / 72 + 0.9)
     axes = figure.subplots()
     # The square root lets a single mistake among a hundred images be seen.
     norm = PowerNorm(0.5, vmin=0, vmax=1)
@@ -294,4 +208,4 @@ def save_confusion_matrix(
     right, total = int(np.trace(counts)), int(counts.sum())
     text = f"accuracy {right / total:.4f} ({right} of {total} images)" if total else "no images"
     axes.set_title(f"Confusion matrix: {text}", fontsize=11)
-    _write(figure, path)
+    write_png(figure, path)

@@ -2,49 +2,69 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
 
 from sweeper.config import Recipe
 from sweeper.data import sources
+from sweeper.data.targets import class_weights
 from sweeper.errors import ConfigError, MissingInput
 from sweeper.models.backbones import build_backbone
 from sweeper.models.blocks import find_blocks
+from sweeper.models.build import check_freeze, split_block
+from sweeper.train.optimizers import check_optimizer
+from sweeper.train.trial import splits_of
 
 
-def prepare(recipes: Sequence[Recipe]) -> None:
+def prepare(recipes: Sequence[Recipe]) -> list[str]:
     """Fetch data and weights that ``recipes`` need, each once, and check what only they can tell.
+
+    Returns:
+        What a person should know: images left out, blocks that are split.
 
     Raises:
         MissingInput: something is absent and cannot be fetched; the text names all of it.
         ConfigError: a recipe does not fit its data or backbone.
     """
     found = _Findings()
+    noticed: list[str] = []
     for dataset in dict.fromkeys(recipe.dataset for recipe in recipes):
         users = [recipe for recipe in recipes if recipe.dataset == dataset]
         with found.collected():
-            sources.prepare(dataset)
-            n_classes = len(sources.load(dataset).class_names)
-            if n_classes != 2 and any(recipe.head.one_logit for recipe in users):
-                raise ConfigError([f"head.one_logit needs 2 classes, the data set has {n_classes}"])
+            noticed += sources.prepare(dataset)
+            _check_data(sources.load(dataset), users)
     for backbone, size in dict.fromkeys((recipe.backbone, recipe.image_size) for recipe in recipes):
         users = [recipe for recipe in recipes if recipe.backbone == backbone]
         with found.collected():
-            _check_blocks(build_backbone(backbone, size, None), users)
+            network = build_backbone(backbone, size, None)
+            blocks = find_blocks(network)
+            for freeze in dict.fromkeys(recipe.freeze for recipe in users):
+                with found.collected():
+                    check_freeze(network, freeze)
+                    split = split_block(network, blocks, freeze)
+                    noticed += [f"warning: {split}"] if split else []
+    for recipe in recipes:
+        own = [phase.optimizer for phase in (recipe.phases.frozen, recipe.phases.unfrozen) if phase]
+        for optimizer in [recipe.optimizer, *filter(None, own)]:
+            with found.collected():
+                if faults := check_optimizer(optimizer):
+                    raise ConfigError(faults)
     found.raise_if_any()
+    return noticed
 
 
-def _check_blocks(backbone: Any, users: Sequence[Recipe]) -> None:
-    total = len(find_blocks(backbone))
-    wanted = {recipe.freeze.unfreeze_blocks for recipe in users}
-    too_many = sorted(k for k in wanted if isinstance(k, int) and k > total)
-    if too_many:
-        raise ConfigError(
-            [
-                f"freeze.unfreeze_blocks must be <= {total}, the number of blocks of "
-                f"{backbone.name}, got {k}"
-                for k in too_many
-            ]
-        )
+def _check_data(source: sources.Source, users: Sequence[Recipe]) -> None:
+    """Whether heads, class weights and splits of ``users`` fit the data."""
+    found, names = _Findings(), source.class_names
+    for recipe in users:
+        with found.collected():
+            if recipe.head.one_logit and len(names) != 2:
+                raise ConfigError(
+                    [f"head.one_logit needs 2 classes, the data set has {len(names)}"]
+                )
+        with found.collected():
+            class_weights(recipe.loss, names, source.train.labels)
+        with found.collected():
+            splits_of(source, recipe)
+    found.raise_if_any()
 
 
 class _Findings:
@@ -65,7 +85,9 @@ class _Findings:
             self._faults += error.faults
 
     def raise_if_any(self) -> None:
-        """Raise all that was kept, as one error."""
+        """Raise all that was kept, each once, as one error."""
+        self._missing = list(dict.fromkeys(self._missing))
+        self._faults = list(dict.fromkeys(self._faults))
         if self._missing:
             raise MissingInput("\n".join([*self._missing, *self._faults]))
         if self._faults:

@@ -1,36 +1,61 @@
-"""One trial: data, model, frozen phase, unfrozen phase, loss check, artifacts.
+"""One trial: data, a fine-tune for each fold, what it came to, artifacts.
 
 Runs inside the trial's own process, whether a study or a person asked for it.
 """
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
+import tensorflow as tf
 from numpy.typing import NDArray
 
-from sweeper.config import Recipe
+from sweeper.config import KFold, Recipe, TestSet
 from sweeper.data.augment import build_augment
 from sweeper.data.batches import Batches, batches
-from sweeper.data.sources import Examples, Source, load, split_validation
-from sweeper.errors import TrialPruned
+from sweeper.data.sources import (
+    Examples,
+    Source,
+    load,
+    split_folds,
+    split_validation,
+    undecodable,
+)
+from sweeper.data.targets import Targets, class_weights
+from sweeper.errors import SweeperError
 from sweeper.models.build import Classifier, build_classifier
 from sweeper.paths import TrialPaths
 from sweeper.track.base import Tracker
-from sweeper.train import plots
-from sweeper.train.cost import count_parameters, milliseconds_per_image
-from sweeper.train.phases import Epoch, initial_loss, run_phase
-from sweeper.train.sanity import Finding, LossCheck, Verdict
+from sweeper.train import cost, numerics, plots
+from sweeper.train.checkpoint import Checkpoint
+from sweeper.train.fine_tune import FineTune
+from sweeper.train.phases import Epoch, initial_loss
+from sweeper.train.preview import save_augmented
+from sweeper.train.recorder import Recorder, Report
+from sweeper.train.sanity import LossCheck, Verdict
 
 log = logging.getLogger(__name__)
 
-Report = Callable[[float, int, str, Mapping[str, float]], None]
-"""Tells whoever asked for the trial (value, step, phase, metrics); may raise TrialPruned."""
-
 _SHOWN = 9
-"""Images in samples.png, augmentations in augmented.png."""
+"""Images in samples.png and augmented.png."""
+
+
+@dataclass(frozen=True)
+class Fit:
+    """What one fine-tune came to: the epoch that is kept, and its predictions for validation.
+
+    ``truth`` is ``[n]``, ``probabilities`` ``[n, classes]``; ``epochs`` are the metrics of all.
+    """
+
+    kept: Epoch
+    epochs: Sequence[Mapping[str, float]]
+    truth: NDArray[np.int64]
+    probabilities: NDArray[np.float32]
+    costs: Mapping[str, float]
+    model: Path
 
 
 class Trial:
@@ -58,145 +83,184 @@ class Trial:
         self._tracker = tracker
         self._report = report
         self._prune_high = prune_high
-        self._epochs: list[Mapping[str, float]] = []
-        self._verdict = Verdict.OK
+        self._recorders: list[Recorder] = []
 
     def run(self) -> tuple[float, ...]:
         """Train, record, and return the recipe's objectives of the model that is saved.
+
+        Goes on from the trial's checkpoints, if there are any.
 
         Raises:
             TrialPruned: the loss check or the study ended it; what there is, is recorded.
             SweeperError: the recipe does not fit the data or the backbone.
         """
         recipe = self._recipe
-        keras.utils.set_random_seed(recipe.seed)
-        keras.config.set_dtype_policy(recipe.precision)
+        numerics.set_up(recipe)
+        cost.reset_peak_memory()
         source = load(recipe.dataset)
-        n_classes = len(source.class_names)
-        self._check = LossCheck(recipe.sanity, n_classes)
+        check = LossCheck(recipe.sanity, len(source.class_names))
         try:
-            return self._train(source, n_classes)
+            values = self._train(source, check)
+        except tf.errors.InvalidArgumentError as error:
+            # TensorFlow cannot say which image it was
+            if broken := undecodable(recipe.dataset):
+                raise SweeperError("; ".join(broken)) from error
+            raise
         finally:
-            self._tracker.set_tags({"sanity": self._verdict})
-            if self._epochs:
+            verdicts = [recorder.verdict for recorder in self._recorders]
+            worst = max(verdicts, key=list(Verdict).index, default=Verdict.OK)
+            self._tracker.set_tags({"sanity": worst})
+            epochs = next((one.epochs for one in reversed(self._recorders) if one.epochs), None)
+            if epochs:
                 path = self._paths.plots / "curves.png"
                 title = f"{recipe.name}: {recipe.backbone.name}"
-                plots.save_curves(path, self._epochs, title, self._check.log_num_classes)
+                plots.save_curves(path, epochs, title, check.log_num_classes)
             for picture in sorted(self._paths.plots.glob("*.png")):
                 self._tracker.log_file(picture, "plots")
+        for checkpoint in self._paths.checkpoints:
+            checkpoint.unlink()
+        return values
 
-    def _train(self, source: Source, n_classes: int) -> tuple[float, ...]:
+    def _train(self, source: Source, check: LossCheck) -> tuple[float, ...]:
         recipe = self._recipe
-        examples, held_out = split_validation(
-            source.train, recipe.dataset.validation_fraction, recipe.dataset.split_seed
+        splits = splits_of(source, recipe)
+        self._save_pictures(splits[0][0], source.class_names)
+        fits = []
+        for number, (train, held_out) in enumerate(splits):
+            fold = number if len(splits) > 1 else None
+            recorder = Recorder(
+                self._tracker, self._report, check, recipe.objectives[0], self._prune_high, fold
+            )
+            self._recorders.append(recorder)
+            fits.append(self._fit(train, held_out, source.class_names, recorder, fold))
+            if fold is not None:
+                value = objectives(recipe, fits[-1:])[0]
+                self._report(value, fold, f"fold {fold}", {}, compared=True)
+        self._keep(fits, source.class_names)
+        return objectives(recipe, fits)
+
+    def _fit(
+        self,
+        train: Examples,
+        held_out: Examples,
+        class_names: tuple[str, ...],
+        recorder: Recorder,
+        fold: int | None,
+    ) -> Fit:
+        recipe = self._recipe
+        numerics.set_up(recipe)  # each fold by itself, whatever came before it
+        targets = Targets(
+            len(class_names),
+            recipe.head.one_logit,
+            recipe.loss.label_smoothing,
+            class_weights(recipe.loss, class_names, train.labels),
         )
-        augment = build_augment(recipe.augment, recipe.seed)
-        train = batches(
-            examples,
+        training = batches(
+            train,
             recipe.image_size,
             recipe.batch_size,
+            target=targets,
             shuffle_seed=recipe.seed,
-            augment=augment,
         )
-        validation = evaluation_batches(held_out, recipe)
-        log.info("%d training and %d validation images", train.images, validation.images)
-        self._save_pictures(examples, source.class_names, augment)
-
-        classifier = build_classifier_for(recipe, n_classes)
-        frozen = classifier.trainer(0)
-        loss = initial_loss(frozen, validation, recipe.head.one_logit)
-        self._tracker.log_metrics(
-            {
-                "sanity.log_num_classes": self._check.log_num_classes,
-                "sanity.initial_loss": loss,
-            },
-            step=0,
+        validation = evaluation_batches(held_out, recipe, len(class_names))
+        log.info("%d training and %d validation images", training.images, validation.images)
+        classifier = build_classifier_for(recipe, len(class_names))
+        trainer = classifier.trainer(None)
+        recorder.untrained(initial_loss(trainer, validation, recipe.head.one_logit))
+        fine_tune = FineTune(
+            recipe,
+            classifier,
+            training,
+            validation,
+            build_augment(recipe.augment, recipe.seed),
+            targets.weights if targets.class_weight is not None else None,
+            Checkpoint(self._paths.checkpoint(fold), recipe),
         )
-        self._act_on(self._check.initial(loss))
-
-        step = 0
-        if recipe.phases.frozen:
-            run_phase(
-                frozen, "frozen", recipe.phases.frozen, recipe, train, validation, 0, self._on_epoch
-            )
-            step = recipe.phases.frozen.epochs
-        if recipe.phases.unfrozen:
-            run_phase(
-                classifier.trainer(recipe.freeze.unfreeze_blocks),
-                "unfrozen",
-                recipe.phases.unfrozen,
-                recipe,
-                train,
-                validation,
-                step,
-                self._on_epoch,
-            )
+        kept = fine_tune.run(recorder.on_epoch)
         model = classifier.inference_model()
         truth, probabilities = predict(model, validation)
-        plots.save_confusion_matrix(
-            self._paths.plots / "confusion_matrix.png",
-            truth,
-            probabilities.argmax(axis=1),
-            source.class_names,
-        )
-        self._paths.model.parent.mkdir(parents=True, exist_ok=True)
-        model.save(self._paths.model)
-        return self._objectives(model, validation)
+        path = self._paths.model if fold is None else self._paths.fold_model(fold)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        model.save(path)
+        costs = cost.measure(model, validation, recipe.objectives)
+        return Fit(kept, recorder.epochs, truth, probabilities, costs, path)
 
-    def _objectives(self, model: Any, validation: Batches) -> tuple[float, ...]:
-        measured: dict[str, float] = {"parameters": count_parameters(model)}
-        if "milliseconds_per_image" in self._recipe.objectives:
-            measured["milliseconds_per_image"] = milliseconds_per_image(model, validation)
-        self._tracker.log_metrics(measured, int(self._epochs[-1]["step"]))
-        known = {**self._epochs[-1], **measured}
-        return tuple(known[name] for name in self._recipe.objectives)
+    def _keep(self, fits: Sequence[Fit], class_names: tuple[str, ...]) -> None:
+        """Keep one model, and record what all fits came to."""
+        truth = np.concatenate([fit.truth for fit in fits])
+        probabilities = np.concatenate([fit.probabilities for fit in fits])
+        picture = self._paths.plots / "confusion_matrix.png"
+        plots.save_confusion_matrix(picture, truth, probabilities.argmax(axis=1), class_names)
+        step = max(int(fit.epochs[-1]["step"]) for fit in fits)
+        best = fits[0].kept.step
+        if len(fits) > 1:
+            self._log_means(fits)
+            # neither the luckiest nor the unluckiest: the test result shall speak for the recipe
+            accuracies = [fit.kept.metrics["val_accuracy"] for fit in fits]
+            distances = np.abs(np.array(accuracies) - np.mean(accuracies))
+            typical = fits[int(distances.argmin())]
+            best = typical.kept.step
+            typical.model.replace(self._paths.model)
+            for fit in fits:
+                fit.model.unlink(missing_ok=True)
+        self._tracker.log_metrics({**means([f.costs for f in fits]), "best_epoch": best}, step)
 
-    def _on_epoch(self, epoch: Epoch) -> None:
-        self._epochs.append({"step": epoch.step, **epoch.metrics})
-        metrics = dict(epoch.metrics)
-        loss = metrics["loss"]
-        if epoch.first:
-            metrics[f"sanity.{epoch.phase}_first_epoch_loss"] = loss
-            finding = self._check.first_epoch(epoch.phase, loss)
-        else:
-            finding = self._check.any_epoch(epoch.step, loss)
-        self._tracker.log_metrics(metrics, epoch.step)
-        shown = {
-            key: epoch.metrics[key] for key in ("loss", "accuracy", "val_loss", "val_accuracy")
-        }
-        log.info("%s epoch %d: %s", epoch.phase, epoch.step, shown)
-        # a first objective that is known at the end only leaves nothing better to go by
-        value = metrics.get(self._recipe.objectives[0], metrics["val_accuracy"])
-        self._report(value, epoch.step, epoch.phase, shown)
-        self._act_on(finding)
+    def _log_means(self, fits: Sequence[Fit]) -> None:
+        """Under the names that a trial without folds has: the mean of each epoch over folds."""
+        for together in zip(*(fit.epochs for fit in fits), strict=False):
+            mean = means(together)
+            self._tracker.log_metrics(
+                {key: value for key, value in mean.items() if key != "step"}, int(mean["step"])
+            )
 
-    def _act_on(self, finding: Finding) -> None:
-        if finding.verdict is Verdict.OK:
-            return
-        self._verdict = finding.verdict
-        self._tracker.set_tags({"sanity": finding.verdict, "sanity.reason": finding.reason})
-        log.warning("loss check: %s", finding.reason)
-        if self._prune_high or finding.verdict is Verdict.NAN:
-            raise TrialPruned(f"loss check: {finding.reason}")
-
-    def _save_pictures(
-        self, examples: Examples, class_names: tuple[str, ...], augment: Callable[..., Any] | None
-    ) -> None:
+    def _save_pictures(self, examples: Examples, class_names: tuple[str, ...]) -> None:
         recipe = self._recipe
-        plain = batches(examples, recipe.image_size, _SHOWN, shuffle_seed=recipe.seed, augment=None)
-        images, labels = next(iter(plain.dataset.as_numpy_iterator()))
+        targets = Targets(len(class_names), recipe.head.one_logit)
+        shown = batches(
+            examples,
+            recipe.image_size,
+            _SHOWN,
+            target=lambda labels: (labels, targets(labels)),
+            shuffle_seed=recipe.seed,
+        )
+        images, labels, wanted = next(iter(shown.dataset.as_numpy_iterator()))
         folder = self._paths.plots
         plots.save_samples(folder / "samples.png", images, labels, class_names)
-        repeated = np.repeat(images[:1], _SHOWN, axis=0)
-        # an augmentation of its own: the training one must not draw random numbers for a picture
-        preview = build_augment(recipe.augment, recipe.seed)
-        varied = np.asarray(preview(repeated)) if augment and preview else repeated
-        plots.save_augmented(folder / "augmented.png", images[0], varied)
+        save_augmented(folder / "augmented.png", images, wanted, recipe.augment, recipe.seed)
 
 
-def evaluation_batches(examples: Examples, recipe: Recipe) -> Batches:
-    """Batches in their order, as they are."""
-    return batches(examples, recipe.image_size, recipe.batch_size, shuffle_seed=None, augment=None)
+def splits_of(source: Source, recipe: Recipe) -> list[tuple[Examples, Examples]]:
+    """Training and validation examples of each fine-tune that a trial of ``recipe`` makes."""
+    seed = recipe.dataset.split_seed
+    match recipe.validation:
+        case TestSet():
+            return [(source.train, source.test)]
+        case KFold(folds=folds):
+            return split_folds(source.train, folds, seed)
+    return [split_validation(source.train, recipe.dataset.validation_fraction, seed)]
+
+
+def means(parts: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """Mean of each number over ``parts``, which have the same keys."""
+    return {key: float(np.mean([part[key] for part in parts])) for key in parts[0]}
+
+
+def objectives(recipe: Recipe, fits: Sequence[Fit]) -> tuple[float, ...]:
+    """The recipe's objectives, means over ``fits``."""
+    mean = means([{**fit.kept.metrics, **fit.costs} for fit in fits])
+    return tuple(mean[name] for name in recipe.objectives)
+
+
+def evaluation_batches(examples: Examples, recipe: Recipe, n_classes: int) -> Batches:
+    """Batches in their order, as they are, with plain targets."""
+    targets = Targets(n_classes, recipe.head.one_logit)
+    return batches(
+        examples,
+        recipe.image_size,
+        recipe.batch_size,
+        target=targets,
+        shuffle_seed=None,
+    )
 
 
 def build_classifier_for(recipe: Recipe, n_classes: int) -> Classifier:
@@ -208,5 +272,4 @@ def build_classifier_for(recipe: Recipe, n_classes: int) -> Classifier:
 
 def predict(model: Any, examples: Batches) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     """True labels ``[n]`` and the probabilities ``[n, classes]`` of an inference ``model``."""
-    truth = np.concatenate([labels for _, labels in examples.dataset.as_numpy_iterator()])
-    return truth, model.predict(examples.dataset, verbose=0)
+    return examples.labels, model.predict(examples.dataset, verbose=0)

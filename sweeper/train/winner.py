@@ -16,12 +16,12 @@ def finish(recipe: Recipe, paths: TrialPaths, uri: str, run_id: str) -> dict[str
     """Evaluate the saved model on the test set and log both to the run.
 
     Returns:
-        ``test_loss`` and ``test_accuracy``.
+        What :func:`evaluate` does.
     """
     import mlflow
 
     source = load(recipe.dataset)
-    test = evaluation_batches(source.test, recipe)
+    test = evaluation_batches(source.test, recipe, len(source.class_names))
     model = keras.models.load_model(paths.model)
     metrics = evaluate(model, test)
     mlflow.set_tracking_uri(uri)
@@ -43,13 +43,34 @@ def evaluate(model: Any, examples: Batches) -> dict[str, float]:
 
     The model is not compiled for it: compiled without an optimizer it would be saved with one that
     Keras then cannot load without a warning.
+
+    Returns:
+        ``test_loss`` in nats, ``test_accuracy``, ``test_images``, and ``test_accuracy_low`` and
+        ``test_accuracy_high``, the 95 % interval of the accuracy on new images of the same kind.
     """
     truth, probabilities = predict(model, examples)
     of_truth = probabilities[np.arange(len(truth)), truth]
+    correct = int((probabilities.argmax(axis=1) == truth).sum())
+    low, high = interval(correct, len(truth))
     return {
         "test_loss": float(-np.log(np.maximum(of_truth, np.finfo(np.float32).tiny)).mean()),
-        "test_accuracy": float((probabilities.argmax(axis=1) == truth).mean()),
+        "test_accuracy": correct / len(truth),
+        "test_accuracy_low": low,
+        "test_accuracy_high": high,
+        "test_images": float(len(truth)),
     }
+
+
+def interval(correct: int, images: int) -> tuple[float, float]:
+    """Where the true accuracy lies in 95 of 100 cases, when ``correct`` of ``images`` were right.
+
+    Wilson's score interval (1927): unlike the accuracy plus or minus 1.96 deviations it stays
+    within [0, 1], and has a width where all or none were right.
+    """
+    from scipy.stats import binomtest
+
+    found = binomtest(correct, images).proportion_ci(confidence_level=0.95, method="wilson")
+    return float(found.low), float(found.high)
 
 
 def _signature(image_size: int, n_classes: int) -> Any:

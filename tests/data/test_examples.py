@@ -6,35 +6,43 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sweeper.data.examples import Examples, split_test, split_validation
+from sweeper.data.examples import (
+    Examples,
+    class_counts,
+    split_folds,
+    split_test,
+    split_validation,
+)
 from sweeper.errors import ConfigError
 
-labellings = st.lists(st.integers(1, 40), min_size=1, max_size=12).flatmap(
-    lambda sizes: st.permutations([k for k, size in enumerate(sizes) for _ in range(size)])
-)
+
+def labellings(smallest: int, largest: int = 40) -> st.SearchStrategy[list[int]]:
+    """Labels of up to 12 classes, each with at least so many images, in any order."""
+    return st.lists(st.integers(smallest, largest), min_size=1, max_size=12).flatmap(
+        lambda sizes: st.permutations([k for k, size in enumerate(sizes) for _ in range(size)])
+    )
+
+
 fractions = st.floats(0.01, 0.99)
 seeds = st.integers(0, 2**63)
 
 
-def examples(labels: list[int]) -> Examples:
+def examples(labels: list[int], class_names: tuple[str, ...] = ()) -> Examples:
     return Examples(
         labels=np.array(labels, dtype=np.int64),
         indices=np.arange(len(labels)),
         read=tf.data.Dataset.from_tensor_slices,
         decode=lambda raw: raw,
         size=None,
+        class_names=class_names,
     )
 
 
 @settings(max_examples=200, deadline=None)
-@given(labellings, fractions, seeds)
+@given(labellings(2), fractions, seeds)
 def test_split_parts_the_examples_in_proportion(labels, fraction, seed):
     whole = examples(labels)
     sizes = np.bincount(whole.labels)
-    if sizes.max() == 1:
-        with pytest.raises(ConfigError, match="no class has two images"):
-            split_validation(whole, fraction, seed)
-        return
     train, held = split_validation(whole, fraction, seed)
 
     assert sorted([*train.indices, *held.indices]) == list(range(len(labels)))
@@ -49,7 +57,7 @@ def test_split_parts_the_examples_in_proportion(labels, fraction, seed):
 
 
 @settings(max_examples=30, deadline=None)
-@given(labellings.filter(lambda labels: np.bincount(labels).max() > 1), fractions, seeds)
+@given(labellings(2), fractions, seeds)
 def test_same_seed_same_split(labels, fraction, seed):
     first, second = (split_validation(examples(labels), fraction, seed)[1] for _ in range(2))
     np.testing.assert_array_equal(first.indices, second.indices)
@@ -80,3 +88,77 @@ def test_select_reads_what_it_selects():
     assert list(part.raw().as_numpy_iterator()) == [1, 4]
     assert part.labels.tolist() == [1, 0]
     assert len(part) == 2
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.data(), st.integers(2, 7), seeds)
+def test_every_example_validates_in_one_fold(data, folds, seed):
+    whole = examples(data.draw(labellings(folds)))
+    n_classes = whole.labels.max() + 1
+    parts = split_folds(whole, folds, seed)
+    assert len(parts) == folds
+
+    validated = np.concatenate([validation.indices for _, validation in parts])
+    assert sorted(validated) == list(range(len(whole)))
+    for train, validation in parts:
+        assert sorted([*train.indices, *validation.indices]) == list(range(len(whole)))
+        for part in (train, validation):
+            assert np.all(np.diff(part.indices) > 0)
+            np.testing.assert_array_equal(part.labels, whole.labels[part.indices])
+    sizes = [len(validation) for _, validation in parts]
+    assert max(sizes) - min(sizes) <= 1
+    counts = np.stack([class_counts(validation.labels, n_classes) for _, validation in parts])
+    assert np.ptp(counts, axis=0).max() <= 1
+    assert counts.min() >= 1
+
+    for (_, first), (_, again) in zip(parts, split_folds(whole, folds, seed), strict=True):
+        np.testing.assert_array_equal(first.indices, again.indices)
+
+
+def test_seeds_change_the_folds():
+    whole = examples([k % 5 for k in range(100)])
+    drawn = {
+        tuple(split_folds(whole, 4, seed)[0][1].indices.tolist()) for seed in (0, 1, 2**32, 2**63)
+    }
+    assert len(drawn) == 4
+
+
+def test_folds_of_a_part_stay_within_it():
+    part, _ = split_test(examples([k % 3 for k in range(60)]), 0.3, 0)
+    validated = [validation.indices for _, validation in split_folds(part, 3, 0)]
+    assert sorted(np.concatenate(validated)) == part.indices.tolist()
+
+
+def test_more_folds_than_images_of_a_class():
+    whole = examples([0] * 5 + [1] * 3 + [2] * 4, ("ant", "bee", "cat"))
+    with pytest.raises(ConfigError) as caught:
+        split_folds(whole, 5, 0)
+    assert caught.value.faults == (
+        "validation.folds=5 needs 5 images of each class, but classes 'bee', 'cat' have fewer; "
+        "add images, or set validation.folds=3",
+    )
+    assert len(split_folds(whole, 3, 0)) == 3
+    with pytest.raises(ConfigError, match=r"class 1 has fewer; add images$"):
+        split_folds(examples([0, 0, 1]), 2, 0)
+
+
+@pytest.mark.parametrize(
+    ("split", "key"),
+    [(split_test, "dataset.test_fraction"), (split_validation, "dataset.validation_fraction")],
+)
+def test_single_images_cannot_be_parted(split, key):
+    names = tuple(f"class{k}" for k in range(20))
+    with pytest.raises(ConfigError) as caught:
+        split(examples([0, 0, 1], names), 0.2, 0)
+    assert caught.value.faults == (
+        f"{key} cannot be held out: class 'class1' has a single image; "
+        "add images, or remove such classes",
+    )
+    with pytest.raises(ConfigError, match=r"'class10', and 8 more have a single image"):
+        split(examples([0, 0, *range(1, 19)], names), 0.2, 0)
+
+
+def test_classes_without_an_example_count_as_none():
+    assert class_counts(np.array([3, 1, 3]), 5).tolist() == [0, 1, 0, 2, 0]
+    train, validation = split_validation(examples([0, 0, 2, 2], ("a", "b", "c")), 0.5, 0)
+    assert (train.labels.tolist(), validation.labels.tolist()) == ([0, 2], [0, 2])

@@ -1,35 +1,14 @@
-"""Folders of images: both layouts, and every way a folder can be wrong."""
+"""Folders of images: their layouts, and every way a folder can be wrong."""
 
+import os
 from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from pictures import as_nobody, decoded, faults, folder, names, open_folder, picture
 
-from sweeper.config import Folder
 from sweeper.data import sources
-from sweeper.errors import ConfigError, MissingInput
-
-
-def picture(path: Path, level: int = 100, size: tuple[int, int] = (12, 9)) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.new("RGB", size, (level, 0, 255 - level)).save(path)
-
-
-def recipe(path: Path) -> Folder:
-    return Folder(
-        source="folder", path=path, validation_fraction=0.2, test_fraction=0.25, split_seed=0
-    )
-
-
-def decoded(examples: sources.Examples) -> list[np.ndarray]:
-    return [examples.decode(raw).numpy() for raw in examples.raw().as_numpy_iterator()]
-
-
-def faults(path: Path) -> str:
-    with pytest.raises(ConfigError) as caught:
-        sources.load(recipe(path))
-    return str(caught.value)
+from sweeper.errors import MissingInput
 
 
 def test_train_and_test_folders(tmp_path):
@@ -41,102 +20,162 @@ def test_train_and_test_folders(tmp_path):
     picture(tmp_path / "train" / "ant" / ".hidden.png")
     (tmp_path / "train" / "ant" / "notes.txt").write_text("not an image")
 
-    sources.prepare(recipe(tmp_path))
-    source = sources.load(recipe(tmp_path))
+    assert sources.prepare(folder(tmp_path)) == []
+    source = sources.load(folder(tmp_path))
 
+    assert source.class_names == source.train.class_names == source.test.class_names
     assert source.class_names == ("ant", "cat")
     assert source.train.labels.tolist() == source.test.labels.tolist() == [0, 1, 1]
     assert [image[0, 0, 0] for image in decoded(source.train)] == [12, 11, 10]
     assert [image[0, 0, 0] for image in decoded(source.test)] == [202, 201, 200]
     assert all(image.shape == (9, 12, 3) for image in decoded(source.train))
+    assert names(source.test)[0] == str(tmp_path / "test" / "ant" / "c.gif")
 
 
 def test_classes_alone_are_split(tmp_path):
     for number in range(8):
         picture(tmp_path / "train" / f"{number}.jpg", size=(10 + number, 12))
         picture(tmp_path / "bus" / f"{number}.JPEG")
-    source = sources.load(recipe(tmp_path))
+    source = sources.load(folder(tmp_path))
     assert source.class_names == ("bus", "train")  # a class may be called train
     assert np.bincount(source.train.labels).tolist() == [6, 6]
     assert np.bincount(source.test.labels).tolist() == [2, 2]
     assert not set(source.train.indices) & set(source.test.indices)
-    assert sources.load(recipe(tmp_path)).test.indices.tolist() == source.test.indices.tolist()
+    assert sources.load(folder(tmp_path)).test.indices.tolist() == source.test.indices.tolist()
 
 
-def test_grey_and_transparent_images_get_three_channels(tmp_path):
-    for name in ("a", "b"):
-        for mode in ("L", "RGBA", "P", "LA"):
-            path = tmp_path / name / f"{mode}.png"
-            path.parent.mkdir(exist_ok=True)
-            Image.new(mode, (5, 4)).save(path)
-    assert {image.shape for image in decoded(sources.load(recipe(tmp_path)).train)} == {(4, 5, 3)}
+def test_published_validation_images_train_too(tmp_path):
+    for part in ("train", "val", "test"):
+        for name in ("cat", "dog"):
+            picture(tmp_path / part / name / "a.png")
+    (told,) = sources.prepare(folder(tmp_path))
+    assert told.startswith(f"{tmp_path / 'val'} counts as train")
+    train = sources.load(folder(tmp_path)).train
+    assert train.labels.tolist() == [0, 0, 1, 1]
+    assert {Path(name).parent.parent.name for name in names(train)} == {"train", "val"}
 
 
-def test_folder_missing(tmp_path):
-    with pytest.raises(MissingInput, match=f"no folder {tmp_path / 'nowhere'}"):
-        sources.load(recipe(tmp_path / "nowhere"))
+def test_a_path_may_start_at_home(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for name in ("cat", "dog"):
+        for number in range(2):
+            picture(tmp_path / "photos" / name / f"{number}.png")
+    assert len(sources.load(folder(Path("~/photos"))).train) == 3
+
+
+def test_missing(tmp_path):
+    with pytest.raises(MissingInput, match=f"there is no folder {tmp_path / 'nowhere'}"):
+        sources.load(folder(tmp_path / "nowhere"))
+
+
+def test_a_file_is_no_folder(tmp_path):
+    path = picture(tmp_path / "photos.png")
+    with pytest.raises(MissingInput, match=f"{path} is not a folder"):
+        sources.load(folder(path))
+
+
+def test_a_link_that_leads_in_a_circle(tmp_path):
+    (tmp_path / "photos").symlink_to(tmp_path / "photos")
+    with pytest.raises(MissingInput, match=f"{tmp_path / 'photos'} cannot be read"):
+        sources.prepare(folder(tmp_path / "photos"))
 
 
 def test_no_classes(tmp_path):
     picture(tmp_path / "loose.png")
-    assert f"{tmp_path} holds no folders" in faults(tmp_path)
+    assert faults(folder(tmp_path)) == (
+        f"dataset.path: {tmp_path} holds no folders; it needs one a class",
+    )
 
 
 def test_one_class(tmp_path):
     picture(tmp_path / "cat" / "a.png")
-    assert "one class only, 'cat'" in faults(tmp_path)
+    assert "one class only, 'cat'" in faults(folder(tmp_path))[0]
 
 
-def test_every_empty_or_unreadable_class_is_named(tmp_path):
+def test_every_empty_class_is_named(tmp_path):
     picture(tmp_path / "cat" / "a.png")
     picture(tmp_path / "dog" / "a.png")
-    picture(tmp_path / "dog" / "b.webp")
+    picture(tmp_path / "dog" / "b.tiff")
     (tmp_path / "eel").mkdir()
-    (tmp_path / "fox" / "deeper").mkdir(parents=True)
-    text = faults(tmp_path)
-    assert f"{tmp_path / 'eel'} holds no image" in text
-    assert f"{tmp_path / 'fox'} holds no image" in text
-    assert f"{tmp_path / 'dog'} holds 1 .webp files" in text
-    assert f"{tmp_path / 'cat'} " not in text
+    picture(tmp_path / "fox" / "deeper" / "a.png")
+    dog, eel, fox = faults(folder(tmp_path))
+    assert f"{tmp_path / 'dog'} holds 1 .tiff files" in dog
+    assert f"{tmp_path / 'eel'} holds no image (.bmp .gif" in eel
+    assert f"{tmp_path / 'fox'} holds the folder 'deeper'" in fox
+
+
+def test_a_class_that_is_empty_in_one_part(tmp_path):
+    for name in ("train/cat", "train/dog", "test/cat"):
+        picture(tmp_path / name / "a.png")
+    (tmp_path / "test" / "dog").mkdir()
+    (fault,) = faults(folder(tmp_path))
+    assert f"{tmp_path / 'test' / 'dog'} holds no image" in fault
 
 
 def test_train_and_test_with_other_classes(tmp_path):
     for name in ("train/cat", "train/dog", "train/eel", "test/cat", "test/dogs"):
         picture(tmp_path / name / "a.png")
-    text = faults(tmp_path)
-    assert f"{tmp_path / 'train'} has a class 'dog' that {tmp_path / 'test'} lacks" in text
-    assert "did you mean 'dogs'?" in text
-    assert "'eel'" in text
-    assert f"{tmp_path / 'test'} has a class 'dogs'" in text
-    assert "'cat'" not in text
+    train, test = tmp_path / "train", tmp_path / "test"
+    assert faults(folder(tmp_path)) == (
+        f"{train} has a class 'dog' that {test} lacks; did you mean 'dogs'?",
+        f"{train} has a class 'eel' that {test} lacks",
+        f"{test} has a class 'dogs' that {train} lacks; did you mean 'dog'?",
+    )
 
 
-def test_train_without_test(tmp_path):
-    picture(tmp_path / "train" / "cat" / "a.png")
-    picture(tmp_path / "train" / "dog" / "a.png")
-    assert f"set dataset.path={tmp_path / 'train'}" in faults(tmp_path)
+@pytest.mark.parametrize(("there", "lacks"), [("train", "test"), ("val", "train")])
+def test_half_a_layout(tmp_path, there, lacks):
+    for part in {there, "val"}:
+        for name in ("cat", "dog"):
+            picture(tmp_path / part / name / "a.png")
+    (fault,) = faults(folder(tmp_path))
+    assert f"but not in {lacks}; add {tmp_path / lacks}" in fault
 
 
-def test_broken_images_are_named_before_any_trial(tmp_path):
+def test_a_folder_beside_train_and_test(tmp_path):
+    for part in ("train", "test", "extra"):
+        for name in ("cat", "dog"):
+            picture(tmp_path / part / name / "a.png")
+    (fault,) = faults(folder(tmp_path))
+    assert fault.startswith(f"{tmp_path / 'extra'} is neither train nor test")
+
+
+def test_what_cannot_be_read_is_named_among_other_faults(tmp_path):
     for name in ("cat", "dog"):
-        for number in range(3):
-            picture(tmp_path / name / f"{number}.jpg", size=(200, 200))
-    cut = tmp_path / "cat" / "1.jpg"
-    cut.write_bytes(cut.read_bytes()[:700])
-    (tmp_path / "dog" / "0.jpg").write_bytes(b"<html>not found</html>")
-    (tmp_path / "dog" / "2.jpg").write_bytes(b"")
-    with pytest.raises(ConfigError) as caught:
-        sources.prepare(recipe(tmp_path))
-    named = {fault.split(" cannot be decoded")[0] for fault in caught.value.faults}
-    assert named == {str(tmp_path / name) for name in ("cat/1.jpg", "dog/0.jpg", "dog/2.jpg")}
+        picture(tmp_path / name / "a.png")
+    (tmp_path / "cat" / "gone.png").symlink_to(tmp_path / "nowhere.png")
+    (tmp_path / "dog" / "circle.png").symlink_to(tmp_path / "dog" / "circle.png")
+    (tmp_path / "eel").symlink_to(tmp_path / "eel")
+    os.mkfifo(tmp_path / "dog" / "pipe.png")  # reading it would wait for ever
+    (tmp_path / "fox").mkdir()
+    eel, gone, circle, pipe, fox = faults(folder(tmp_path))
+    assert eel.startswith(f"{tmp_path / 'eel'} cannot be read (Too many levels")
+    assert gone.startswith(f"{tmp_path / 'cat' / 'gone.png'} cannot be read (No such file")
+    assert circle.startswith(f"{tmp_path / 'dog' / 'circle.png'} cannot be read")
+    assert pipe.startswith(f"{tmp_path / 'dog' / 'pipe.png'} is no file")
+    assert "fox" in fox
 
 
-def test_many_broken_images_fit_a_screen(tmp_path):
+def test_folders_without_permission():
+    with open_folder() as path:
+        for name in ("cat", "dog", "eel"):
+            picture(path / "photos" / name / "a.png")
+        (path / "photos" / "dog").chmod(0)
+        with as_nobody():
+            (fault,) = faults(folder(path / "photos"))
+        assert fault.startswith(f"{path / 'photos' / 'dog'} cannot be read (Permission denied)")
+        (path / "photos").chmod(0)
+        with as_nobody():
+            (fault,) = faults(folder(path / "photos"))
+            with pytest.raises(MissingInput, match="Permission denied"):
+                sources.load(folder(path / "photos" / "dog"))
+        assert fault.startswith(f"{path / 'photos'} cannot be read (Permission denied)")
+        (path / "photos").chmod(0o755)
+
+
+def test_many_faults_fit_a_screen(tmp_path):
     for number in range(15):
-        picture(tmp_path / "cat" / f"{number}.png")
-        (tmp_path / "dog").mkdir(exist_ok=True)
-        (tmp_path / "dog" / f"{number}.png").write_bytes(b"nothing")
-    with pytest.raises(ConfigError) as caught:
-        sources.prepare(recipe(tmp_path))
-    assert len(caught.value.faults) == 11
-    assert "more such files" in caught.value.faults[-1]
+        (tmp_path / f"{number}").mkdir()
+    found = faults(folder(tmp_path))
+    assert len(found) == 11
+    assert found[-1] == "and 5 more faults"

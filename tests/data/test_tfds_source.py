@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import tensorflow_datasets as tfds
+from pictures import decoded, faults, names
 from PIL import Image
 
 from sweeper.config import Tfds
@@ -33,6 +34,7 @@ def recipe(data_dir: Path | None, **changes: Any) -> Tfds:
         "validation_fraction": 0.2,
         "test_fraction": 0.2,
         "split_seed": 0,
+        "on_corrupt": "error",
     }
     return Tfds(**settings | changes)
 
@@ -84,16 +86,12 @@ def _no_internet(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("no_proxy", "127.0.0.1")
 
 
-def images(examples: sources.Examples) -> list[np.ndarray]:
-    return [examples.decode(raw).numpy() for raw in examples.raw().as_numpy_iterator()]
-
-
 def test_prepared_data_is_read_as_it_was_written(data_dir):
     sources.prepare(recipe(data_dir))
     source = sources.load(recipe(data_dir))
     assert source.class_names == tuple(CLASSES)
     for examples, size in ((source.train, 30), (source.test, 9)):
-        pictures = images(examples)
+        pictures = decoded(examples)
         assert sorted(picture[0, 0, 0] for picture in pictures) == list(range(size))
         assert [picture[0, 0, 1] for picture in pictures] == examples.labels.tolist()
         assert all(picture.shape == (6, 8 + picture[0, 0, 0], 3) for picture in pictures)
@@ -110,16 +108,16 @@ def test_validation_reads_only_its_own_images_in_order(data_dir):
     whole = sources.load(recipe(data_dir)).train
     train, validation = sources.split_validation(whole, 0.2, 0)
     assert (len(train), len(validation)) == (24, 6)
-    names = [picture[0, 0, 0] for picture in images(whole)]
+    names = [picture[0, 0, 0] for picture in decoded(whole)]
     for part in (train, validation):
-        assert [picture[0, 0, 0] for picture in images(part)] == [names[i] for i in part.indices]
+        assert [picture[0, 0, 0] for picture in decoded(part)] == [names[i] for i in part.indices]
         assert part.raw().cardinality() == len(part)
 
 
 def test_test_from_train(data_dir):
     source = sources.load(recipe(data_dir, test_split=None))
     assert (len(source.train), len(source.test)) == (24, 6)
-    seen = [p[0, 0, 0] for part in (source.train, source.test) for p in images(part)]
+    seen = [p[0, 0, 0] for part in (source.train, source.test) for p in decoded(part)]
     assert sorted(seen) == list(range(30))
 
 
@@ -128,6 +126,156 @@ def test_slices_of_splits(data_dir):
         recipe(data_dir, train_split="train[:50%]+test", test_split="train[80%:]")
     )
     assert (len(source.train), len(source.test)) == (24, 6)
+
+
+def stored(folder: Path, name: str, rows: dict[str, list[tuple[bytes, int]]], **options: Any):
+    """Encoded images and labels of each split, prepared as data set ``name``."""
+    tfds.dataset_builders.store_as_tfds_dataset(
+        name=name,
+        version="1.0.0",
+        features=tfds.features.FeaturesDict({key: FEATURES[key]() for key in ("image", "label")}),
+        data_dir=folder,
+        split_datasets={
+            split: [
+                (f"{number}", {"image": io.BytesIO(image), "label": label})
+                for number, (image, label) in enumerate(images)
+            ]
+            for split, images in rows.items()
+        },
+        **options,
+    )
+
+
+def png(level: int) -> bytes:
+    buffer = io.BytesIO()
+    Image.new("RGB", (4, 4), (level, 0, 0)).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+BROKEN = {3: b"no image", 4: png(4)[:40], 11: b""}
+
+
+@pytest.fixture(scope="module")
+def holed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two files of twelve records, of which three are no images."""
+    folder = tmp_path_factory.mktemp("holed")
+    train = [(BROKEN.get(number, png(number)), number % 3) for number in range(24)]
+    tests = [(png(100 + number), number % 3) for number in range(6)]
+    sharded = tfds.download.DownloadConfig(num_shards=2)
+    stored(folder, "holed", {"train": train, "test": tests}, download_config=sharded)
+    return folder
+
+
+def broken_names(folder: Path, split: str) -> set[str]:
+    """The files and records of all broken images, as tensorflow-datasets counts them."""
+    records = tfds.builder("holed", data_dir=folder).as_dataset(
+        split=split,
+        decoders={"image": tfds.decode.SkipDecoding()},
+        read_config=tfds.ReadConfig(add_tfds_id=True, interleave_cycle_length=1),
+        shuffle_files=False,
+    )
+    ids = [
+        record["tfds_id"].decode().split("__")
+        for record in records.as_numpy_iterator()
+        if record["image"] in BROKEN.values()
+    ]
+    return {f"record {n} of {folder}/holed/1.0.0/{file}" for file, n in ids}
+
+
+@pytest.mark.parametrize("split", ["test+train[30%:90%]", "all"])
+def test_broken_images_are_named_by_file_and_record(holed, split):
+    found = faults(recipe(holed, name="holed", train_split=split), sources.prepare)
+    named = {fault.split(" cannot be decoded")[0] for fault in found}
+    assert named == broken_names(holed, split) != set()
+
+
+def test_broken_images_are_left_out(holed):
+    skipping = recipe(holed, name="holed", on_corrupt="skip")
+    whole = sources.load(recipe(holed, name="holed")).train
+    (told,) = sources.prepare(skipping)
+    assert told.startswith(
+        "3 of 24 images of 'train' of holed cannot be decoded and are left out: record "
+    )
+    source = sources.load(skipping)
+    lost = broken_names(holed, "train")
+    assert names(source.train) == [name for name in names(whole) if name not in lost]
+    levels = [image[0, 0, 0] for image in decoded(source.train)]
+    assert sorted(levels) == [number for number in range(24) if number not in BROKEN]
+    assert [level % 3 for level in levels] == source.train.labels.tolist()
+    assert len(source.test) == 6
+
+
+def test_the_scan_is_of_the_image_that_is_asked_for(tmp_path):
+    features = {key: FEATURES[key]() for key in ("image", "label")}
+    features["mask"] = tfds.features.Image()
+    row = {"image": np.zeros((2, 2, 3), np.uint8), "mask": io.BytesIO(b"no image")}
+    tfds.dataset_builders.store_as_tfds_dataset(
+        name="masked",
+        version="1.0.0",
+        features=tfds.features.FeaturesDict(features),
+        data_dir=tmp_path,
+        split_datasets={"train": [(f"{n}", {**row, "label": n % 3}) for n in range(6)]},
+    )
+    dataset = recipe(tmp_path, name="masked", test_split=None, test_fraction=0.5)
+    assert sources.prepare(dataset) == []
+    found = faults(dataset.model_copy(update={"image_key": "mask"}), sources.prepare)
+    assert len(found) == 6
+
+
+@pytest.mark.parametrize("damage", ["cut", "flipped", "gone"])
+def test_damaged_files_are_named_and_never_skipped(tmp_path, damage):
+    rows = [(png(number), number % 3) for number in range(24)]
+    sharded = tfds.download.DownloadConfig(num_shards=2)
+    stored(tmp_path, "holed", {"train": rows, "test": rows[:3]}, download_config=sharded)
+    file = tmp_path / "holed" / "1.0.0" / "holed-train.tfrecord-00001-of-00002"
+    content = bytearray(file.read_bytes())
+    if damage == "cut":
+        file.write_bytes(content[:-30])
+    elif damage == "flipped":
+        content[len(content) // 2] ^= 1
+        file.write_bytes(content)
+    else:
+        file.unlink()
+    for on_corrupt in ("error", "skip"):
+        (fault,) = faults(recipe(tmp_path, name="holed", on_corrupt=on_corrupt), sources.prepare)
+        assert fault.startswith(f"{file} cannot be read (")
+        assert f"remove {file.parent} and prepare holed again" in fault
+
+
+def test_fewer_records_than_were_written(tmp_path):
+    rows = [(png(number), number % 3) for number in range(24)]
+    stored(tmp_path, "holed", {"train": rows, "test": rows[:3]})
+    file = tmp_path / "holed" / "1.0.0" / "holed-train.tfrecord-00000-of-00001"
+    kept = list(tf.data.TFRecordDataset(str(file)).take(20).as_numpy_iterator())
+    with tf.io.TFRecordWriter(str(file)) as writer:
+        for record in kept:
+            writer.write(record)
+    (fault,) = faults(recipe(tmp_path, name="holed"), sources.prepare)
+    assert fault.startswith(f"{file.parent} cannot be read (")
+    assert "remove" in fault
+
+
+def test_a_class_of_one_split_only(tmp_path):
+    rows = [(png(number), number % 2) for number in range(4)]
+    stored(tmp_path, "holed", {"train": rows, "test": [*rows, (png(9), 2)]})
+    assert faults(recipe(tmp_path, name="holed")) == (
+        "'test' of holed has a class 'cat' that 'train' of holed lacks",
+    )
+
+
+def test_a_class_without_images_is_told(tmp_path):
+    rows = [(png(number), number % 2) for number in range(4)]
+    stored(tmp_path, "holed", {"train": rows, "test": rows})
+    assert sources.prepare(recipe(tmp_path, name="holed")) == [
+        "classes of holed without an image: 1 of 3"
+    ]
+
+
+def test_a_class_with_a_single_image(tmp_path):
+    rows = [(png(number), number % 2) for number in range(4)]
+    stored(tmp_path, "holed", {"train": [*rows, (png(9), 2)]})
+    (fault,) = faults(recipe(tmp_path, name="holed", test_split=None), sources.prepare)
+    assert "dataset.test_fraction cannot be held out: class 'cat' has a single image" in fault
 
 
 def test_a_fixed_size_is_known(tmp_path):
@@ -146,10 +294,10 @@ def test_a_fixed_size_is_known(tmp_path):
     source = sources.load(recipe(tmp_path, name="grey", image_key="picture", label_key="kind"))
     assert source.train.size == (7, 5)
     assert source.class_names == ("0", "1")
-    np.testing.assert_array_equal(images(source.train), np.full((1, 7, 5, 3), 9))
+    np.testing.assert_array_equal(decoded(source.train), np.full((1, 7, 5, 3), 9))
 
 
-def test_unlabelled_images(tmp_path):
+def test_unlabelled_decoded(tmp_path):
     features = tfds.features.FeaturesDict({key: FEATURES[key]() for key in ("image", "label")})
     rows = [("a", {"image": np.zeros((2, 2, 3), np.uint8), "label": -1})]
     tfds.dataset_builders.store_as_tfds_dataset(

@@ -6,7 +6,7 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
-from networks import SIZE, backbone_config, tiny_backbone
+from networks import SIZE, backbone_config, random_images, tiny_backbone
 
 from sweeper.models import backbones
 
@@ -18,7 +18,7 @@ def tiny() -> keras.Model:
 
 @pytest.fixture(scope="session")
 def images() -> Any:
-    return np.random.default_rng(0).uniform(0, 255, (4, SIZE, SIZE, 3)).astype("float32")
+    return random_images(SIZE)
 
 
 @pytest.fixture(scope="session")

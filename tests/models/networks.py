@@ -3,31 +3,68 @@
 from typing import Any
 
 import keras
+import numpy as np
+import tensorflow as tf
 
 from sweeper import config
+from sweeper.models import catalogue
 
 SIZE = 32
+_LARGER = {"Xception": 71, "InceptionV3": 75, "InceptionResNetV2": 75}
+_BACKBONES = {backbone.name: backbone for backbone in catalogue.options().values()}
 
 
-def backbone_config(name: str, weights: str | None = None) -> config.Backbone:
-    return config.Backbone(
-        name=name,
-        resolution=224,
-        blocks=1,
-        input_range="-1..1" if name in {"MobileNetV2", "Xception"} else "0..255",
-        stochastic_depth=name.startswith("EfficientNet"),
-        weights=weights,
-    )
+def smallest_size(name: str) -> int:
+    """Side of the smallest images that the network takes, or that suffice."""
+    return _LARGER.get(name, SIZE)
+
+
+def backbone_config(name: str, weights: str | None = None, **changes: Any) -> config.Backbone:
+    """What the recipe of this network says, with other ``weights``."""
+    return _BACKBONES[name].model_copy(update={"weights": weights, **changes})
 
 
 def head_config(**changes: Any) -> config.Head:
     plain: dict[str, Any] = {
         "pooling": "avg",
         "batch_norm": False,
+        "hidden": None,
         "dropout": 0.0,
         "one_logit": False,
     }
     return config.Head(**(plain | changes))
+
+
+def freeze_config(**changes: Any) -> config.Freeze:
+    """``freeze_config(unfreeze_blocks=3)``, BatchNorm frozen."""
+    plain: dict[str, Any] = {
+        "unfreeze_blocks": None,
+        "unfreeze_from": None,
+        "unfreeze_layers": None,
+        "batch_norm": "frozen",
+        "scratch": False,
+    }
+    return config.Freeze(**(plain | changes))
+
+
+def random_images(size: int, count: int = 4) -> Any:
+    images = np.random.default_rng(0).uniform(0, 255, (count, size, size, 3))
+    return images.astype("float32")
+
+
+def one_step(model: keras.Model, images: Any) -> float:
+    """Train on one batch of the first two classes; the loss before.
+
+    By the sign of the gradient: however small it is, the weight moves.
+    """
+    labels = np.arange(len(images)) % 2
+    optimizer = keras.optimizers.Lion(1e-2)
+    variables = model.trainable_variables
+    with tf.GradientTape() as tape:
+        logits = model(images, training=True)
+        loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)(labels, logits)
+    optimizer.apply(tape.gradient(loss, variables), variables)
+    return float(loss)
 
 
 def tiny_backbone() -> keras.Model:

@@ -2,37 +2,47 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import keras
 import numpy as np
 import pytest
-from networks import SIZE, backbone_config, head_config, tiny_backbone
+from networks import (
+    SIZE,
+    backbone_config,
+    freeze_config,
+    head_config,
+    one_step,
+    random_images,
+    tiny_backbone,
+)
 
+from sweeper import config
 from sweeper.errors import ConfigError
 from sweeper.models.build import Classifier, attach_head, build_classifier
 
 BatchNorm = keras.layers.BatchNormalization
 
 
-@pytest.fixture(
-    scope="module", params=["EfficientNetLite0", "MobileNetV2", "EfficientNetB0", "Xception"]
-)
+@pytest.fixture(scope="module", params=["EfficientNetLite0", "MobileNetV2"])
 def classifier(request: pytest.FixtureRequest) -> Classifier:
     keras.utils.set_random_seed(1)
-    size = 71 if request.param == "Xception" else SIZE
     return build_classifier(
         backbone_config(request.param),
         head_config(batch_norm=True),
         n_classes=3,
-        image_size=size,
+        image_size=SIZE,
         drop_connect_rate=None,
     )
 
 
 @pytest.fixture
 def photos() -> Any:
-    return np.random.default_rng(0).uniform(0, 255, (4, 8, 8, 3)).astype("float32")
+    return random_images(8)
+
+
+def _top(k: int | Literal["all"], **changes: Any) -> config.Freeze:
+    return freeze_config(unfreeze_blocks=k, **changes)
 
 
 def _expected(classifier: Classifier, k: int) -> set[str]:
@@ -53,28 +63,22 @@ def test_exactly_the_top_blocks_and_the_head_train(classifier: Classifier) -> No
     total = len(classifier.blocks)
     numbers = []
     for k in (0, 1, 3, total, 2):  # down again: what was unfrozen freezes
-        trainer = classifier.trainer(k)
+        trainer = classifier.trainer(_top(k))
         assert {weight.path for weight in trainer.trainable_variables} == _expected(classifier, k)
         numbers.append(len(trainer.trainable_variables))
     assert numbers[0] == 4  # of the head: scale and shift, kernel and bias
     assert numbers[0] < numbers[1] < numbers[2] < numbers[3]
-    everything = classifier.trainer("all").trainable_variables
+    alone = {weight.path for weight in classifier.trainer(None).trainable_variables}
+    assert alone == _expected(classifier, 0)
+    everything = classifier.trainer(_top("all")).trainable_variables
     assert {weight.path for weight in everything} == _expected(classifier, total)
 
 
 def test_one_step_changes_exactly_what_trains(classifier: Classifier) -> None:
-    trainer = classifier.trainer(2)
-    # the sign of the gradient: however small it is, the weight moves
-    trainer.compile(
-        optimizer=keras.optimizers.Lion(1e-2),
-        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-        run_eagerly=True,
-    )
+    trainer = classifier.trainer(_top(2))
     weights = [*classifier.backbone.weights, *classifier.head.weights]
     before = {weight.path: weight.numpy() for weight in weights}
-    side = classifier.backbone.input.shape[1]
-    photos = np.random.default_rng(0).uniform(0, 255, (4, side, side, 3)).astype("float32")
-    trainer.train_on_batch(photos, np.array([0, 1, 2, 0]))
+    one_step(trainer, random_images(SIZE))
     changed = {
         weight.path for weight in weights if not np.array_equal(before[weight.path], weight.numpy())
     }
@@ -85,7 +89,7 @@ def test_one_step_changes_exactly_what_trains(classifier: Classifier) -> None:
 def test_there_are_only_so_many_blocks(b0: keras.Model) -> None:
     classifier = attach_head(b0, head_config(), 3)
     with pytest.raises(ConfigError) as caught:
-        classifier.trainer(40)
+        classifier.trainer(_top(40))
     assert caught.value.faults == (
         "freeze.unfreeze_blocks must be <= 18, the number of blocks of EfficientNetB0, got 40",
     )
@@ -108,19 +112,16 @@ def test_stochastic_depth_acts_in_unfrozen_blocks_only(tiny: keras.Model, photos
         (1, {"block1b_drop": False, "block2a_drop": True}),
         ("all", {"block1b_drop": True, "block2a_drop": True}),
     ]:
-        trainer = classifier.trainer(k)
-        trainer.compile(
-            "sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True), run_eagerly=False
-        )
-        trainer.fit(photos, np.array([0, 1, 0, 1]), verbose=0)
+        trainer = classifier.trainer(_top(k))
+        one_step(trainer, photos)
         assert _drawn(classifier) == expected
 
 
 def test_training_mode_reaches_the_unfrozen_part_only(tiny: keras.Model, photos: Any) -> None:
     classifier = attach_head(tiny, head_config(), 2)
-    frozen = classifier.trainer(0)
+    frozen = classifier.trainer(None)
     np.testing.assert_array_equal(frozen(photos, training=True), frozen(photos, training=False))
-    trainer = classifier.trainer(1)
+    trainer = classifier.trainer(_top(1))
     outputs = [np.asarray(trainer(photos, training=True)) for _ in range(5)]
     assert any(not np.array_equal(outputs[0], output) for output in outputs)
     np.testing.assert_array_equal(trainer(photos), frozen(photos))
@@ -128,25 +129,41 @@ def test_training_mode_reaches_the_unfrozen_part_only(tiny: keras.Model, photos:
 
 def test_all_trainers_share_weights_and_agree(lite0: keras.Model, images: Any) -> None:
     classifier = attach_head(lite0, head_config(), 3)
-    logits = [np.asarray(classifier.trainer(k)(images)) for k in (0, 1, 7, 17, 18, "all")]
+    logits = [np.asarray(classifier.trainer(_top(k))(images)) for k in (0, 1, 7, 17, 18, "all")]
     for other in logits[1:]:
         np.testing.assert_array_equal(logits[0], other)
 
 
-@pytest.mark.parametrize("pooling", ["avg", "max"])
+@pytest.mark.parametrize("pooling", ["avg", "max", "flatten"])
 def test_the_head_pools_as_told(pooling: str, tiny: keras.Model, photos: Any) -> None:
     classifier = attach_head(tiny, head_config(pooling=pooling), 3)
     features = np.asarray(tiny(photos))
-    pooled = features.mean((1, 2)) if pooling == "avg" else features.max((1, 2))
+    pooled = {
+        "avg": features.mean((1, 2)),
+        "max": features.max((1, 2)),
+        "flatten": features.reshape(len(photos), -1),
+    }[pooling]
     kernel, bias = classifier.head.get_layer("logits").get_weights()
-    logits = np.asarray(classifier.trainer(0)(photos))
+    logits = np.asarray(classifier.trainer(None)(photos))
     np.testing.assert_allclose(logits, pooled @ kernel + bias, rtol=1e-4, atol=1e-5)
+
+
+def test_the_parts_of_a_head_stand_in_their_order(tiny: keras.Model, photos: Any) -> None:
+    head = attach_head(tiny, head_config(batch_norm=True, hidden=6, dropout=0.5), 3).head
+    names = [layer.name for layer in head.layers]
+    assert names == ["features", "pool", "head_bn", "hidden", "head_dropout", "logits"]
+    x = np.random.default_rng(0).normal(size=(4, 8, 8, 4)).astype("float32")
+    kernel, bias = head.get_layer("hidden").get_weights()
+    normed = x.mean((1, 2)) / np.sqrt(1 + 1e-3)  # fresh statistics: mean 0, variance 1
+    hidden = np.maximum(normed @ kernel + bias, 0)
+    kernel, bias = head.get_layer("logits").get_weights()
+    np.testing.assert_allclose(head(x), hidden @ kernel + bias, rtol=1e-4, atol=1e-5)
 
 
 def test_the_head_drops_out_as_told(tiny: keras.Model, photos: Any) -> None:
     classifier = attach_head(tiny, head_config(dropout=0.9), 3)
     assert classifier.head.get_layer("head_dropout").rate == 0.9
-    trainer = classifier.trainer(0)
+    trainer = classifier.trainer(None)
     assert not np.array_equal(trainer(photos, training=True), trainer(photos, training=False))
 
 
@@ -161,7 +178,7 @@ def test_what_is_kept_loads_without_this_package(
 ) -> None:
     classifier = attach_head(tiny, head_config(batch_norm=True, one_logit=one_logit), 2)
     classifier.head.get_layer("logits").bias.assign([0.7] if one_logit else [0.7, -0.2])
-    logits = np.asarray(classifier.trainer(0)(photos))
+    logits = np.asarray(classifier.trainer(None)(photos))
     if one_logit:
         second = 1 / (1 + np.exp(-logits))
         expected = np.concatenate([1 - second, second], axis=1)
@@ -179,7 +196,7 @@ def test_what_is_kept_follows_training(tiny: keras.Model, photos: Any) -> None:
     classifier = attach_head(tiny, head_config(), 2)
     model = classifier.inference_model()
     before = np.asarray(model(photos))
-    for weight in classifier.trainer("all").trainable_variables:
+    for weight in classifier.trainer(_top("all")).trainable_variables:
         weight.assign_add(np.full(weight.shape, 0.1))
     assert not np.allclose(before, model(photos))
 
@@ -195,14 +212,11 @@ def half_precision() -> Iterator[None]:
 @pytest.mark.usefixtures("half_precision")
 def test_logits_are_float32_in_half_precision(photos: Any) -> None:
     classifier = attach_head(tiny_backbone(), head_config(batch_norm=True), 2)
-    trainer = classifier.trainer(1)
+    trainer = classifier.trainer(_top(1))
     assert trainer.unfrozen.output.dtype == "bfloat16"
     assert trainer(photos).dtype == "float32"
     assert classifier.inference_model()(photos).dtype == "float32"
-    trainer.compile(
-        "sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True), run_eagerly=True
-    )
-    assert np.isfinite(trainer.train_on_batch(photos, np.array([0, 1, 0, 1])))
+    assert np.isfinite(one_step(trainer, photos))
 
 
 def test_a_weights_file_reaches_the_classifier(lite0: keras.Model, tmp_path: Path) -> None:
@@ -215,3 +229,29 @@ def test_a_weights_file_reaches_the_classifier(lite0: keras.Model, tmp_path: Pat
         np.testing.assert_array_equal(ours, theirs)
     rates = {layer.rate for layer in classifier.backbone.layers if layer.name == "block6d_drop"}
     assert rates == {0.5 * 14 / 16}
+
+
+def test_depths_count_blocks_from_the_logits_down(tiny: keras.Model) -> None:
+    classifier = attach_head(tiny, head_config(batch_norm=True), 3)
+    variables = classifier.trainer(_top("all", batch_norm="trained")).trainable_variables
+    depths = dict(zip((v.path for v in variables), classifier.depths(variables), strict=True))
+    assert depths == {
+        "block1a_conv/kernel": 3,
+        "block1a_bn/gamma": 3,
+        "block1a_bn/beta": 3,
+        "block1b_conv/kernel": 2,
+        "block1b_conv/bias": 2,
+        "block1b_bn/gamma": 2,
+        "block1b_bn/beta": 2,
+        "block2a_conv/kernel": 1,
+        "block2a_conv/bias": 1,
+        "block2a_bn/gamma": 1,
+        "block2a_bn/beta": 1,
+        "head_bn/gamma": 0,
+        "head_bn/beta": 0,
+        "logits/kernel": 0,
+        "logits/bias": 0,
+    }
+    assert classifier.depths(variables[::-1]) == list(depths.values())[::-1]
+    with pytest.raises(ValueError, match=r"not of Tiny: \['block1a_conv/kernel'\]"):
+        classifier.depths(tiny_backbone().trainable_variables[:1])

@@ -2,6 +2,7 @@
 
 import re
 import socket
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,10 @@ def test_every_layout_gives_the_network_back(file: str, tmp_path: Path) -> None:
         np.testing.assert_array_equal(ours, theirs)
 
 
-@pytest.mark.parametrize(("suffix", "rate"), [(".h5", None), (".weights.h5", 0.0)])
+@pytest.mark.parametrize(
+    ("suffix", "rate"),
+    [(".h5", None), pytest.param(".weights.h5", 0.0, marks=pytest.mark.slow)],
+)
 def test_the_official_efficientnet_file_means_what_imagenet_means(
     suffix: str,
     rate: float | None,
@@ -55,6 +59,25 @@ def test_the_official_efficientnet_file_means_what_imagenet_means(
     scale = np.abs(expected).max()
     assert np.abs(outputs - expected).max() < 1e-5 * scale
     assert np.abs(outputs - b0(images)).max() > 0.01 * scale
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("suffix", [".weights.h5", ".h5"])
+@pytest.mark.parametrize("name", ["DenseNet121", "EfficientNetV2B0", "ConvNeXtTiny", "ResNet50"])
+def test_a_file_of_a_family_is_read_behind_our_preprocessing(
+    name: str, suffix: str, images: Any, tmp_path: Path
+) -> None:
+    # as Keras makes it: under weights="imagenet", too, these have no layers beside these
+    constructor = getattr(keras.applications, name)
+    theirs = constructor(weights=None, include_top=False, input_shape=(SIZE, SIZE, 3))
+    path = tmp_path / f"w{suffix}"
+    theirs.save_weights(path) if "weights" in suffix else theirs.save(path)
+    keras.utils.set_random_seed(9)
+    ours = _load(name, path)
+    preprocess_input = sys.modules[constructor.__module__].preprocess_input
+    expected = np.asarray(theirs(preprocess_input(images.copy())))
+    difference = np.abs(np.asarray(ours(images)) - expected).max()
+    assert difference < 1e-4 * np.abs(expected).max()
 
 
 @pytest.mark.parametrize(

@@ -135,3 +135,14 @@ def test_notes_are_kept_with_the_trial() -> None:
     ends.listener.note(Constraint("size", 2.5))
     ends.study.tell(ends.trial, 1.0)
     assert ends.study.trials[-1].constraints == {"size": 2.5}
+
+
+def test_a_report_that_compares_with_nothing_is_shown_and_never_prunes() -> None:
+    ends = Ends(Always())
+    report = EpochReport(0, 0.25, compared=False)
+    assert not ends.listener.report(report).stop
+    assert ends.reported == {}
+    assert [shown for _, _, shown in ends.screen.epochs] == [report]
+    assert ends.listener.report(EpochReport(0, 0.5)).stop
+    ends.halt.interrupt()
+    assert ends.listener.report(report).stop

@@ -311,6 +311,20 @@ def test_each_cause_has_retries_of_its_own() -> None:
     assert [trial.constraints for trial in sweep.trials[:2]] == [{}, {OOM: 1.0}]
 
 
+def test_a_trial_that_is_tried_again_knows_the_folders_of_those_before_it() -> None:
+    known: list[tuple[Path, ...]] = []
+
+    def task(spec: TrialSpec, _channel: Channel) -> float:
+        known.append(spec.again)
+        if len(known) < 3:
+            raise TrialFailed("gone", cause=Cause.KILLED)
+        return 0.0
+
+    Sweep(task, retries={Cause.KILLED: 2}, stops={"n_trials": 2}).run()
+    zero, one = (Path("sweep").absolute() / str(number) for number in range(2))
+    assert known == [(), (zero,), (one, zero), ()]
+
+
 def test_a_failure_of_no_process_is_not_tried_again() -> None:
     def task(_spec: TrialSpec, _channel: Channel) -> float:
         raise SweeperError("no weights")
@@ -372,11 +386,9 @@ def test_brute_force_tries_each_point_and_ends(n_slots: int, waits: bool) -> Non
     config = SAMPLERS["bruteforce"] | {"seed": 1, "avoid_premature_stop": waits}
     sweep = Sweep(lambda *_: 1.0, n_slots, params, sampler=build_sampler(config, 0, dict)).run()
     points = [tuple(trial.params.items()) for trial in sweep.trials]
-    assert set(points) == {
-        *((("a", "x"), ("b", b)) for b in (1, 2, 3)),
-        (("a", "y"),),
-        (("a", "z"),),
-    }
+    known = {*((("a", "x"), ("b", b)) for b in (1, 2, 3)), (("a", "y"),), (("a", "z"),)}
+    # Optuna may take points that still run for the last ones, unless told to wait for them
+    assert set(points) <= known if n_slots > 1 and not waits else set(points) == known
     assert set(sweep.states) == {"COMPLETE"}
     assert sweep.study.exhausted
     if n_slots == 1:

@@ -1,0 +1,113 @@
+"""The network: backbone, head, and how much of the backbone trains."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import BeforeValidator, Field, field_validator, model_validator
+
+from sweeper import keras_api
+from sweeper.config.base import Closed, Count, Fraction, Positive, one_of
+
+LITE0 = "EfficientNetLite0"
+"""The one backbone that is not in ``keras.applications``; see :mod:`sweeper.models.lite0`."""
+
+SCALED = "EfficientNet"
+"""Any member of the EfficientNet family, by its compound scaling coefficients."""
+
+
+class Backbone(Closed):
+    """A network without its classifier; one YAML each under ``conf/backbone/``.
+
+    ``blocks`` is how many :func:`sweeper.models.blocks.find_blocks` finds, here so that a recipe
+    can be checked, and a search bounded, without the network; null where it depends on other keys.
+    ``preprocessing`` is what ImageNet images in [0, 255] went through in training, by the names of
+    ``keras.applications.imagenet_utils``: ``tf`` (to [-1, 1]), ``torch`` (to [0, 1], then mean and
+    deviation of ImageNet), ``caffe`` (BGR, ImageNet's mean taken off), ``none`` (the network does
+    it itself).
+    """
+
+    name: str
+    resolution: Annotated[int, Field(ge=32)]
+    blocks: Count | None
+    preprocessing: Literal["none", "tf", "torch", "caffe"]
+    stochastic_depth: bool
+    weights: str | None
+    width_coefficient: Positive | None = None
+    depth_coefficient: Positive | None = None
+
+    @field_validator("name")
+    @classmethod
+    def _known(cls, name: str) -> str:
+        return one_of(name, [*keras_api.application_names(), LITE0, SCALED], "a network")
+
+    @model_validator(mode="after")
+    def _scaled_from_scratch(self) -> Self:
+        coefficients = (self.width_coefficient, self.depth_coefficient)
+        if self.name != SCALED and coefficients != (None, None):
+            raise ValueError(
+                f"width_coefficient and depth_coefficient are for backbone=efficientnet_scaled; "
+                f"{self.name} has its own"
+            )
+        if self.name == SCALED and None in coefficients:
+            raise ValueError(f"{SCALED} needs width_coefficient and depth_coefficient")
+        if self.name == SCALED and self.weights == "imagenet":
+            raise ValueError(
+                f"there are no ImageNet weights of a scaled {SCALED}; set backbone.weights=null "
+                "and train it from scratch (freeze=scratch)"
+            )
+        return self
+
+
+class Head(Closed):
+    """What turns the backbone's last activation into logits, in the order of the attributes.
+
+    Attributes:
+        pooling: mean or maximum of each channel, or ``flatten``: the activation whole.
+        batch_norm: BatchNormalization.
+        hidden: units of one Dense layer with ReLU; null for none.
+        dropout: rate before the last Dense layer, which gives the logits.
+        one_logit: two classes share one logit, instead of one each.
+    """
+
+    pooling: Literal["avg", "max", "flatten"]
+    batch_norm: bool
+    hidden: Count | None
+    dropout: Fraction
+    one_logit: bool
+
+
+def _blocks(value: object) -> object:
+    whole = isinstance(value, int) and not isinstance(value, bool) and value >= 0
+    if not whole and value not in ("all", None):
+        raise ValueError(f"must be a whole number >= 0 or 'all', got {value!r}")
+    return value
+
+
+class Freeze(Closed):
+    """What of the backbone trains in the unfrozen phase: one of the three, the others null.
+
+    Attributes:
+        unfreeze_blocks: how many blocks, counted from the top.
+        unfreeze_from: everything from this block, or the block of this layer, up to the top.
+        unfreeze_layers: how many layers, counted from the top as ``model.layers[-n:]`` does.
+        batch_norm: whether BatchNorm of unfrozen blocks trains too.
+        scratch: no pretrained weights, one phase; :func:`sweeper.config.recipe.from_scratch`.
+    """
+
+    unfreeze_blocks: Annotated[int | Literal["all"] | None, BeforeValidator(_blocks)]
+    unfreeze_from: str | None
+    unfreeze_layers: Count | None
+    batch_norm: Literal["frozen", "trained"]
+    scratch: bool
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        ways = {
+            "unfreeze_blocks": self.unfreeze_blocks,
+            "unfreeze_from": self.unfreeze_from,
+            "unfreeze_layers": self.unfreeze_layers,
+        }
+        given = {key: value for key, value in ways.items() if value is not None}
+        if len(given) != 1:
+            got = ", ".join(f"{key}={value}" for key, value in given.items()) or "none"
+            raise ValueError(f"must set one of {', '.join(ways)} and the others to null, got {got}")
+        return self

@@ -1,0 +1,148 @@
+"""The recipe: a typed, closed, frozen configuration, checked before TensorFlow is imported.
+
+:func:`sweeper.validation.parse` makes a :class:`Recipe` from what Hydra composed. What each key
+means stands beside it in ``conf/``.
+"""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, PlainValidator, ValidationInfo, field_validator
+
+from sweeper.config.base import Closed, Count, Seed
+from sweeper.config.data import Augment, Dataset, Validation
+from sweeper.config.network import Backbone, Freeze, Head
+from sweeper.config.training import EarlyStopping, Loss, Optimizer, Phases, Sanity, Schedule
+
+Objective = Literal[
+    "val_accuracy",
+    "val_loss",
+    "parameters",
+    "trainable_parameters",
+    "flops",
+    "milliseconds_per_image",
+    "peak_memory_mb",
+]
+HIGHER_IS_BETTER: Mapping[str, bool] = {
+    "val_accuracy": True,
+    "val_loss": False,
+    "parameters": False,
+    "trainable_parameters": False,
+    "flops": False,
+    "milliseconds_per_image": False,
+    "peak_memory_mb": False,
+}
+"""Every objective that a recipe may name, and which way is good."""
+
+
+def _devices(value: object) -> object:
+    listed = isinstance(value, list) and value and all(type(one) in (int, str) for one in value)
+    if not listed and value not in ("auto", "cpu"):
+        raise ValueError(f"must be auto, cpu or a list of CUDA devices, got {value!r}")
+    return value
+
+
+class Executor(Closed):
+    """Where trials run: ``auto`` (every visible GPU, else the CPU), ``cpu``, or CUDA devices."""
+
+    devices: Annotated[str | list[int | str], PlainValidator(_devices)]
+    trials_per_device: Count | None
+
+
+class Tracking(Closed):
+    """Where MLflow keeps the runs."""
+
+    uri: str
+    experiment: str
+
+
+class Recipe(Closed):
+    """Everything one trial needs to know."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][\w.-]*$")]
+    backbone: Backbone
+    dataset: Dataset
+    validation: Validation
+    augment: Augment
+    head: Head
+    freeze: Freeze
+    optimizer: Optimizer
+    schedule: Schedule
+    loss: Loss
+    image_size: Annotated[int, Field(ge=32)]
+    batch_size: Count
+    drop_connect_rate: Annotated[float, Field(ge=0, lt=1)] | None
+    phases: Phases
+    early_stopping: EarlyStopping
+    checkpoint_epochs: Count | None
+    seed: Seed
+    precision: Literal["float32", "mixed_bfloat16", "mixed_float16"]
+    jit_compile: Literal["auto"] | bool
+    deterministic: bool
+    sanity: Sanity
+    objectives: Annotated[list[Objective], Field(min_length=1)]
+    executor: Executor
+    tracking: Tracking
+
+    @field_validator("freeze")
+    @classmethod
+    def _has_blocks_to_unfreeze(cls, freeze: Freeze, info: ValidationInfo) -> Freeze:
+        backbone, count = info.data.get("backbone"), freeze.unfreeze_blocks
+        if not backbone or not backbone.blocks or not isinstance(count, int):
+            return freeze
+        if count > backbone.blocks:
+            raise ValueError(
+                f"asks for unfreeze_blocks={count}, but {backbone.name} has {backbone.blocks} "
+                "blocks; all unfreezes all of them"
+            )
+        return freeze
+
+    @field_validator("phases")
+    @classmethod
+    def _get_warm(cls, phases: Phases, info: ValidationInfo) -> Phases:
+        for name, phase in (("frozen", phases.frozen), ("unfrozen", phases.unfrozen)):
+            schedule = (phase and phase.schedule) or info.data.get("schedule")
+            if phase and schedule and schedule.warmup_epochs > phase.epochs:
+                raise ValueError(
+                    f"has {name}.epochs={phase.epochs}, fewer than the {schedule.warmup_epochs} "
+                    "warmup_epochs of its schedule; set fewer, or give the phase its own schedule"
+                )
+        return phases
+
+    @field_validator("drop_connect_rate")
+    @classmethod
+    def _has_depth_to_drop(cls, rate: float | None, info: ValidationInfo) -> float | None:
+        backbone = info.data.get("backbone")
+        if rate and backbone and not backbone.stochastic_depth:
+            raise ValueError(
+                f"must be null or 0 with {backbone.name}, which has no stochastic depth, got {rate}"
+            )
+        return rate
+
+
+_OF_SCRATCH = ("freeze", "phases", "backbone", "optimizer")
+
+
+def from_scratch(recipe: Mapping[str, Any]) -> dict[str, Any]:
+    """What ``freeze.scratch`` makes of the plain ``recipe``; the same one where it is false.
+
+    A recipe for transfer becomes one from scratch that costs as many epochs, so that a sweep over
+    ``freeze`` compares the two: no weights, one phase of all epochs at ``optimizer.learning_rate``,
+    everything trained, and an average of the weights (EMA) unless the optimizer says otherwise.
+    Values of the wrong kind are left for the schema to refuse.
+    """
+    plain: dict[str, Any] = dict(recipe)
+    if not all(isinstance(plain.get(key), Mapping) for key in _OF_SCRATCH):
+        return plain
+    freeze, phases, backbone, optimizer = (plain[key] for key in _OF_SCRATCH)
+    if freeze.get("scratch") is not True:
+        return plain
+    given = [phase for phase in (phases.get("frozen"), phases.get("unfrozen")) if phase]
+    epochs = [phase.get("epochs") if isinstance(phase, Mapping) else None for phase in given]
+    if given and all(type(count) is int and count > 0 for count in epochs):
+        rate = optimizer.get("learning_rate")
+        one = {**given[-1], "epochs": sum(epochs), "learning_rate": rate}
+        plain["phases"] = {**phases, "frozen": None, "unfrozen": one}
+    plain["backbone"] = {**backbone, "weights": None}
+    plain["optimizer"] = {"use_ema": True, **optimizer}
+    return plain

@@ -1,0 +1,200 @@
+"""How a network is trained: optimizer, learning rate, phases, loss, when to stop."""
+
+import math
+from itertools import pairwise
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import (
+    ConfigDict,
+    Discriminator,
+    Field,
+    PlainValidator,
+    Strict,
+    field_validator,
+    model_validator,
+)
+
+from sweeper import keras_api
+from sweeper.config.base import Closed, Count, Fraction, NotNegative, Positive, nearest, one_of
+
+Warmup = Annotated[int, Field(ge=0)]
+Monitor = Literal["val_accuracy", "val_loss"]
+
+
+class Optimizer(Closed):
+    """A class of ``keras.optimizers`` and its keywords, by their Keras names.
+
+    The keywords that all of them share are checked here, the others by Keras; see
+    :func:`sweeper.train.optimizers.check_optimizer`. ``layer_decay`` is by how much each block's
+    learning rate is below that of the block above it (the head's is the phase's); 1 for one rate.
+    """
+
+    model_config = ConfigDict(extra="allow")
+
+    name: str
+    learning_rate: Positive
+    layer_decay: Annotated[float, Field(gt=0, le=1)]
+    weight_decay: NotNegative | None = None
+    clipnorm: Positive | None = None
+    clipvalue: Positive | None = None
+    global_clipnorm: Positive | None = None
+    use_ema: bool = False
+    ema_momentum: Annotated[float, Field(ge=0, le=1)] = 0.99
+    ema_overwrite_frequency: Count | None = None
+    loss_scale_factor: Positive | None = None
+    gradient_accumulation_steps: Annotated[int, Field(ge=2)] | None = None
+
+    @field_validator("name")
+    @classmethod
+    def _known(cls, name: str) -> str:
+        return one_of(name, keras_api.optimizer_names(), "an optimizer of keras.optimizers")
+
+    @model_validator(mode="after")
+    def _keywords_exist(self) -> Self:
+        known = keras_api.optimizer_keywords(self.name)
+        unknown = sorted(set(self.keywords) - known)
+        if unknown:
+            raise ValueError(
+                "; ".join(f"{self.name} takes no '{key}'{nearest(key, known)}" for key in unknown)
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _clips_one_way(self) -> Self:
+        ways = ("clipnorm", "clipvalue", "global_clipnorm")
+        given = [f"{way}={getattr(self, way)}" for way in ways if getattr(self, way) is not None]
+        if len(given) > 1:
+            raise ValueError(f"may set one of {', '.join(ways)}, got {', '.join(given)}")
+        return self
+
+    @property
+    def keywords(self) -> dict[str, Any]:
+        """Constructor arguments beside the learning rate, those that the recipe sets."""
+        own = {"name", "learning_rate", "layer_decay"}
+        shared = [key for key in type(self).model_fields if key in self.model_fields_set - own]
+        return {key: getattr(self, key) for key in shared} | (self.model_extra or {})
+
+
+class Constant(Closed):
+    """The learning rate of a phase stays, after a warm-up of this many epochs."""
+
+    name: Literal["constant"]
+    warmup_epochs: Warmup
+
+
+class Cosine(Closed):
+    """Warm-up, then half a cosine down to ``final_fraction`` of the rate at the phase's end."""
+
+    name: Literal["cosine"]
+    warmup_epochs: Warmup
+    final_fraction: Annotated[float, Field(ge=0, le=1)]
+
+
+Step = Annotated[tuple[Count, Annotated[float, Field(gt=0, le=1)]], Strict(False)]
+
+
+class Table(Closed):
+    """``steps`` are pairs: after this many epochs of the phase, this fraction of its rate."""
+
+    name: Literal["table"]
+    warmup_epochs: Warmup
+    steps: Annotated[list[Step], Field(min_length=1)]
+
+    @field_validator("steps")
+    @classmethod
+    def _ascending(cls, steps: list[tuple[int, float]]) -> list[tuple[int, float]]:
+        if any(after <= before for (before, _), (after, _) in pairwise(steps)):
+            raise ValueError(f"must be in ascending order of epochs, got {steps}")
+        return steps
+
+    @model_validator(mode="after")
+    def _warm_first(self) -> Self:
+        if self.steps[0][0] < self.warmup_epochs:
+            raise ValueError(
+                f"warms up for {self.warmup_epochs} epochs, but its first step comes after "
+                f"{self.steps[0][0]}; set warmup_epochs or the step so that the warm-up ends first"
+            )
+        return self
+
+
+class Plateau(Closed):
+    """Times ``factor`` whenever ``monitor`` was no better for ``patience`` epochs.
+
+    Better is by more than ``min_delta``; ``min_learning_rate`` is where it ends.
+    """
+
+    name: Literal["plateau"]
+    warmup_epochs: Warmup
+    monitor: Monitor
+    factor: Annotated[float, Field(gt=0, lt=1)]
+    patience: Count
+    min_delta: NotNegative
+    min_learning_rate: NotNegative
+
+
+Schedule = Annotated[Constant | Cosine | Table | Plateau, Discriminator("name")]
+
+
+class Phase(Closed):
+    """Some epochs with one set of trainable layers; null takes the recipe's."""
+
+    epochs: Count
+    learning_rate: Positive
+    optimizer: Optimizer | None
+    schedule: Schedule | None
+
+
+class Phases(Closed):
+    """The frozen phase, then the unfrozen one; ``null`` skips a phase."""
+
+    frozen: Phase | None
+    unfrozen: Phase | None
+
+    @model_validator(mode="after")
+    def _one_at_least(self) -> Self:
+        if self.frozen is None and self.unfrozen is None:
+            raise ValueError("are both null; keep at least one")
+        return self
+
+
+def _class_weight(value: object) -> object:
+    if value is None or value == "balanced":
+        return value
+    if isinstance(value, dict) and value:
+        numbers = [v for v in value.values() if isinstance(v, int | float) and 0 < v < math.inf]
+        if len(numbers) == len(value) and not any(isinstance(v, bool) for v in value.values()):
+            return {str(name): float(weight) for name, weight in value.items()}
+    raise ValueError(f"must be balanced, null, or a weight > 0 for each class name, got {value!r}")
+
+
+class Loss(Closed):
+    """Cross-entropy, of training only: smoothed labels, and weights of the classes.
+
+    ``class_weight`` is ``balanced`` (n / (classes * n of the class), as scikit-learn has it), or a
+    weight for each class name, the others 1.
+    """
+
+    label_smoothing: Fraction
+    class_weight: Annotated[
+        Literal["balanced"] | dict[str, float] | None, PlainValidator(_class_weight)
+    ]
+
+
+class EarlyStopping(Closed):
+    """Within each phase: end it after ``patience`` epochs (null: never) without a better one.
+
+    ``restore_best`` makes the next phase, and the model that is kept, begin from the epoch with the
+    best ``monitor``.
+    """
+
+    monitor: Monitor
+    patience: Count | None
+    min_delta: NotNegative
+    restore_best: bool
+
+
+class Sanity(Closed):
+    """How far, in nats above ln(number of classes), a loss may stand."""
+
+    initial_excess: Positive
+    first_epoch_excess: Positive

@@ -1,0 +1,110 @@
+"""What the network is to answer: labels to target distributions, and how much each image counts."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from sweeper import config
+from sweeper.errors import ConfigError
+
+
+@dataclass(frozen=True, eq=False)
+class Targets:
+    """Labels to targets, and targets to weights of the loss.
+
+    A weight follows from the targets that an image is trained with, so where MixUp or CutMix
+    changes these, take :meth:`weights` of the changed ones: an image that is 70 % cat counts 70 %
+    of what a cat counts. Label smoothing does not change weights.
+
+    Attributes:
+        n_classes: 2 or more.
+        one_logit: targets are ``[batch, 1]``, the chance of the second of two classes.
+        label_smoothing: the share of a label that is spread over all classes (Szegedy et al. 2016),
+            below 1; half of it goes to each class where there is one logit.
+        class_weight: ``[n_classes]`` float32, or None where all count 1.
+
+    Raises:
+        ValueError: when there is one logit but not two classes, or not one weight a class.
+    """
+
+    n_classes: int
+    one_logit: bool
+    label_smoothing: float = 0.0
+    class_weight: NDArray[np.float32] | None = None
+
+    def __post_init__(self) -> None:
+        if self.one_logit and self.n_classes != 2:
+            raise ValueError(f"one logit tells 2 classes apart, got {self.n_classes}")
+        if self.class_weight is not None and self.class_weight.shape != (self.n_classes,):
+            shape = list(self.class_weight.shape)
+            raise ValueError(f"class_weight must be [{self.n_classes}], got shape {shape}")
+
+    @property
+    def units(self) -> int:
+        """Logits that the network has."""
+        return 1 if self.one_logit else self.n_classes
+
+    def __call__(self, labels: tf.Tensor) -> tf.Tensor:
+        """``[batch]`` integers below ``n_classes`` to ``[batch, units]`` float32 in [0, 1]."""
+        if self.one_logit:
+            whole = tf.cast(labels, tf.float32)[:, tf.newaxis]
+        else:
+            whole = tf.one_hot(labels, self.n_classes)
+        return whole * (1 - self.label_smoothing) + self._spread
+
+    def weights(self, targets: tf.Tensor) -> tf.Tensor:
+        """``[batch, units]`` targets, mixed or not, to ``[batch]`` float32 weights of the loss."""
+        if self.class_weight is None:
+            return tf.ones(tf.shape(targets)[:1])
+        whole = (targets - self._spread) / (1 - self.label_smoothing)
+        if self.one_logit:
+            whole = tf.concat([1 - whole, whole], axis=1)
+        return tf.reduce_sum(whole * tf.constant(self.class_weight, tf.float32), axis=1)
+
+    @property
+    def _spread(self) -> float:
+        return self.label_smoothing / self.n_classes
+
+
+def class_weights(
+    loss: config.Loss, class_names: Sequence[str], labels: NDArray[np.int64]
+) -> NDArray[np.float32] | None:
+    """How much an image of each class counts in the training loss.
+
+    Args:
+        loss: the recipe's; ``balanced`` gives n / (classes * n of the class), as scikit-learn's
+            ``compute_class_weight`` does, so that the mean weight of the images is 1.
+        class_names: in the order of the labels.
+        labels: ``[n]`` of the training images, indices into ``class_names``.
+
+    Returns:
+        ``[classes]``, or None where all count the same.
+
+    Raises:
+        ConfigError: for each name that is no class, and each class that has no image to balance.
+    """
+    if loss.class_weight is None:
+        return None
+    if loss.class_weight == "balanced":
+        counts = np.bincount(labels, minlength=len(class_names))
+        faults = [
+            f"loss.class_weight=balanced needs training images of every class, got none of "
+            f"{name!r}; add some, or set loss.class_weight=null"
+            for name, count in zip(class_names, counts, strict=True)
+            if not count
+        ]
+        if faults:
+            raise ConfigError(faults)
+        return (len(labels) / (len(class_names) * counts)).astype(np.float32)
+    faults = [
+        f"loss.class_weight names {name!r}, which is no class of the data set"
+        f"{config.nearest(name, class_names)}"
+        for name in loss.class_weight
+        if name not in class_names
+    ]
+    if faults:
+        raise ConfigError(faults)
+    return np.array([loss.class_weight.get(name, 1.0) for name in class_names], np.float32)

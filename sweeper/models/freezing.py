@@ -1,0 +1,138 @@
+"""Which layers of a backbone train: from ``freeze`` in a recipe to trainable flags."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import keras
+
+from sweeper import config
+from sweeper.errors import ConfigError
+from sweeper.models import preprocessing
+from sweeper.models.blocks import NOT_LEARNING, Block, find_blocks
+
+
+@dataclass(frozen=True)
+class Thawed:
+    """What trains: names of ``layers``, none of them with weights in the lowest ``below`` blocks.
+
+    ``batch_norm`` is whether BatchNormalization among the layers trains too.
+    """
+
+    layers: frozenset[str]
+    below: int
+    batch_norm: bool
+
+    def trains(self, layer: keras.Layer) -> bool:
+        norm = isinstance(layer, keras.layers.BatchNormalization)
+        return layer.name in self.layers and (self.batch_norm or not norm)
+
+    def can_learn(self, layer: keras.Layer) -> bool:
+        """Whether ``layer`` has weights that would learn if it was among ``layers``."""
+        statistics = keras.layers.Normalization if self.batch_norm else NOT_LEARNING
+        return bool(layer.weights) and not isinstance(layer, statistics)
+
+    def apply(self, backbone: keras.Model) -> None:
+        """Set the trainable flag of every layer of ``backbone``."""
+        for layer in backbone.layers:
+            layer.trainable = self.trains(layer)
+
+
+def thaw(backbone: keras.Model, blocks: Sequence[Block], freeze: config.Freeze | None) -> Thawed:
+    """What ``freeze`` lets train; nothing where it is None.
+
+    Raises:
+        ConfigError: the backbone has fewer blocks or layers, or none of that name.
+    """
+    if freeze is None:
+        return Thawed(frozenset(), len(blocks), batch_norm=False)
+    batch_norm = freeze.batch_norm == "trained"
+    if freeze.unfreeze_layers is not None:
+        layers = _top_layers(backbone, freeze.unfreeze_layers)
+        thawed = Thawed(layers, len(blocks), batch_norm)
+        learning = {layer.name for layer in backbone.layers if thawed.can_learn(layer)} & layers
+        lowest = (i for i, block in enumerate(blocks) if learning.intersection(block.layers))
+        return replace(thawed, below=next(lowest, len(blocks)))
+    if freeze.unfreeze_from is not None:
+        below = _place(backbone, blocks, freeze.unfreeze_from)
+    else:
+        below = len(blocks) - _count(backbone, blocks, freeze.unfreeze_blocks)
+    names = frozenset(name for block in blocks[below:] for name in block.layers)
+    return Thawed(names, below, batch_norm)
+
+
+def _count(backbone: keras.Model, blocks: Sequence[Block], wanted: int | str | None) -> int:
+    if not isinstance(wanted, int):  # all
+        return len(blocks)
+    if wanted > len(blocks):
+        raise ConfigError(
+            [
+                f"freeze.unfreeze_blocks must be <= {len(blocks)}, the number of blocks of "
+                f"{backbone.name}, got {wanted}"
+            ]
+        )
+    return wanted
+
+
+def _place(backbone: keras.Model, blocks: Sequence[Block], name: str) -> int:
+    """Number of the block that is called ``name``, or holds the layer of that name."""
+    names = [block.name for block in blocks]
+    if name in names:
+        return names.index(name)
+    for index, block in enumerate(blocks):
+        if name in block.layers:
+            return index
+    layers = [layer.name for layer in backbone.layers]
+    hint = config.nearest(name, [*layers, *names])
+    raise ConfigError(
+        [
+            f"freeze.unfreeze_from must name a block or a layer of {backbone.name}, got {name!r}"
+            f"{hint}; its blocks: {', '.join(names)}"
+        ]
+    )
+
+
+def _top_layers(backbone: keras.Model, count: int) -> frozenset[str]:
+    """``model.layers[-count:]``, of the layers that keras.applications gives the network."""
+    layers = [layer.name for layer in backbone.layers if layer.name != preprocessing.LAYER]
+    if count > len(layers):
+        raise ConfigError(
+            [
+                f"freeze.unfreeze_layers must be <= {len(layers)}, the number of layers of "
+                f"{backbone.name}, got {count}; freeze=everything unfreezes all of them"
+            ]
+        )
+    return frozenset(layers[-count:])
+
+
+def check_freeze(backbone: keras.Model, freeze: config.Freeze) -> None:
+    """See that ``backbone`` has what ``freeze`` names, before a head is made.
+
+    Raises:
+        ConfigError: it has fewer blocks or layers, or none of that name.
+        ValueError: it cannot be cut into blocks.
+    """
+    thaw(backbone, find_blocks(backbone), freeze)
+
+
+def split_block(
+    backbone: keras.Model, blocks: Sequence[Block], freeze: config.Freeze
+) -> str | None:
+    """A warning when ``freeze.unfreeze_layers`` lets a part of a block train, else None.
+
+    The frozen part of that block learns nothing, yet is computed anew in every epoch.
+    """
+    if freeze.unfreeze_layers is None:
+        return None
+    thawed = thaw(backbone, blocks, freeze)
+    for index, block in enumerate(blocks[thawed.below :], thawed.below):
+        inside = [layer for layer in backbone.layers if layer.name in block.layers]
+        learners = [layer for layer in inside if thawed.can_learn(layer)]
+        training = sum(map(thawed.trains, learners))
+        if training < len(learners):
+            clean = len(blocks) - index
+            return (
+                f"freeze.unfreeze_layers={freeze.unfreeze_layers} splits the block {block.name} of "
+                f"{backbone.name}: {training} of its {len(learners)} layers with weights train; "
+                f"freeze.unfreeze_blocks={clean} trains all of it, {clean - 1} none"
+            )
+    return None

@@ -1,0 +1,78 @@
+"""What a trial trains: a frozen part, an unfrozen part and a head, as one Keras model."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+Change = Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
+"""From images, targets and the int64 number of the draw to changed images and targets."""
+
+Weigh = Callable[[tf.Tensor], tf.Tensor]
+"""From targets ``[batch, units]`` to how much each image counts in the loss, ``[batch]``."""
+
+
+class Trainer(keras.Model):
+    """A classifier to be trained: frozen part, unfrozen part, head; from images to logits.
+
+    Calls ``frozen`` in inference mode whatever the caller's mode is: BatchNormalization and
+    stochastic depth in it are deterministic, so that its output may be stored and shared.
+    ``frozen`` or ``unfrozen`` is None where no block is.
+    """
+
+    def __init__(
+        self, frozen: keras.Model | None, unfrozen: keras.Model | None, head: keras.Model
+    ) -> None:
+        super().__init__(name="trainer")
+        self.frozen = frozen
+        self.unfrozen = unfrozen
+        self.head = head
+        self.draw = self.add_weight(
+            shape=(), dtype="int64", initializer="zeros", trainable=False, name="draw"
+        )
+        self._augment: Change | None = None
+        self._weigh: Weigh | None = None
+        self._learn: Callable[[Any], Mapping[str, Any]] = super().train_step
+
+    def call(self, images: Any, training: bool | None = None) -> Any:
+        """``[batch, size, size, 3]`` in [0, 255] to logits ``[batch, units]`` float32."""
+        x = images
+        if self.frozen is not None:
+            x = self.frozen(x, training=False)
+        if self.unfrozen is not None:
+            x = self.unfrozen(x, training=training)
+        return self.head(x, training=training)
+
+    def prepare(self, augment: Change | None, weigh: Weigh | None, jit_compile: bool) -> None:
+        """Say what each training step does: ``augment`` a batch, ``weigh`` it, learn from it.
+
+        Compile with ``jit_compile=False``: here XLA compiles what learns and leaves out the
+        augmentation, whose interpolation it does not know.
+        """
+        self._augment = augment
+        self._weigh = weigh
+        step = super().train_step
+        self._learn = tf.function(step, jit_compile=True, autograph=False) if jit_compile else step
+
+    def train_step(self, data: Any) -> Mapping[str, Any]:
+        """Learn from a batch of (images, targets); on the device, whole batches."""
+        images, targets = data
+        if self._augment is not None:
+            images, targets = self._augment(images, targets, tf.identity(self.draw.value))
+            self.draw.assign_add(1)
+        if self._weigh is None:
+            return self._learn((images, targets))
+        return self._learn((images, targets, self._weigh(targets)))
+
+    @property
+    def changing(self) -> list[Any]:
+        """All variables that training may change: weights, statistics and states of generators."""
+        parts = [part for part in (self.unfrozen, self.head) if part is not None]
+        return [*(variable for part in parts for variable in part.variables), self.draw]
+
+    @property
+    def learned(self) -> list[Any]:
+        """Those of :attr:`changing` that make up the trained network."""
+        parts = [part for part in (self.unfrozen, self.head) if part is not None]
+        return [variable for part in parts for variable in part.weights]

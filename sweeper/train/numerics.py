@@ -1,0 +1,54 @@
+"""Seeds, number formats and compilation: what decides the last bits of a trial, and its speed."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from sweeper.config import Recipe
+from sweeper.errors import ConfigError
+
+
+def set_up(recipe: Recipe) -> None:
+    """Seed Python, NumPy, TensorFlow and Keras, set the number format, and op determinism.
+
+    All of it belongs to the process and stays until the next call, so a trial that shares its
+    process with an earlier one begins as if it were alone. Data sets have seeds of their own.
+    """
+    keras.utils.set_random_seed(recipe.seed)
+    keras.config.set_dtype_policy(recipe.precision)
+    if recipe.deterministic:
+        tf.config.experimental.enable_op_determinism()
+    else:
+        # no public way back (TensorFlow 2.21)
+        from tensorflow.python.framework.config import disable_op_determinism
+
+        disable_op_determinism()
+
+
+def compile_options(recipe: Recipe, model: keras.Model) -> bool:
+    """Whether XLA compiles the training step of ``model``: the ``jit_compile`` of ``tf.function``.
+
+    ``auto`` compiles on a GPU what XLA can compile. On a CPU a step of a convolutional network
+    takes ten times as long compiled (measured), and with ``deterministic`` not every operation that
+    XLA makes would be so.
+
+    Raises:
+        ConfigError: it is asked for, and a layer cannot be compiled.
+    """
+    refusing = [layer.name for layer in _layers(model) if not layer.supports_jit]
+    if recipe.jit_compile == "auto":
+        on_gpu = bool(tf.config.list_physical_devices("GPU"))
+        return on_gpu and not refusing and not recipe.deterministic
+    if recipe.jit_compile and refusing:
+        names = ", ".join(refusing)
+        raise ConfigError([f"jit_compile=true, but XLA cannot compile {names}; set it to auto"])
+    return recipe.jit_compile
+
+
+def _layers(model: Any) -> Iterator[Any]:
+    for layer in model.layers:
+        yield layer
+        if isinstance(layer, keras.Model):
+            yield from _layers(layer)

@@ -1,0 +1,97 @@
+"""Where the epochs of one fine-tune go: tracker, loss check, and whoever asked for the trial."""
+
+import logging
+from collections.abc import Mapping
+from typing import Protocol
+
+from sweeper.errors import TrialPruned
+from sweeper.track.base import Tracker
+from sweeper.train.phases import Epoch
+from sweeper.train.sanity import Finding, LossCheck, Verdict
+
+log = logging.getLogger(__name__)
+
+SHOWN = ("loss", "accuracy", "val_loss", "val_accuracy")
+
+
+class Report(Protocol):
+    """Tells whoever asked for the trial; may raise TrialPruned.
+
+    ``compared`` says whether ``value`` is one that trials are compared by at this ``step``.
+    """
+
+    def __call__(
+        self, value: float, step: int, phase: str, metrics: Mapping[str, float], *, compared: bool
+    ) -> None: ...
+
+
+class Recorder:
+    """Records one fine-tune.
+
+    Args:
+        tracker: where metrics and tags go.
+        report: heard after each epoch.
+        check: judges the losses.
+        objective: metric that is reported.
+        prune_high: whether a loss far above ln(classes) ends the trial (in a study) or is a
+            warning (for a person). NaN always ends it.
+        fold: number of the fold, whose metrics are logged as ``fold0/loss``; None without folds.
+    """
+
+    def __init__(
+        self,
+        tracker: Tracker,
+        report: Report,
+        check: LossCheck,
+        objective: str,
+        prune_high: bool,
+        fold: int | None,
+    ) -> None:
+        self._tracker = tracker
+        self._report = report
+        self._check = check
+        # a first objective that is known at the end only leaves nothing better to go by
+        self._objective = objective if objective in SHOWN else "val_accuracy"
+        self._prune_high = prune_high
+        self._fold = fold
+        self.epochs: list[Mapping[str, float]] = []
+        """Metrics of each epoch, with its ``step``."""
+        self.verdict = Verdict.OK
+
+    def untrained(self, loss: float) -> None:
+        """Hear the loss of the untrained head."""
+        found = {"sanity.log_num_classes": self._check.log_num_classes}
+        self._log({**found, "sanity.initial_loss": loss}, 0)
+        self._act_on(self._check.initial(loss))
+
+    def on_epoch(self, epoch: Epoch) -> None:
+        """Hear an epoch; raises TrialPruned where it is to be the last one."""
+        self.epochs.append({"step": epoch.step, **epoch.metrics})
+        metrics = dict(epoch.metrics)
+        loss = metrics["loss"]
+        if epoch.first:
+            metrics[f"sanity.{epoch.phase}_first_epoch_loss"] = loss
+            finding = self._check.first_epoch(epoch.phase, loss)
+        else:
+            finding = self._check.any_epoch(epoch.step, loss)
+        self._log(metrics, epoch.step)
+        shown = {key: epoch.metrics[key] for key in SHOWN}
+        phase = epoch.phase if self._fold is None else f"fold {self._fold} {epoch.phase}"
+        log.info("%s epoch %d: %s", phase, epoch.step, shown)
+        value = metrics[self._objective]
+        self._report(value, epoch.step, phase, shown, compared=self._fold is None)
+        self._act_on(finding)
+
+    def _log(self, metrics: Mapping[str, float], step: int) -> None:
+        if self._fold is not None:
+            metrics = {f"fold{self._fold}/{key}": value for key, value in metrics.items()}
+        self._tracker.log_metrics(metrics, step)
+
+    def _act_on(self, finding: Finding) -> None:
+        if finding.verdict is Verdict.OK:
+            return
+        self.verdict = finding.verdict
+        self._tracker.set_tags({"sanity": finding.verdict, "sanity.reason": finding.reason})
+        log.warning("loss check: %s", finding.reason)
+        if self._prune_high or finding.verdict is Verdict.NAN:
+            raise TrialPruned(f"loss check: {finding.reason}")

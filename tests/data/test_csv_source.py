@@ -1,0 +1,251 @@
+"""Tables of images: what they may say, and every fault with its line."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pictures import as_nobody, decoded, faults, names, open_folder, picture, truncated
+
+from sweeper.config import Csv
+from sweeper.data import csv_source, sources
+from sweeper.errors import MissingInput
+
+
+def recipe(path: Path, **changes: Any) -> Csv:
+    settings: dict[str, Any] = {
+        "source": "csv",
+        "path": path,
+        "root": None,
+        "image_column": "image",
+        "label_column": "label",
+        "split_column": None,
+        "validation_fraction": 0.2,
+        "test_fraction": 0.5,
+        "split_seed": 0,
+        "on_corrupt": "error",
+    }
+    return Csv(**settings | changes)
+
+
+def table(folder: Path, *lines: str, encoding: str = "utf-8") -> Path:
+    path = folder / "table.csv"
+    path.write_bytes("\n".join([*lines, ""]).encode(encoding))
+    return path
+
+
+@pytest.fixture
+def images(tmp_path: Path) -> Path:
+    for number in range(8):
+        picture(tmp_path / "images" / f"{number}.png", level=number)
+    return tmp_path
+
+
+def test_a_table_is_read_by_its_header(images):
+    path = table(
+        images,
+        " who ,image, label",
+        "me, images/0.png ,cat",
+        "",
+        "you,images/1.png,an ant",
+        '"them, too",images/2.png,cat',
+        f"us,{images / 'images' / '3.png'},an ant",
+    )
+    assert sources.prepare(recipe(path)) == []
+    source = sources.load(recipe(path))
+    assert source.class_names == ("an ant", "cat")
+    levels = [(image[0, 0, 0], image[0, 0, 2]) for image in decoded(source.train)]
+    both = [*zip(names(source.train), source.train.labels, strict=True)]
+    both += zip(names(source.test), source.test.labels, strict=True)
+    assert sorted((Path(name).name, label) for name, label in both) == [
+        ("0.png", 1),
+        ("1.png", 0),
+        ("2.png", 1),
+        ("3.png", 0),
+    ]
+    assert levels == [
+        (int(Path(name).stem), 255 - int(Path(name).stem)) for name in names(source.train)
+    ]
+
+
+def test_splits_of_the_table(images):
+    path = table(
+        images,
+        "image,label,set",
+        *(f"{number}.png,{number % 2},test" for number in range(4)),
+        *(f"{number}.png,{number % 2},train" for number in (4, 5)),
+        "6.png,0,validation",
+        "7.png,1,val",
+    )
+    split = recipe(path, root=images / "images", split_column="set")
+    (told,) = sources.prepare(split)
+    assert told.startswith(f"2 rows of {path} that say validation count as train")
+    source = sources.load(split)
+    assert [Path(name).stem for name in names(source.train)] == ["4", "5", "6", "7"]
+    assert [Path(name).stem for name in names(source.test)] == ["0", "1", "2", "3"]
+    assert source.train.labels.tolist() == source.test.labels.tolist() == [0, 1, 0, 1]
+
+
+@pytest.mark.parametrize(
+    ("labels", "expected"),
+    [
+        (["10", "9", "-1", "2.5"], ("-1", "2.5", "9", "10")),
+        (["10", "9", "b"], ("10", "9", "b")),
+        (["1", "01", "0"], ("0", "01", "1")),
+        (["nan", "2", "10"], ("10", "2", "nan")),
+    ],
+)
+def test_labels_that_are_all_numbers_sort_as_such(images, labels, expected):
+    rows = [f"images/{n}.png,{labels[n % len(labels)]}" for n in range(2 * len(labels))]
+    found = sources.load(recipe(table(images, "image,label", *rows)))
+    assert found.class_names == expected
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.sets(st.integers(-(10**30), 10**30), min_size=2))
+def test_numbers_of_any_size_sort(numbers):
+    assert csv_source._sorted_labels(set(map(str, numbers))) == tuple(map(str, sorted(numbers)))
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
+def test_letters_of_all_kinds(images, encoding):
+    rows = [f"images/{n}.png,{name}" for n, name in enumerate(["Äpfel", "苹果"] * 2)]
+    path = table(images, "image,label", *rows, encoding=encoding)
+    assert sources.load(recipe(path)).class_names == ("Äpfel", "苹果")
+
+
+def test_missing(tmp_path):
+    with pytest.raises(MissingInput, match=f"there is no file {tmp_path / 'table.csv'}"):
+        sources.load(recipe(tmp_path / "table.csv"))
+    with pytest.raises(MissingInput, match=f"{tmp_path} is not a file.*dataset=folder"):
+        sources.load(recipe(tmp_path))
+
+
+def test_missing_columns_are_named_with_the_nearest(tmp_path):
+    path = table(tmp_path, "images,klass,set,set", "a.png,cat,train,train")
+    image, label, split = faults(recipe(path, label_column="breed", split_column="set"))
+    assert image == f"dataset.image_column: {path} has no column 'image'; did you mean 'images'?"
+    assert label == (
+        f"dataset.label_column: {path} has no column 'breed'; it has: images, klass, set, set"
+    )
+    assert split == f"dataset.split_column: {path} has two columns 'set'"
+
+
+def test_other_delimiters(tmp_path):
+    path = table(tmp_path, "image;label", "a.png;cat")
+    assert faults(recipe(path))[-1] == f"{path} has one column only; cells are parted by commas"
+
+
+def test_every_fault_of_the_rows_is_told_with_its_line(images):
+    (images / "images" / "folder.png").mkdir()
+    os.mkfifo(images / "images" / "pipe.png")
+    path = table(
+        images,
+        "image,label,split",
+        "images/0.png,,train",  # 2
+        ",cat,",  # 3
+        "images/1.png,cat",  # 4
+        "images/2.png,dog,trian",  # 5
+        '"images/3.png","two\nlines",train',  # 6 and 7
+        "images/gone.png,dog,test",  # 8
+        "images/folder.png,dog,test",  # 9
+        "images/../images/3.png,dog,test",  # 10
+        "images/pipe.png,dog,test",  # 11
+    )
+    place = images / "images"
+    assert set(faults(recipe(path, split_column="split"))) == {
+        f"{path}, line 2: the cell of column 'label' is empty",
+        f"{path}, line 3: the cell of column 'image' is empty",
+        f"{path}, line 3: the cell of column 'split' is empty",
+        f"{path}, line 4: has 2 cells, the header has 3",
+        f"{path}, line 5: the split must be train or test, got 'trian'; did you mean 'train'?",
+        f"{path}, line 8: there is no file {place / 'gone.png'}",
+        f"{path}, line 9: {place / 'folder.png'} is not a file",
+        f"{path}, line 10: {place / '3.png'} is in line 7 already",
+        f"{path}, line 11: {place / 'pipe.png'} is not a file",
+    }
+
+
+def test_many_faults_of_a_kind_fit_a_screen_and_hide_no_other_kind(images):
+    lines = [f"gone{number}.png,cat" for number in range(15)]
+    path = table(images, "image,label", *lines, "images/0.png,")
+    found = faults(recipe(path))
+    assert len(found) == 12
+    assert "and 5 more lines with such a path" in found
+    assert f"{path}, line 17: the cell of column 'label' is empty" in found
+
+
+@pytest.mark.parametrize(
+    ("content", "fault"),
+    [
+        (b"", " is empty"),
+        (b"\n \n", " is empty"),
+        (b"image,label\n", " has no rows"),
+        (b"image,label\na.png,caf\xe9\n", ", line 2: is not UTF-8"),
+        ("image,label\n".encode("utf-16"), ", line 1: is not UTF-8"),
+        (b'image,label\n"a.png,cat\n', ", line 2: cannot be read as CSV"),
+    ],
+)
+def test_what_is_no_table(tmp_path, content, fault):
+    path = tmp_path / "table.csv"
+    path.write_bytes(content)
+    (found,) = faults(recipe(path))
+    assert f"{path}{fault}" in found
+
+
+def test_one_class(images):
+    path = table(images, "image,label", "images/0.png,cat", "images/1.png,cat")
+    assert "one class only, 'cat'" in faults(recipe(path))[0]
+
+
+def test_splits_with_other_classes(images):
+    path = table(
+        images,
+        "image,label,split",
+        "images/0.png,cat,train",
+        "images/1.png,dog,train",
+        "images/2.png,cat,test",
+        "images/3.png,dogs,test",
+    )
+    train, test = f"the train rows of {path}", f"the test rows of {path}"
+    assert faults(recipe(path, split_column="split")) == (
+        f"{train} has a class 'dog' that {test} lacks; did you mean 'dogs'?",
+        f"{test} has a class 'dogs' that {train} lacks; did you mean 'dog'?",
+    )
+
+
+@pytest.mark.parametrize(("there", "lacks"), [("train", "test"), ("test", "train")])
+def test_a_split_without_rows(images, there, lacks):
+    rows = [f"images/{number}.png,{number},{there}" for number in range(3)]
+    path = table(images, "image,label,split", *rows)
+    (fault,) = faults(recipe(path, split_column="split"))
+    assert f"{path} has no {lacks} rows" in fault
+
+
+def test_a_class_with_a_single_image(images):
+    rows = [f"images/{number}.png,{name}" for number, name in enumerate(["cat", "cat", "dog"])]
+    (fault,) = faults(recipe(table(images, "image,label", *rows)), sources.prepare)
+    assert "class 'dog' has a single image" in fault
+
+
+def test_broken_images_are_named_or_left_out(images):
+    truncated(images / "images" / "8.jpg")
+    rows = [f"images/{n}.{'jpg' if n == 8 else 'png'},{n % 2}" for n in range(9)]
+    path = table(images, "image,label", *rows)
+    (fault,) = faults(recipe(path), sources.prepare)
+    assert fault.startswith(f"{images / 'images' / '8.jpg'} cannot be decoded")
+    (told,) = sources.prepare(recipe(path, on_corrupt="skip"))
+    assert told.startswith(f"1 of 9 images of {path} cannot be decoded and is left out")
+    source = sources.load(recipe(path, on_corrupt="skip"))
+    assert np.bincount([*source.train.labels, *source.test.labels]).tolist() == [4, 4]
+
+
+def test_a_table_without_permission():
+    with open_folder() as folder:
+        path = table(folder, "image,label")
+        path.chmod(0)
+        with as_nobody():
+            assert faults(recipe(path)) == (f"{path} cannot be read (Permission denied)",)

@@ -1,0 +1,72 @@
+"""A recipe that runs, but should be thought over."""
+
+import pytest
+from recipes import recipe
+
+from sweeper.config import warnings
+
+RMSPROP = ("optimizer=rmsprop", "optimizer.momentum=0.9")
+LARGE = ("optimizer=rmsprop", "phases.unfrozen.learning_rate=2e-3")
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        RMSPROP,
+        LARGE,
+        ("optimizer=rmsprop", "optimizer.momentum=0.8", "phases.unfrozen.learning_rate=5e-4"),
+        ("+optimizer@phases.unfrozen.optimizer=rmsprop", "phases.unfrozen.optimizer.momentum=0.95"),
+        (*RMSPROP, "backbone=efficientnet_b0", "phases.unfrozen.learning_rate=1e-5"),
+    ],
+)
+def test_rmsprop_as_the_efficientnet_paper_has_it(overrides: tuple[str, ...]) -> None:
+    (said,) = warnings(recipe(*overrides))
+    assert "known to wreck pretrained weights" in said
+    assert "set optimizer=adam, or optimizer.momentum=0" in said
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        (),
+        ("optimizer=rmsprop",),
+        ("optimizer=sgd", "phases.unfrozen.learning_rate=1e-2"),
+        (*RMSPROP, "freeze=scratch"),
+        (*RMSPROP, "backbone.weights=null"),
+        (*RMSPROP, "freeze=head_only"),
+        (*LARGE, "phases.unfrozen=null"),
+        (*RMSPROP, "+optimizer@phases.unfrozen.optimizer=adam"),
+    ],
+)
+def test_no_word_where_rmsprop_does_no_harm(overrides: tuple[str, ...]) -> None:
+    assert warnings(recipe(*overrides)) == ()
+
+
+def test_a_momentum_that_is_no_number_is_for_others_to_refuse() -> None:
+    assert warnings(recipe("optimizer=rmsprop", "optimizer.momentum=high")) == ()
+
+
+def test_a_loss_scale_beside_one_that_is_found() -> None:
+    scaled = ("+optimizer.loss_scale_factor=1024", "phases.frozen=null")
+    (said,) = warnings(recipe(*scaled, "precision=mixed_float16"))
+    assert said.startswith("loss_scale_factor of the optimizer of phases.unfrozen does nothing")
+    assert warnings(recipe(*scaled)) == ()
+
+
+def test_selection_on_the_test_set() -> None:
+    (said,) = warnings(recipe("validation=test"))
+    assert said.startswith("validation=test selects on the test set")
+
+
+def test_batch_norm_of_pretrained_weights() -> None:
+    (said,) = warnings(recipe("freeze.batch_norm=trained"))
+    assert said.startswith("freeze.batch_norm=trained loses the pretrained")
+    assert warnings(recipe("freeze=scratch")) == ()
+
+
+def test_mirrored_characters() -> None:
+    (said,) = warnings(recipe("augment.flip=horizontal"))
+    assert said == "augment.flip=horizontal mirrors the characters of digits"
+    tfds = ("augment.flip=horizontal", "dataset=tfds")
+    assert warnings(recipe(*tfds, "dataset.name=emnist/letters:3.*.*")) != ()
+    assert warnings(recipe(*tfds, "dataset.name=stanford_dogs")) == ()

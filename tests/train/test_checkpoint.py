@@ -1,0 +1,65 @@
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+from recipes import recipe
+
+from sweeper.train.checkpoint import Checkpoint, Saved
+
+SAVED = Saved(
+    phase="unfrozen",
+    epochs=[{"step": 0, "phase": "frozen", "first": True, "metrics": {"loss": math.inf}}],
+    state={"best": {"value": -math.inf, "waited": 2}},
+    model=[np.float32([1.5, 2.5]), np.int64(3)],
+    kept=[np.float32([[0.25]])],
+    optimizer=[],
+)
+
+
+def same(one: Saved, other: Saved) -> None:
+    assert (one.phase, one.epochs, one.state) == (other.phase, other.epochs, other.state)
+    for key in ("model", "kept", "optimizer"):
+        for a, b in zip(getattr(one, key), getattr(other, key), strict=True):
+            assert (a.dtype, a.shape) == (b.dtype, b.shape)
+            np.testing.assert_array_equal(a, b)
+
+
+def test_what_was_saved_last_is_loaded(tmp_path: Path) -> None:
+    checkpoint = Checkpoint(tmp_path / "checkpoints" / "trial.npz", recipe())
+    assert checkpoint.load() is None
+    checkpoint.save(SAVED)
+    loaded = Checkpoint(checkpoint.path, recipe()).load()
+    assert loaded is not None
+    same(loaded, SAVED)
+    assert [path.name for path in checkpoint.path.parent.iterdir()] == ["trial.npz"]
+
+
+def test_another_recipe_does_not_go_on_from_it(tmp_path: Path) -> None:
+    path = tmp_path / "trial.npz"
+    Checkpoint(path, recipe()).save(SAVED)
+    assert Checkpoint(path, recipe("seed=1")).load() is None
+    assert Checkpoint(path, recipe("optimizer.learning_rate=0.5")).load() is None
+
+
+def test_where_it_runs_and_what_it_is_called_does_not_matter(tmp_path: Path) -> None:
+    path = tmp_path / "trial.npz"
+    Checkpoint(path, recipe()).save(SAVED)
+    elsewhere = recipe("executor.devices=cpu", "tracking.uri=sqlite:///other.db", "name=other")
+    assert Checkpoint(path, elsewhere).load() is not None
+
+
+@pytest.mark.parametrize("broken", [b"", b"PK\x03\x04 half", b"{}"])
+def test_a_file_that_is_no_checkpoint_is_as_good_as_none(tmp_path: Path, broken: bytes) -> None:
+    path = tmp_path / "trial.npz"
+    path.write_bytes(broken)
+    assert Checkpoint(path, recipe()).load() is None
+
+
+def test_half_a_file_is_as_good_as_none(tmp_path: Path) -> None:
+    checkpoint = Checkpoint(tmp_path / "trial.npz", recipe())
+    checkpoint.save(SAVED)
+    whole = checkpoint.path.read_bytes()
+    for part in range(0, len(whole), 97):
+        checkpoint.path.write_bytes(whole[:part])
+        assert checkpoint.load() is None

@@ -1,0 +1,229 @@
+"""Both phases on digits of 8x8 with a network of three blocks: fast, and bit for bit the same."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pytest
+from models.networks import tiny_backbone
+from numpy.typing import NDArray
+from recipes import recipe
+
+from sweeper.config import Recipe
+from sweeper.data.augment import build_augment
+from sweeper.data.batches import batches
+from sweeper.data.sources import load, split_validation
+from sweeper.data.targets import Targets, class_weights
+from sweeper.models.build import attach_head
+from sweeper.train import numerics
+from sweeper.train.checkpoint import Checkpoint
+from sweeper.train.fine_tune import FineTune
+from sweeper.train.phases import Epoch
+
+SHORT = (
+    "phases.frozen.epochs=2",
+    "phases.unfrozen.epochs=3",
+    "phases.unfrozen.learning_rate=1e-2",
+    "freeze.unfreeze_blocks=2",
+    "augment=digits",
+    "batch_size=32",
+    "head.dropout=0.3",
+)
+TIMES = {"epoch_seconds", "images_per_second"}
+
+
+class Interrupted(Exception):
+    pass
+
+
+@dataclass
+class Run:
+    """One process' worth of a fine-tune; ``stop`` is the step after which it is interrupted."""
+
+    made: Recipe
+    folder: Path
+    stop: int | None = None
+    epochs: list[Epoch] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        numerics.set_up(self.made)
+        source = load(self.made.dataset)
+        train, held_out = split_validation(source.train, 0.2, 0)
+        loss = self.made.loss
+        targets = Targets(
+            10, False, loss.label_smoothing, class_weights(loss, source.class_names, train.labels)
+        )
+        few = train.select(np.arange(150))
+        training = batches(few, 8, self.made.batch_size, target=targets, shuffle_seed=1)
+        some, plain = held_out.select(np.arange(100)), Targets(10, False)
+        validation = batches(some, 8, 50, target=plain, shuffle_seed=None)
+        self.classifier = attach_head(tiny_backbone(), self.made.head, 10)
+        self.checkpoint = Checkpoint(self.folder / "trial.npz", self.made)
+        augment = build_augment(self.made.augment, self.made.seed)
+        self.fine_tune = FineTune(
+            self.made,
+            self.classifier,
+            training,
+            validation,
+            augment,
+            targets.weights if targets.class_weight is not None else None,
+            self.checkpoint,
+        )
+
+    def go(self) -> "Run":
+        try:
+            self.kept = self.fine_tune.run(self._hear)
+        except Interrupted:
+            assert self.stop is not None
+        return self
+
+    def _hear(self, epoch: Epoch) -> None:
+        self.epochs.append(epoch)
+        if epoch.step == self.stop:
+            raise Interrupted
+
+    @property
+    def curves(self) -> list[tuple[int, str, dict[str, float]]]:
+        return [
+            (e.step, e.phase, {k: v for k, v in e.metrics.items() if k not in TIMES})
+            for e in self.epochs
+        ]
+
+    @property
+    def weights(self) -> list[NDArray[np.float32]]:
+        return [np.asarray(w) for w in self.classifier.inference_model().weights]
+
+
+def equal(one: Sequence[NDArray[np.float32]], other: Sequence[NDArray[np.float32]]) -> bool:
+    return all(np.array_equal(a, b) for a, b in zip(one, other, strict=True))
+
+
+KINDS = {
+    "adam": (),
+    "cosine, several things": (
+        "schedule=cosine",
+        "optimizer=adamw",
+        "loss.label_smoothing=0.1",
+        "augment.mixup=0.2",
+        "optimizer.layer_decay=0.5",
+        "loss.class_weight=balanced",
+    ),
+    "plateau and averages": (
+        "schedule=plateau",
+        "schedule.patience=1",
+        "schedule.min_delta=10",
+        "optimizer=sgd",
+        "+optimizer.use_ema=true",
+        "+optimizer.ema_momentum=0.9",
+    ),
+    "early": ("early_stopping.patience=1", "early_stopping.min_delta=0.9"),
+    "accumulated": ("+optimizer.gradient_accumulation_steps=2", "freeze.batch_norm=trained"),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_interrupted_one_goes_on_to_the_same_result(kind: str, tmp_path: Path) -> None:
+    made = recipe(*SHORT, *KINDS[kind])
+    whole = Run(made, tmp_path / "whole").go()
+    # at the end of the frozen phase, and within the unfrozen one
+    for stop in (1, 3):
+        folder = tmp_path / str(stop)
+        first = Run(made, folder, stop).go()
+        assert first.curves == whole.curves[: stop + 1]
+        again = Run(made, folder).go()
+        assert again.curves == whole.curves
+        assert equal(again.weights, whole.weights)
+        assert again.kept.step == whole.kept.step
+
+
+def test_it_may_be_interrupted_again_and_again(tmp_path: Path) -> None:
+    made = recipe(*SHORT)
+    whole = Run(made, tmp_path / "whole").go()
+    for stop in range(5):
+        parts = Run(made, tmp_path / "many", stop).go()
+        assert parts.curves == whole.curves[: stop + 1]
+    again = Run(made, tmp_path / "many").go()
+    assert again.curves == whole.curves
+    assert equal(again.weights, whole.weights)
+
+
+def test_the_same_seed_gives_the_same_curves_and_another_seed_others(tmp_path: Path) -> None:
+    one, two, other = (
+        Run(recipe(*SHORT, f"seed={seed}"), tmp_path / str(index)).go()
+        for index, seed in enumerate((3, 3, 4))
+    )
+    assert one.curves == two.curves
+    assert one.curves != other.curves
+
+
+def test_the_best_epoch_of_each_phase_is_restored(tmp_path: Path) -> None:
+    made = recipe(*SHORT, "phases.unfrozen.learning_rate=0.5", "phases.unfrozen.epochs=4")
+    run = Run(made, tmp_path).go()
+    of_phase = [e for e in run.epochs if e.phase == "unfrozen"]
+    best = max(e.metrics["val_accuracy"] for e in of_phase)
+    assert run.kept.metrics["val_accuracy"] == best
+    model = run.classifier.inference_model()
+    validation = run.fine_tune.validation
+    found = model.predict(validation.dataset, verbose=0).argmax(axis=1)
+    assert (found == validation.labels).mean() == pytest.approx(best)
+
+
+def test_the_last_epoch_is_kept_where_the_recipe_says_so(tmp_path: Path) -> None:
+    changes = ("early_stopping.restore_best=false", "phases.unfrozen.learning_rate=0.5")
+    run = Run(recipe(*SHORT, *changes), tmp_path).go()
+    assert run.kept == run.epochs[-1]
+
+
+def test_early_stopping_ends_each_phase_and_steps_go_on(tmp_path: Path) -> None:
+    changes = ("early_stopping.patience=1", "early_stopping.min_delta=0.99")
+    run = Run(recipe(*SHORT, *changes, "phases.frozen.epochs=9"), tmp_path).go()
+    assert [(e.step, e.phase) for e in run.epochs] == [
+        (0, "frozen"),
+        (1, "frozen"),
+        (2, "unfrozen"),
+        (3, "unfrozen"),
+    ]
+
+
+def test_averaged_weights_are_judged_and_kept_and_training_does_not_see_them(
+    tmp_path: Path,
+) -> None:
+    common = (*SHORT, "early_stopping.restore_best=false", "phases.unfrozen=null")
+    plain = Run(recipe(*common), tmp_path / "plain").go()
+    made = recipe(*common, "+optimizer.use_ema=true", "+optimizer.ema_momentum=0.8")
+    averaged = Run(made, tmp_path / "averaged").go()
+    for one, other in zip(plain.epochs, averaged.epochs, strict=True):
+        assert one.metrics["loss"] == other.metrics["loss"]  # trained alike, to the last bit
+        assert one.metrics["val_loss"] != other.metrics["val_loss"]
+    assert not equal(plain.weights, averaged.weights)
+    model = averaged.classifier.inference_model()
+    probabilities = model.predict(averaged.fine_tune.validation.dataset, verbose=0)
+    of_truth = probabilities[np.arange(100), averaged.fine_tune.validation.labels]
+    assert -np.log(of_truth).mean() == pytest.approx(
+        averaged.epochs[-1].metrics["val_loss"], rel=1e-4
+    )
+
+
+def test_plateau_lowers_the_rate_within_its_phase_only(tmp_path: Path) -> None:
+    made = recipe(*SHORT, *KINDS["plateau and averages"], "phases.frozen.epochs=3")
+    run = Run(made, tmp_path).go()
+    rates = [epoch.metrics["learning_rate"] for epoch in run.epochs]
+    factor = made.schedule.factor
+    assert rates == pytest.approx([3e-2, 3e-2, 3e-2 * factor, 1e-2, 1e-2, 1e-2 * factor])
+
+
+def test_no_checkpoint_is_kept_where_the_recipe_says_so(tmp_path: Path) -> None:
+    run = Run(recipe(*SHORT, "checkpoint_epochs=null"), tmp_path, stop=1).go()
+    assert not run.checkpoint.path.exists()
+    run = Run(recipe(*SHORT, "checkpoint_epochs=2"), tmp_path, stop=0).go()
+    assert not run.checkpoint.path.exists()
+
+
+def test_validation_loss_is_plain_whatever_training_does(tmp_path: Path) -> None:
+    run = Run(recipe(*SHORT, "loss.label_smoothing=0.5"), tmp_path).go()
+    model = run.classifier.inference_model()
+    probabilities = model.predict(run.fine_tune.validation.dataset, verbose=0)
+    of_truth = probabilities[np.arange(100), run.fine_tune.validation.labels]
+    assert run.kept.metrics["val_loss"] == pytest.approx(-np.log(of_truth).mean(), rel=1e-4)
