@@ -122,7 +122,7 @@ def _train(
 ) -> tuple[float, ...]:
     from sweeper.train.trial import Trial
 
-    resolved = recipe.model_dump(mode="json")
+    resolved = recipe.model_dump(mode="json", exclude_unset=True)
     write_aside(paths.config, yaml.safe_dump(resolved, sort_keys=False))
     run.log_params(flatten(resolved))
     run.set_tags({"sweeper.warnings": "\n".join(warnings(recipe))} if warnings(recipe) else {})

@@ -70,7 +70,8 @@ class FineTuneStudy(StudyHooks):
 
     def fingerprint(self, config: DictConfig) -> Mapping[str, Any]:
         """The recipe; where it runs and where its runs are kept may change."""
-        return parse(config).model_dump(mode="json", exclude={"tracking", "executor"})
+        recipe = parse(config)
+        return recipe.model_dump(mode="json", exclude={"tracking", "executor"}, exclude_unset=True)
 
     def study_started(
         self, config: DictConfig, study_id: str, summary: StudySummary, running: frozenset[int]

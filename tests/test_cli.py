@@ -268,8 +268,35 @@ def test_missing_data_and_weights_are_one_message_before_any_trial(
     assert not (tmp_path / "experiments" / "studies.db").exists()
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("recipe", "missing"),
+    [
+        ("dogs_b0", ("stanford_dogs", "EfficientNetB0")),
+        ("dogs_b0_scratch", ("stanford_dogs",)),
+        ("cifar100_b0", ("cifar100", "EfficientNetB0")),
+        ("cats_dogs_mobilenet_v2", ("cats_vs_dogs", "MobileNetV2")),
+        ("folder_xception", ("photos", "Xception")),
+    ],
+)
+def test_a_recipe_fits_at_every_corner_of_its_search_and_says_what_is_missing(
+    cli: RunCli, tmp_path: Path, recipe: str, missing: tuple[str, ...]
+) -> None:
+    nothing = {"TFDS_DATA_DIR": str(tmp_path / "data"), "KERAS_HOME": str(tmp_path / "keras")}
+    # nobody answers there: neither data nor weights are downloaded
+    offline = {"https_proxy": "http://127.0.0.1:9", "http_proxy": "http://127.0.0.1:9"}
+    path = ["dataset.path=photos"] if recipe == "folder_xception" else []
+    ended = cli(f"+experiment={recipe}", "-m", *path, env={**nothing, **offline})
+    assert ended.returncode == 1
+    said = ended.stderr.splitlines()
+    assert len(said) == len(missing), ended.stderr
+    for line, what in zip(said, missing, strict=True):
+        assert what in line
+    assert not (tmp_path / "mlruns").exists()
+
+
 def test_hydra_users_find_what_they_expect(cli: RunCli) -> None:
-    assert "backbone: efficientnet_b0" in cli("--help").stdout
+    assert "efficientnet_b0" in cli("--help").stdout
     assert "name: digits_lite0" in cli("+experiment=digits_lite0", "--cfg", "job").stdout
     assert "config.yaml" in cli("--info", "defaults").stdout or cli("--info", "defaults").stdout
 

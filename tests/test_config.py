@@ -94,6 +94,10 @@ def test_every_option_of_every_group_is_a_valid_recipe(group: str, option: str) 
             "freeze must set one of unfreeze_blocks, unfreeze_from, unfreeze_layers and the "
             "others to null, got unfreeze_blocks=3, unfreeze_from=block6a",
         ),
+        (
+            "freeze=scratch freeze.unfreeze_blocks=3",
+            "freeze asks for unfreeze_blocks=3 from scratch, where blocks that stay frozen would",
+        ),
         ("freeze.unfreeze_blocks=null", "freeze must set one of unfreeze_blocks, unfreeze_from"),
         (
             "phases.unfrozen.schedule={name:cosin,warmup_epochs:0}",

@@ -157,26 +157,36 @@ def curves(folder: Path) -> dict[str, dict[int, float]]:
     return found
 
 
+EIGHT_EPOCHS = (
+    *("-m", "sweeper", *QUICK, "hydra.sweeper.n_jobs=1", "hydra.sweeper.n_trials=1"),
+    *("optimizer.learning_rate=3e-3", "phases.frozen.epochs=2"),
+    "phases.unfrozen={epochs:6,learning_rate:1e-3,optimizer:null,schedule:null}",
+)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> dict[int, float]:
+    """Curve of a trial that nobody interrupts."""
+    folder = tmp_path_factory.mktemp("whole")
+    code, said = run(folder, *EIGHT_EPOCHS)
+    assert code == 0, said
+    return curves(folder)["0"]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
-def test_an_interrupted_trial_goes_on_where_it_stopped(tmp_path: Path, number: int) -> None:
-    unfrozen = "{epochs:2,learning_rate:1e-3,optimizer:null,schedule:null}"
-    epochs = ("phases.frozen.epochs=2", f"phases.unfrozen={unfrozen}")
-    command = ("-m", "sweeper", *QUICK, *epochs, "hydra.sweeper.n_trials=1")
-    alone = ("hydra.sweeper.n_jobs=1", "optimizer.learning_rate=3e-3")
-    for folder in ("whole", "parts"):
-        (tmp_path / folder).mkdir()
-    with controller(tmp_path / "parts", *command, *alone) as process:
+def test_an_interrupted_trial_goes_on_where_it_stopped(
+    tmp_path: Path, number: int, whole: dict[int, float]
+) -> None:
+    with controller(tmp_path, *EIGHT_EPOCHS) as process:
         await_line(process, "frozen epoch 1")
         process.send_signal(number)
         process.communicate(timeout=SECONDS)
-    code, said = run(tmp_path / "parts", *command, *alone)
+    code, said = run(tmp_path, *EIGHT_EPOCHS)
     assert code == 0, said
-    code, said = run(tmp_path / "whole", *command, *alone)
-    assert code == 0, said
-    log = (tmp_path / "parts/experiments/digits_lite0/trials/0001/logs/trial.log").read_text()
+    log = (tmp_path / "experiments/digits_lite0/trials/0001/logs/trial.log").read_text()
     assert "goes on after epoch" in log
-    whole, parts = curves(tmp_path / "whole"), curves(tmp_path / "parts")
-    assert parts["1"] == whole["0"]
-    assert sorted(parts["1"]) == [0, 1, 2, 3]
-    assert 0 < len(parts["0"]) < 4
+    found = curves(tmp_path)
+    assert found["1"] == whole
+    assert sorted(whole) == list(range(8))
+    assert 0 < len(found["0"]) < 8

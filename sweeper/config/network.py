@@ -110,4 +110,10 @@ class Freeze(Closed):
         if len(given) != 1:
             got = ", ".join(f"{key}={value}" for key, value in given.items()) or "none"
             raise ValueError(f"must set one of {', '.join(ways)} and the others to null, got {got}")
+        if self.scratch and self.unfreeze_blocks != "all":
+            ((key, value),) = given.items()
+            raise ValueError(
+                f"asks for {key}={value} from scratch, where blocks that stay frozen would stay "
+                "random; set freeze.unfreeze_blocks=all"
+            )
         return self

@@ -10,8 +10,8 @@ from sweeper.errors import ConfigError, MissingInput
 from sweeper.models.backbones import build_backbone
 from sweeper.models.blocks import find_blocks
 from sweeper.models.build import check_freeze, split_block
+from sweeper.train.folds import splits_of
 from sweeper.train.optimizers import check_optimizer
-from sweeper.train.trial import splits_of
 
 
 def prepare(recipes: Sequence[Recipe]) -> list[str]:

@@ -4,26 +4,17 @@ Runs inside the trial's own process, whether a study or a person asked for it.
 """
 
 import logging
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from sweeper.config import KFold, Recipe, TestSet
+from sweeper.config import Recipe
 from sweeper.data.augment import build_augment
 from sweeper.data.batches import Batches, batches
-from sweeper.data.sources import (
-    Examples,
-    Source,
-    load,
-    split_folds,
-    split_validation,
-    undecodable,
-)
+from sweeper.data.sources import Examples, Source, load, undecodable
 from sweeper.data.targets import Targets, class_weights
 from sweeper.errors import SweeperError
 from sweeper.models.build import Classifier, build_classifier
@@ -32,7 +23,8 @@ from sweeper.track.base import Tracker
 from sweeper.train import cost, numerics, plots
 from sweeper.train.checkpoint import Checkpoint
 from sweeper.train.fine_tune import FineTune
-from sweeper.train.phases import Epoch, initial_loss
+from sweeper.train.folds import Fit, means, objectives, splits_of, typical
+from sweeper.train.phases import initial_loss
 from sweeper.train.preview import save_augmented
 from sweeper.train.recorder import Recorder, Report
 from sweeper.train.sanity import LossCheck, Verdict
@@ -41,21 +33,6 @@ log = logging.getLogger(__name__)
 
 _SHOWN = 9
 """Images in samples.png and augmented.png."""
-
-
-@dataclass(frozen=True)
-class Fit:
-    """What one fine-tune came to: the epoch that is kept, and its predictions for validation.
-
-    ``truth`` is ``[n]``, ``probabilities`` ``[n, classes]``; ``epochs`` are the metrics of all.
-    """
-
-    kept: Epoch
-    epochs: Sequence[Mapping[str, float]]
-    truth: NDArray[np.int64]
-    probabilities: NDArray[np.float32]
-    costs: Mapping[str, float]
-    model: Path
 
 
 class Trial:
@@ -192,18 +169,14 @@ class Trial:
         picture = self._paths.plots / "confusion_matrix.png"
         plots.save_confusion_matrix(picture, truth, probabilities.argmax(axis=1), class_names)
         step = max(int(fit.epochs[-1]["step"]) for fit in fits)
-        best = fits[0].kept.step
+        kept = typical(fits)
         if len(fits) > 1:
             self._log_means(fits)
-            # neither the luckiest nor the unluckiest: the test result shall speak for the recipe
-            accuracies = [fit.kept.metrics["val_accuracy"] for fit in fits]
-            distances = np.abs(np.array(accuracies) - np.mean(accuracies))
-            typical = fits[int(distances.argmin())]
-            best = typical.kept.step
-            typical.model.replace(self._paths.model)
+            kept.model.replace(self._paths.model)
             for fit in fits:
                 fit.model.unlink(missing_ok=True)
-        self._tracker.log_metrics({**means([f.costs for f in fits]), "best_epoch": best}, step)
+        costs = means([fit.costs for fit in fits])
+        self._tracker.log_metrics({**costs, "best_epoch": kept.kept.step}, step)
 
     def _log_means(self, fits: Sequence[Fit]) -> None:
         """Under the names that a trial without folds has: the mean of each epoch over folds."""
@@ -227,28 +200,6 @@ class Trial:
         folder = self._paths.plots
         plots.save_samples(folder / "samples.png", images, labels, class_names)
         save_augmented(folder / "augmented.png", images, wanted, recipe.augment, recipe.seed)
-
-
-def splits_of(source: Source, recipe: Recipe) -> list[tuple[Examples, Examples]]:
-    """Training and validation examples of each fine-tune that a trial of ``recipe`` makes."""
-    seed = recipe.dataset.split_seed
-    match recipe.validation:
-        case TestSet():
-            return [(source.train, source.test)]
-        case KFold(folds=folds):
-            return split_folds(source.train, folds, seed)
-    return [split_validation(source.train, recipe.dataset.validation_fraction, seed)]
-
-
-def means(parts: Sequence[Mapping[str, float]]) -> dict[str, float]:
-    """Mean of each number over ``parts``, which have the same keys."""
-    return {key: float(np.mean([part[key] for part in parts])) for key in parts[0]}
-
-
-def objectives(recipe: Recipe, fits: Sequence[Fit]) -> tuple[float, ...]:
-    """The recipe's objectives, means over ``fits``."""
-    mean = means([{**fit.kept.metrics, **fit.costs} for fit in fits])
-    return tuple(mean[name] for name in recipe.objectives)
 
 
 def evaluation_batches(examples: Examples, recipe: Recipe, n_classes: int) -> Batches:

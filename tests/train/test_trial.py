@@ -253,7 +253,8 @@ def test_folds_are_trained_one_by_one_and_their_mean_counts(tmp_path: Path) -> N
     typical = int(np.argmin(np.abs(np.array(per_fold) - np.mean(per_fold))))
     found = keras.models.load_model(run.paths.model)
     from sweeper.data.sources import load
-    from sweeper.train.trial import evaluation_batches, splits_of
+    from sweeper.train.folds import splits_of
+    from sweeper.train.trial import evaluation_batches
     from sweeper.train.winner import evaluate
 
     made = recipe(*DIGITS, *short, "validation.folds=3")
@@ -266,7 +267,7 @@ def test_folds_are_trained_one_by_one_and_their_mean_counts(tmp_path: Path) -> N
 @pytest.mark.slow
 def test_the_test_set_validates_where_the_recipe_says_so(tmp_path: Path) -> None:
     from sweeper.data.sources import load
-    from sweeper.train.trial import splits_of
+    from sweeper.train.folds import splits_of
 
     made = recipe(*DIGITS, "validation=test")
     ((train, held_out),) = splits_of(load(made.dataset), made)
