@@ -18,7 +18,7 @@ from sweeper.paths import TrialPaths, write_aside
 from sweeper.records import EpochReport, State, TrialSpec
 from sweeper.search.hooks import with_hooks
 from sweeper.search.job import CurrentTrial, current_trial
-from sweeper.study import FineTuneStudy, command, ui_command
+from sweeper.study import FineTuneStudy, command, spelled_test, ui_command
 from sweeper.validation import flatten, parse
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ def _run_alone(
     sanity = client.get_run(run.run_id).data.tags
     named = zip(recipe.objectives, values, strict=True)
     results = ", ".join(f"{name} {value:.4g}" for name, value in named)
-    lines.note(f"{results}, test accuracy {test['test_accuracy']:.4f}")
+    lines.note(f"{results}, {spelled_test(test)}")
     if "sanity.reason" in sanity:
         lines.note(f"warning: do not trust this run: {sanity['sanity.reason']}")
     lines.note(f"files: {paths.folder}\ncompare runs: {ui_command(uri)}")

@@ -200,14 +200,13 @@ class FineTuneStudy(StudyHooks):
 
             tested = executor.run(work, paths.winner_log, SilentChannel(), place)
             run.end(State.COMPLETE)
-        test = {key: tested[key] for key in ("test_accuracy", "test_loss")}
+        test = {key: value for key, value in tested.items() if key.startswith("test_")}
         values: dict[str, float] = dict(zip(self._objectives, best.values, strict=True))
         found = {f"best_{name}": value for name, value in values.items()}
         self._run.log_metrics({**found, **test}, step=best.number)
         self._run.set_tags({"sweeper.best_trial": str(best.number)})
         open_console().print(
-            f"best trial {best.number}: {_spelled(values)}, "
-            f"test accuracy {test['test_accuracy']:.4f}",
+            f"best trial {best.number}: {_spelled(values)}, {spelled_test(test)}",
             soft_wrap=True,
         )
 
@@ -254,6 +253,12 @@ def write_best_recipe(summary: StudySummary) -> None:
 
 def _spelled(values: Mapping[str, float]) -> str:
     return ", ".join(f"{name} {value:.4g}" for name, value in values.items())
+
+
+def spelled_test(test: Mapping[str, float]) -> str:
+    """The test result for a person, with how sure it is."""
+    low, high = test["test_accuracy_low"], test["test_accuracy_high"]
+    return f"test accuracy {test['test_accuracy']:.4f} (95 %: {low:.3f} to {high:.3f})"
 
 
 def command(overrides: Sequence[str]) -> str:

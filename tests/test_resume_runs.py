@@ -2,6 +2,7 @@
 
 import os
 import random
+import shlex
 import signal
 import subprocess
 import sys
@@ -190,3 +191,21 @@ def test_an_interrupted_trial_goes_on_where_it_stopped(
     assert found["1"] == whole
     assert sorted(whole) == list(range(8))
     assert 0 < len(found["0"]) < 8
+
+
+@pytest.mark.slow
+def test_a_single_fine_tune_says_how_to_go_on(tmp_path: Path) -> None:
+    alone = [word for word in EIGHT_EPOCHS if not word.startswith(("-m", "hydra", "~hydra"))]
+    recipe = [word for word in alone if word != "sweeper"]
+    recipe[recipe.index("optimizer.learning_rate=interval(1e-3,1e-2)")] = "seed=0"
+    with controller(tmp_path, "-m", "sweeper", *recipe) as process:
+        await_line(process, "unfrozen epoch 3")
+        process.send_signal(signal.SIGINT)
+        said, _ = process.communicate(timeout=SECONDS)
+    assert process.returncode == 128 + signal.SIGINT, said
+    _, _, again = said.strip().rpartition("to go on: python ")
+    code, said = run(tmp_path, *shlex.split(again))
+    assert code == 0, said
+    assert "unfrozen epoch 7" in said
+    (log,) = (tmp_path / "experiments/digits_lite0/runs").glob("*/logs/trial.log")
+    assert "goes on after epoch" in log.read_text()

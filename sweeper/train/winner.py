@@ -9,14 +9,15 @@ from sweeper.config import Recipe
 from sweeper.data.batches import Batches
 from sweeper.data.sources import load
 from sweeper.paths import TrialPaths
+from sweeper.train.cost import milliseconds_per_image
 from sweeper.train.trial import evaluation_batches, predict
 
 
 def finish(recipe: Recipe, paths: TrialPaths, uri: str, run_id: str) -> dict[str, float]:
-    """Evaluate the saved model on the test set and log both to the run.
+    """Evaluate the saved model on the test set, time it, and log it and its figures to the run.
 
     Returns:
-        What :func:`evaluate` does.
+        What :func:`evaluate` does, and ``milliseconds_per_image`` unless it is an objective.
     """
     import mlflow
 
@@ -24,6 +25,8 @@ def finish(recipe: Recipe, paths: TrialPaths, uri: str, run_id: str) -> dict[str
     test = evaluation_batches(source.test, recipe, len(source.class_names))
     model = keras.models.load_model(paths.model)
     metrics = evaluate(model, test)
+    if "milliseconds_per_image" not in recipe.objectives:  # else the trial has measured it
+        metrics["milliseconds_per_image"] = milliseconds_per_image(model, test)
     mlflow.set_tracking_uri(uri)
     with mlflow.start_run(run_id=run_id):
         mlflow.log_metrics(metrics)
