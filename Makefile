@@ -20,15 +20,15 @@ sweep: $(READY)  ## Sweep the embedded recipe digits_lite0 (minutes, no download
 	$(BIN)/python -m sweeper +experiment=digits_lite0 -m
 
 test: $(READY)  ## Run all tests
-	$(BIN)/python -m pytest -m "not families"
+	$(BIN)/python -m pytest -m "not families and not kill"
 
 test-fast: $(READY)  ## Run the tests that take seconds
-	$(BIN)/python -m pytest -m "not slow and not families"
+	$(BIN)/python -m pytest -m "not slow and not families and not kill"
 
 test-families: $(READY)  ## Build, cut and train every network of keras.applications (5 minutes, 3 GB)
 	$(BIN)/python -m pytest -m families
 
-test-kill: $(READY)  ## Kill real sweeps at ten random moments, and see that all ends well (6 minutes)
+test-kill: $(READY)  ## Kill real sweeps at ten random moments, and see that all ends well (8 minutes)
 	SWEEPER_KILLS=10 $(BIN)/python -m pytest -o timeout=900 tests/test_resume_runs.py tests/search/test_resume.py tests/search/test_controllers.py
 
 lint: $(READY)  ## Check style, formatting and the direction of imports

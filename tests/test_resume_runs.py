@@ -13,7 +13,7 @@ from pathlib import Path
 import optuna
 import pytest
 from optuna.trial import TrialState
-from search.controllers import SECONDS, await_line
+from search.controllers import SECONDS, await_line, heed_ctrl_c
 
 KILLS = int(os.environ.get("SWEEPER_KILLS", "3"))
 """`make test-kill` asks for more."""
@@ -70,6 +70,7 @@ def controller(folder: Path, *command: str) -> Iterator["subprocess.Popen[str]"]
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
+        preexec_fn=heed_ctrl_c,  # noqa: PLW1509 - no other thread runs here
     ) as process:
         try:
             yield process
@@ -175,7 +176,9 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> dict[int, float]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+@pytest.mark.parametrize(
+    "number", [signal.SIGKILL, pytest.param(signal.SIGINT, marks=pytest.mark.kill)]
+)
 def test_an_interrupted_trial_goes_on_where_it_stopped(
     tmp_path: Path, number: int, whole: dict[int, float]
 ) -> None:

@@ -39,7 +39,7 @@ def controller(
         text=True,
         # as in a terminal, where Ctrl-C reaches all that a command has started
         start_new_session=True,
-        preexec_fn=_heed_ctrl_c,  # noqa: PLW1509 - no other thread runs here
+        preexec_fn=heed_ctrl_c,  # noqa: PLW1509 - no other thread runs here
     ) as process:
         try:
             yield process
@@ -47,8 +47,8 @@ def controller(
             process.kill()
 
 
-def _heed_ctrl_c() -> None:
-    """Which is ignored where the tests run in the background of a script."""
+def heed_ctrl_c() -> None:
+    """Called in a child: Ctrl-C is ignored where the tests run in the background of a script."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
