@@ -278,6 +278,7 @@ def test_missing_data_and_weights_are_one_message_before_any_trial(
         ("cifar100_b0", ("cifar100", "EfficientNetB0")),
         ("cats_dogs_mobilenet_v2", ("cats_vs_dogs", "MobileNetV2")),
         ("folder_xception", ("photos", "Xception")),
+        ("digits_scratch", ("photos",)),
     ],
 )
 def test_a_recipe_fits_at_every_corner_of_its_search_and_says_what_is_missing(
@@ -286,7 +287,8 @@ def test_a_recipe_fits_at_every_corner_of_its_search_and_says_what_is_missing(
     nothing = {"TFDS_DATA_DIR": str(tmp_path / "data"), "KERAS_HOME": str(tmp_path / "keras")}
     # nobody answers there: neither data nor weights are downloaded
     offline = {"https_proxy": "http://127.0.0.1:9", "http_proxy": "http://127.0.0.1:9"}
-    path = ["dataset.path=photos"] if recipe == "folder_xception" else []
+    folder = ["dataset=folder", "dataset.path=photos"]
+    path = folder if missing[0] == "photos" else []
     ended = cli(f"+experiment={recipe}", "-m", *path, env={**nothing, **offline})
     assert ended.returncode == 1
     said = ended.stderr.splitlines()
