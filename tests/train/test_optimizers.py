@@ -11,7 +11,7 @@ from recipes import recipe
 from sweeper import keras_api
 from sweeper.config import Optimizer
 from sweeper.paths import conf_dir
-from sweeper.train.optimizers import build_optimizer, check_optimizer
+from sweeper.train.optimizers import averaging, build_optimizer, check_optimizer
 
 NAMES = keras_api.optimizer_names()
 RATE = 0.01
@@ -211,3 +211,13 @@ def test_values_that_keras_refuses_together() -> None:
     both = Optimizer.model_construct(name="SGD", learning_rate=0.1, clipnorm=1.0, clipvalue=1.0)
     (fault,) = check_optimizer(both)
     assert fault.startswith("optimizer.clipnorm, optimizer.clipvalue are refused by SGD together")
+
+
+@pytest.mark.parametrize(("steps", "momentum"), [(20, 0.9), (1000, 0.99), (10_000, 0.999)])
+def test_averages_reach_back_a_tenth_of_the_phase(steps: int, momentum: float) -> None:
+    plain = recipe("+optimizer.use_ema=true").optimizer
+    assert averaging(plain, steps).keywords["ema_momentum"] == pytest.approx(momentum)
+    asked = recipe("+optimizer.use_ema=true", "+optimizer.ema_momentum=0.5").optimizer
+    assert averaging(asked, steps) == asked
+    none = recipe().optimizer
+    assert averaging(none, steps) == none
