@@ -117,7 +117,8 @@ def _auto_contrast(images: tf.Tensor, strength: tf.Tensor) -> tf.Tensor:
     """Each channel from 0 to 255; what spans less than one level is noise, and stays."""
     low = tf.reduce_min(images, axis=[1, 2], keepdims=True)
     span = tf.reduce_max(images, axis=[1, 2], keepdims=True) - low
-    return tf.where(span < 1, images, (images - low) * 255 / tf.maximum(span, 1))
+    wide = tf.minimum((images - low) * 255 / tf.maximum(span, 1), 255)  # it may round past the end
+    return tf.where(span < 1, images, wide)
 
 
 def _equalize(images: tf.Tensor, strength: tf.Tensor) -> tf.Tensor:
@@ -139,18 +140,13 @@ def _equalize(images: tf.Tensor, strength: tf.Tensor) -> tf.Tensor:
     return tf.cast(tf.transpose(tf.reshape(equalized, shape), [0, 2, 3, 1]), tf.float32)
 
 
-def _moved(images: tf.Tensor, **how: tf.Tensor) -> tf.Tensor:
-    # interpolation may round past the ends
-    return tf.clip_by_value(warp(images, fill=_FILL, **how), 0, 255)
-
-
 OPERATIONS: tuple[Operation, ...] = (
     lambda images, strength: images,
-    lambda images, strength: _moved(images, shear_x=_SHEAR * strength),
-    lambda images, strength: _moved(images, shear_y=_SHEAR * strength),
-    lambda images, strength: _moved(images, shift_x=_SHIFT * strength),
-    lambda images, strength: _moved(images, shift_y=_SHIFT * strength),
-    lambda images, strength: _moved(images, turns=_TURN * strength),
+    lambda images, strength: warp(images, shear_x=_SHEAR * strength, fill=_FILL),
+    lambda images, strength: warp(images, shear_y=_SHEAR * strength, fill=_FILL),
+    lambda images, strength: warp(images, shift_x=_SHIFT * strength, fill=_FILL),
+    lambda images, strength: warp(images, shift_y=_SHIFT * strength, fill=_FILL),
+    lambda images, strength: warp(images, turns=_TURN * strength, fill=_FILL),
     _brightness,
     _colour,
     _contrast,
