@@ -71,12 +71,14 @@ def test_evaluation_counts_every_image_once() -> None:
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:.*Any type hint is inferred:UserWarning")  # mlflow's own
-def test_the_winner_is_tested_and_logged(tmp_path: Path) -> None:
+def test_the_winner_is_tested_and_logged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made = recipe("image_size=32", "batch_size=100")
     paths = TrialPaths(tmp_path / "trial")
     paths.model.parent.mkdir(parents=True)
     constant_model(CERTAIN_OF_THREES).save(paths.model)
     uri = f"sqlite:///{tmp_path}/mlflow.db"
+    # mlflow.set_tracking_uri leaves its address in the environment
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
     client = mlflow.MlflowClient(uri)
     experiment = client.create_experiment("winners", artifact_location=str(tmp_path / "artifacts"))
     run = client.create_run(experiment).info.run_id
