@@ -60,7 +60,7 @@ def flops(model: Any) -> int:
         model: of functional parts, with an input of fixed size.
 
     Raises:
-        NotImplementedError: a layer with a matrix of weights is of none of the known kinds.
+        TypeError: a layer with a matrix of weights is of none of the known kinds.
     """
     return sum(_flops_of(layer) for layer in _leaves(model))
 
@@ -87,7 +87,7 @@ def _flops_of(layer: Any) -> int:
     if not kernels:
         return 0
     if not isinstance(layer, _PRODUCTS) or isinstance(layer, keras.layers.Conv2DTranspose):
-        raise NotImplementedError(
+        raise TypeError(
             f"the operations of {layer.name}, a {type(layer).__name__}, cannot be counted"
         )
     numbers: int = sum(math.prod(kernel.shape) for kernel in kernels)

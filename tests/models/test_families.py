@@ -18,6 +18,7 @@ from sweeper import config
 from sweeper.models import backbones, catalogue, weights
 from sweeper.models.blocks import Block, divide, find_blocks, find_cuts
 from sweeper.models.build import Classifier, attach_head
+from sweeper.train.cost import flops
 
 pytestmark = pytest.mark.families
 
@@ -75,6 +76,11 @@ def test_every_layer_is_in_exactly_one_block(network: Network) -> None:
     kinds = r"conv2d|batch_normalization|activation|add|concatenate|re_lu"
     assert not [name for name in names if re.fullmatch(rf"({kinds})(_\d+)?", name)]
     assert len(names) > 4
+
+
+def test_its_operations_can_be_counted(network: Network) -> None:
+    # each number of a kernel multiplies once at least, and kernels are most of all numbers
+    assert flops(network.classifier.inference_model()) > network.model.count_params()
 
 
 def test_blocks_end_where_one_tensor_crosses(network: Network) -> None:
