@@ -32,6 +32,11 @@ def scan_file(fingerprint: str) -> Path:
     return cache_dir() / "scans" / f"{fingerprint}.json"
 
 
+def entries_dir() -> Path:
+    """Folder of the cache that all trials of the machine share."""
+    return cache_dir() / "entries"
+
+
 def write_aside(path: Path, content: str | bytes) -> None:
     """Write ``content`` beside ``path``, then rename, so that nobody ever reads half a file."""
     path.parent.mkdir(parents=True, exist_ok=True)
