@@ -16,7 +16,7 @@ from sweeper.cache.manifest import size_on_disk
 from sweeper.cache.store import Cache
 
 BUDGET = 100
-OPENS = st.tuples(st.just("open"), st.integers(0, 5), st.booleans())
+OPENS = st.tuples(st.just("open"), st.integers(0, 5), st.sampled_from([False, False, True]))
 CLOSES = st.tuples(st.just("close"), st.integers(0, 5), st.just(False))
 
 
@@ -65,8 +65,8 @@ class Model:
 
 @settings(max_examples=60, deadline=None)
 @given(
-    st.lists(st.integers(0, 120), min_size=6, max_size=6),
-    st.lists(OPENS | CLOSES, max_size=25),
+    st.lists(st.integers(20, 45) | st.sampled_from([0, 120]), min_size=6, max_size=6),
+    st.lists(OPENS | OPENS | CLOSES, min_size=8, max_size=30),
     st.lists(st.integers(-5, 5), min_size=1, max_size=6),
 )
 def test_any_order_of_uses(
@@ -112,6 +112,13 @@ def test_any_order_of_uses(
 
 def _write(folder: Path, size: int) -> None:
     (folder / "file").write_bytes(bytes(size))
+
+
+def test_what_was_not_used_for_longest_goes_first(root: Path) -> None:
+    store = Cache(root, 3 * SIZE)
+    for number in (1, 2, 3, 1, 4):
+        assert _put(store, number)
+    assert _kept(store) == [4, 1, 3]
 
 
 def test_what_another_process_uses_stays(root: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -11,7 +11,9 @@ import pytest
 from others import CONTENT, KEY, SIZE, build
 from processes import Other
 
+from sweeper.cache import folders
 from sweeper.cache.key import Key
+from sweeper.cache.locks import LockFile
 from sweeper.cache.store import Cache
 
 
@@ -179,6 +181,19 @@ def test_a_damaged_entry_in_use_stays_until_it_is_free(
         assert (entry / "files" / "first.bin").exists()
     with store.open(KEY, SIZE, build) as again:
         assert again is not None
+
+
+def test_an_entry_that_goes_before_it_is_locked_is_not_used(
+    entry: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    share = LockFile.share
+
+    def too_late(lock: LockFile) -> None:
+        folders.discard(entry)
+        share(lock)
+
+    monkeypatch.setattr(LockFile, "share", too_late)
+    assert folders.hold(entry) is None
 
 
 def test_content_that_changed_is_found_by_its_checksum(store: Cache, entry: Path) -> None:
