@@ -69,9 +69,13 @@ class FineTuneStudy(StudyHooks):
             open_console().print(text, soft_wrap=True, markup=False)
 
     def fingerprint(self, config: DictConfig) -> Mapping[str, Any]:
-        """The recipe; where it runs and where its runs are kept may change."""
+        """The recipe; where it runs, is recorded and keeps what it computed may change."""
         recipe = parse(config)
-        return recipe.model_dump(mode="json", exclude={"tracking", "executor"}, exclude_unset=True)
+        return recipe.model_dump(
+            mode="json",
+            exclude={"tracking": True, "executor": True, "cache": {"budget_gb": True}},
+            exclude_unset=True,
+        )
 
     def study_started(
         self, config: DictConfig, study_id: str, summary: StudySummary, running: frozenset[int]

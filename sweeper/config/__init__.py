@@ -15,7 +15,7 @@ from sweeper.config.data import (
     Validation,
 )
 from sweeper.config.network import LITE0, SCALED, Backbone, Freeze, Head
-from sweeper.config.recipe import HIGHER_IS_BETTER, Executor, Recipe, from_scratch
+from sweeper.config.recipe import HIGHER_IS_BETTER, Cache, Executor, Recipe, from_scratch
 from sweeper.config.training import (
     Constant,
     Cosine,
@@ -37,6 +37,7 @@ __all__ = [
     "SCALED",
     "Augment",
     "Backbone",
+    "Cache",
     "Constant",
     "Cosine",
     "Csv",

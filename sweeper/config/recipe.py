@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, PlainValidator, ValidationInfo, field_validator
 
-from sweeper.config.base import Closed, Count, Seed
+from sweeper.config.base import Closed, Count, NotNegative, Seed
 from sweeper.config.data import Augment, Dataset, Validation
 from sweeper.config.network import Backbone, Freeze, Head
 from sweeper.config.training import EarlyStopping, Loss, Optimizer, Phases, Sanity, Schedule
@@ -49,6 +49,13 @@ class Executor(Closed):
     trials_per_device: Count | None
 
 
+class Cache(Closed):
+    """What trials share: fixed augmented views of each image (0: none), on a disk of limits."""
+
+    views: Annotated[int, Field(ge=0)]
+    budget_gb: NotNegative
+
+
 class Tracking(Closed):
     """Where MLflow keeps the runs."""
 
@@ -80,6 +87,7 @@ class Recipe(Closed):
     jit_compile: Literal["auto"] | bool
     deterministic: bool
     sanity: Sanity
+    cache: Cache
     objectives: Annotated[list[Objective], Field(min_length=1)]
     executor: Executor
     tracking: Tracking

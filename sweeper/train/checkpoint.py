@@ -45,7 +45,8 @@ class Checkpoint:
     def __init__(self, path: Path, recipe: Recipe) -> None:
         self.path = path
         # where it runs and is recorded changes nothing
-        text = recipe.model_dump_json(exclude={"executor", "tracking", "name", "objectives"})
+        elsewhere = dict.fromkeys(("executor", "tracking", "name", "objectives"), True)
+        text = recipe.model_dump_json(exclude={**elsewhere, "cache": {"budget_gb": True}})
         self._recipe = hashlib.sha256(text.encode()).hexdigest()
 
     def save(self, saved: Saved) -> None:
