@@ -14,6 +14,9 @@ from sweeper.data.examples import Examples
 _READY = 2
 """Batches decoded ahead of the model: one in use, one spare."""
 
+RESIZE = "bilinear, antialias where it shrinks"
+"""How images are resized: other words for it make other keys of what is kept."""
+
 Target = Callable[[tf.Tensor], Any]
 """From labels ``[b]`` int64 to what the loss compares with, a tensor or several."""
 
@@ -80,6 +83,7 @@ def batches(
             the epoch; None keeps the examples' order.
     """
     cores = parallelism()
+    count = len(examples)
     labels = tf.data.Dataset.from_tensor_slices(examples.labels)
     source = tf.data.Dataset.zip(examples.raw(), labels)
 
@@ -94,27 +98,47 @@ def batches(
         return (images, *made) if isinstance(made, tuple) else (images, made)
 
     def epoch(number: Any) -> tf.data.Dataset:
-        dataset = source
-        if shuffle_seed is not None:
-            # stateless: an epoch that is trained again has the order that it had
-            words = tf.stack([tf.constant(shuffle_seed, tf.int64), tf.cast(number, tf.int64)])
-            seed = tf.random.stateless_uniform([], words, maxval=None, minval=None, dtype=tf.int64)
-            # of this graph alone: the process' own seed would count too, and fails where it is 0
-            tf.compat.v1.set_random_seed(1)
-            dataset = dataset.shuffle(len(examples), seed, reshuffle_each_iteration=False)
+        dataset = shuffled(source, count, shuffle_seed, number)
         if examples.size is None:
             dataset = dataset.map(lambda raw, label: resized(*decoded(raw, label)), cores)
             return dataset.batch(batch_size).map(finished)
-        # one size: a whole batch is resized in one operation
+        # one size: a whole batch is resized in one operation, and decoded in one where that can be
+        if examples.batched:
+            dataset = dataset.batch(batch_size)
+            return dataset.map(lambda raw, label: finished(*resized(*decoded(raw, label))), cores)
         dataset = dataset.map(decoded, cores).batch(batch_size)
         return dataset.map(lambda images, label: finished(*resized(images, label)), cores)
 
     return Batches(
         labels=examples.labels,
-        images=len(examples),
-        steps=math.ceil(len(examples) / batch_size),
+        images=count,
+        steps=math.ceil(count / batch_size),
         epoch=epoch,
     )
+
+
+def shuffled(
+    dataset: tf.data.Dataset, count: int, shuffle_seed: int | None, epoch: Any
+) -> tf.data.Dataset:
+    """All ``count`` elements of ``dataset`` in the order that :func:`batches` gives that epoch.
+
+    It depends on the three numbers alone: what else is known of the images, such as features, comes
+    in the order of the images. Called within a function of a dataset, as ``Batches.epoch`` is.
+
+    Args:
+        dataset: its elements are held, all of them.
+        count: how many there are.
+        shuffle_seed: as for :func:`batches`; None keeps the order.
+        epoch: int64, the number of the epoch.
+    """
+    if shuffle_seed is None:
+        return dataset
+    # stateless: an epoch that is trained again has the order that it had
+    words = tf.stack([tf.constant(shuffle_seed, tf.int64), tf.cast(epoch, tf.int64)])
+    seed = tf.random.stateless_uniform([], words, maxval=None, minval=None, dtype=tf.int64)
+    # of this graph alone: the process' own seed would count too, and fails where it is 0
+    tf.compat.v1.set_random_seed(1)
+    return dataset.shuffle(count, seed, reshuffle_each_iteration=False)
 
 
 def _resize(images: tf.Tensor, size: tuple[int, int] | None, side: int) -> tf.Tensor:

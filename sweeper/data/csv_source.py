@@ -209,4 +209,6 @@ def _sorted_labels(labels: set[str]) -> tuple[str, ...]:
 def _part(where: str, rows: Sequence[_Row], root: Path, names: tuple[str, ...]) -> Part:
     number = {name: label for label, name in enumerate(names)}
     paths = [_path(row, root) for row in rows]
-    return image_files(where, paths, [number[row.label] for row in rows], names)
+    # as in the paths
+    above = Path(os.path.normpath(root))
+    return image_files(where, above, paths, [number[row.label] for row in rows], names)

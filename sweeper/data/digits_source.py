@@ -9,6 +9,7 @@ from sweeper.data.examples import Examples, Source, split_test
 
 def load(dataset: Digits) -> Source:
     """The digits, grey levels 0 to 16 spread over 0 to 255 and repeated on three channels."""
+    import sklearn
     from sklearn.datasets import load_digits
 
     digits = load_digits()
@@ -23,6 +24,8 @@ def load(dataset: Digits) -> Source:
         size=(8, 8),
         name="digit {}".format,
         class_names=names,
+        content=lambda: f"digits of scikit-learn {sklearn.__version__}, levels times 255/16",
+        batched=True,
     )
     train, test = split_test(everything, dataset.test_fraction, dataset.split_seed)
     return Source(names, train, test)

@@ -1,5 +1,6 @@
 """Labelled images that are not decoded yet, and how they are parted."""
 
+import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -33,6 +34,11 @@ class Examples:
         size: height and width in pixels when all images share them, else None.
         name: from a position to what a person calls that image: its file, or its record.
         class_names: label ``k`` means ``class_names[k]``; may be empty when nobody asks.
+        content: a text that is another one whenever some image of the source, as ``decode`` gives
+            it, may be another; TensorFlow's version apart. It reads no image, and raises OSError
+            where a file is out of reach. None where the source cannot say.
+        batched: ``decode`` takes a batch of raw elements ``[b, ...]`` as well, and gives images
+            ``[b, height, width, 3]`` of one ``size``.
     """
 
     labels: Indices
@@ -42,6 +48,8 @@ class Examples:
     size: tuple[int, int] | None
     name: Callable[[int], str] = "image {}".format
     class_names: tuple[str, ...] = ()
+    content: Callable[[], str] | None = None
+    batched: bool = False
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -49,6 +57,16 @@ class Examples:
     def raw(self) -> tf.data.Dataset:
         """The elements as the source holds them (encoded bytes, a path), cheap to shuffle."""
         return self.read(self.indices)
+
+    def fingerprint(self) -> str | None:
+        """Another text whenever another image, or another order, may come out; labels apart.
+
+        None where the source cannot say. Raises what ``content`` raises.
+        """
+        if self.content is None:
+            return None
+        places = hashlib.blake2b(self.indices.tobytes(), digest_size=8).hexdigest()
+        return f"{self.content()} {places}"
 
     def select(self, chosen: Indices) -> Self:
         """The examples at these ascending places."""

@@ -73,7 +73,7 @@ def listing(dataset: Folder) -> Listing:
         if one.name in VALIDATION and len(files) == 2
     ]
     names = tuple(next(iter(files.values())))
-    parts = tuple(_part(where, found) for where, found in files.items())
+    parts = tuple(_part(where, root, found) for where, found in files.items())
     return Listing(names, parts, tuple(notes))
 
 
@@ -141,7 +141,7 @@ def _join(parts: Sequence[Mapping[str, Sequence[str]]]) -> dict[str, list[str]]:
     return {name: [path for part in parts for path in part.get(name, [])] for name in names}
 
 
-def _part(where: str, files: Mapping[str, Sequence[str]]) -> Part:
+def _part(where: str, root: Path, files: Mapping[str, Sequence[str]]) -> Part:
     paths = [path for found in files.values() for path in found]
     labels = [label for label, found in enumerate(files.values()) for _ in found]
-    return image_files(where, paths, labels, tuple(files))
+    return image_files(where, root, paths, labels, tuple(files))

@@ -1,5 +1,7 @@
 """What a data set says of itself before an image is decoded: files or records, and their labels."""
 
+import hashlib
+import os
 import stat
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -85,9 +87,13 @@ class Listing:
 
 
 def image_files(
-    where: str, paths: Sequence[str], labels: Iterable[int], class_names: tuple[str, ...]
+    where: str,
+    root: Path,
+    paths: Sequence[str],
+    labels: Iterable[int],
+    class_names: tuple[str, ...],
 ) -> Part:
-    """A part whose images are files; ``labels`` has one for each of ``paths``."""
+    """A part whose images are files below ``root``; ``labels`` has one for each of ``paths``."""
     array = np.array(paths, dtype=np.str_)
     examples = Examples(
         labels=np.array(list(labels), dtype=np.int64),
@@ -97,8 +103,34 @@ def image_files(
         size=None,
         name=lambda position: paths[position],
         class_names=class_names,
+        content=lambda: files_content(root.name, root, paths),
     )
     return Part(where, examples, paths)
+
+
+def files_content(name: str, root: Path, paths: Iterable[str], *more: str) -> str:
+    """``name`` and a hash that is another one whenever :func:`decode_image` may see other bytes.
+
+    Paths below ``root``, sizes and times tell: those of the content and of the file itself (ctime),
+    which nobody can set, so that another file as large and as old gives itself away. A folder that
+    is moved keeps its hash. ``more`` is what else decides.
+
+    Raises:
+        OSError: a file is out of reach.
+    """
+    seen = hashlib.blake2b(_DECODER.encode(), digest_size=8)
+    for word in more:
+        seen.update(f"\0{word}".encode())
+    above = f"{root}{os.sep}"
+    for path in paths:
+        status = Path(path).stat()
+        times = f"{status.st_mtime_ns}\0{status.st_ctime_ns}"
+        seen.update(os.fsencode(f"\0{path.removeprefix(above)}\0{status.st_size}\0{times}"))
+    return f"{name} {seen.hexdigest()}"
+
+
+_DECODER = "decode_image, 3 channels, first picture"
+"""What :func:`decode_image` does: other words for it make other keys of what is kept."""
 
 
 def decode_image(encoded: tf.Tensor) -> tf.Tensor:

@@ -14,7 +14,7 @@ import tensorflow as tf
 from sweeper.config import Tfds, nearest
 from sweeper.data.examples import Examples, Indices, class_counts
 from sweeper.data.internet import any_answers
-from sweeper.data.listing import Listing, Part, decode_image, unequal_classes
+from sweeper.data.listing import Listing, Part, decode_image, files_content, unequal_classes
 from sweeper.errors import ConfigError, MissingInput
 
 _TFDS_SITE = "https://www.tensorflow.org/datasets"
@@ -145,6 +145,9 @@ def _part(dataset: Tfds, builder: Any, split: str, key: str) -> Part:
     feature = builder.info.features[dataset.image_key]
     height, width, _ = feature.shape
     files = builder.info.splits[split].file_instructions
+    paths = [file.filename for file in files]
+    # which records of these files, and which image of a record
+    records = [dataset.image_key, *(f"{file.skip} {file.take}" for file in files)]
 
     def read(indices: Indices) -> tf.data.Dataset:
         wanted = np.zeros(len(labels), dtype=bool)
@@ -164,8 +167,11 @@ def _part(dataset: Tfds, builder: Any, split: str, key: str) -> Part:
         size=(height, width) if height and width else None,
         name=lambda position: _record_name(files, position),
         class_names=tuple(builder.info.features[dataset.label_key].names),
+        content=lambda: files_content(
+            builder.info.full_name, Path(builder.data_path), paths, *records
+        ),
     )
-    return Part(where, examples, [file.filename for file in files], dataset.image_key)
+    return Part(where, examples, paths, dataset.image_key)
 
 
 def _labels(dataset: Tfds, builder: Any, split: str, key: str) -> Indices:

@@ -1,0 +1,119 @@
+"""Decoded images of one size, kept once for all trials of the machine and read by memory map."""
+
+import contextlib
+import logging
+import math
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from sweeper.cache.key import Key
+from sweeper.cache.store import Cache
+from sweeper.data.batches import RESIZE, batches
+from sweeper.data.examples import Examples, Indices
+
+log = logging.getLogger(__name__)
+
+_FILE = "images.uint8"
+_CHANNELS = 3
+_BATCH = 16
+"""Images of 600 x 600 are 4.3 MB each before they are rounded, and several batches are ready."""
+
+
+@contextlib.contextmanager
+def kept(cache: Cache, examples: Examples, image_size: int) -> Iterator[Examples]:
+    """Yield ``examples`` decoded, of ``image_size``, read from the machine's cache.
+
+    They are the same images under the same places, labels and names, and may be selected from like
+    any. Resized values are rounded to 8 bits: at most half a level from those that :func:`batches`
+    makes of ``examples``, and equal where an image has the size already. All processes map the same
+    file, which stays as long as the context does.
+
+    ``examples`` themselves are yielded where nothing is kept: the cache has no room, the source
+    cannot say what its images are, or they lie in memory in this size.
+
+    Args:
+        cache: where the images of each set of examples and size are one entry.
+        examples: all that are needed; splits and folds are selections of what is yielded.
+        image_size: side of the square images, in pixels.
+
+    Raises:
+        tf.errors.OpError: as reading batches of ``examples`` does, where an image cannot be decoded
+            or read.
+    """
+    key = _key(examples, image_size)
+    if key is None:
+        yield examples
+        return
+    shape = (len(examples), image_size, image_size, _CHANNELS)
+
+    def build(folder: Path) -> None:
+        log.info("decoding %d images, to keep them as %s", len(examples), key.name)
+        _write(examples, image_size, folder / _FILE)
+
+    with cache.open(key, math.prod(shape), build) as entry:
+        mapped = _map(shape, entry.folder / _FILE) if entry else None
+        yield examples if mapped is None else _read(examples, mapped, key)
+
+
+def _key(examples: Examples, image_size: int) -> Key | None:
+    """What the pixels depend on; None where they are not worth keeping, or cannot be told."""
+    if examples.batched and examples.size == (image_size, image_size):
+        return None
+    try:
+        fingerprint = examples.fingerprint()
+    except OSError as error:  # reading the image will say so, where it is needed
+        log.warning("decoded images are not kept: %s", error)
+        return None
+    if fingerprint is None:
+        return None
+    return Key(
+        "images",
+        {
+            "data": fingerprint,
+            "images": len(examples),
+            "image_size": image_size,
+            "resize": f"{RESIZE}, rounded to uint8",
+            "tensorflow": tf.version.VERSION,
+        },
+    )
+
+
+def _write(examples: Examples, image_size: int, file: Path) -> None:
+    plain = batches(examples, image_size, _BATCH, target=lambda label: label, shuffle_seed=None)
+    rounded = plain.dataset.map(lambda images, _: tf.cast(tf.round(images), tf.uint8))
+    # written, not mapped: who writes to a map of a full disk is killed
+    with file.open("wb") as output:
+        for images in rounded.as_numpy_iterator():
+            output.write(images)
+
+
+def _map(shape: tuple[int, ...], file: Path) -> tf.Tensor | None:
+    """``[n, s, s, 3]`` uint8 whose memory is the file; None where the disk cannot be mapped."""
+    try:
+        with tf.device("CPU"):
+            return tf.raw_ops.ImmutableConst(
+                dtype=tf.uint8, shape=shape, memory_region_name=str(file)
+            )
+    except tf.errors.OpError as error:
+        log.warning("%s cannot be mapped, so images are decoded as needed: %s", file, error)
+        return None
+
+
+def _read(examples: Examples, mapped: tf.Tensor, key: Key) -> Examples:
+    """``examples`` whose raw elements are places in ``mapped``."""
+
+    def read(indices: Indices) -> tf.data.Dataset:
+        return tf.data.Dataset.from_tensor_slices(np.searchsorted(examples.indices, indices))
+
+    return replace(
+        examples,
+        read=read,
+        decode=lambda places: tf.gather(mapped, places),
+        size=tuple(mapped.shape[1:3]),
+        content=lambda: key.name,
+        batched=True,
+    )
