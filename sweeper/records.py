@@ -9,6 +9,13 @@ Value = bool | int | float | str | None
 """What a searched parameter may hold; its type survives from the search space to MLflow."""
 
 
+COMPUTED = "compute.seconds"
+SAVED_BY_CACHE = "compute.saved_by_cache_seconds"
+SAVED_BY_PRUNING = "compute.saved_by_pruning_seconds"
+PREBUILT = "compute.before_trials_seconds"
+"""Metrics of what a trial or a study cost; see :func:`sweeper.train.ledger.ledger`."""
+
+
 class State(StrEnum):
     """How a trial ended; the words of the ``sweeper.state`` tag."""
 

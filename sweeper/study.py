@@ -14,7 +14,16 @@ from sweeper.config import HIGHER_IS_BETTER, Recipe, warnings
 from sweeper.errors import ConfigError, SweeperError
 from sweeper.execute.base import Executor, Place, SilentChannel
 from sweeper.paths import StudyPaths, TrialPaths, write_aside
-from sweeper.records import State, StudySummary, TrialRow, TrialSpec
+from sweeper.records import (
+    COMPUTED,
+    PREBUILT,
+    SAVED_BY_CACHE,
+    SAVED_BY_PRUNING,
+    State,
+    StudySummary,
+    TrialRow,
+    TrialSpec,
+)
 from sweeper.search.hooks import StudyHooks
 from sweeper.search.progress import open_console
 from sweeper.validation import parse
@@ -38,14 +47,19 @@ class FineTuneStudy(StudyHooks):
         "sweeper.train.trial",
         "sweeper.train.winner",
         "sweeper.train.prepare",
+        "sweeper.train.prebuild",
     )
 
     def __init__(self) -> None:
         self._run: MlflowRun | None = None
         self._open: dict[int, MlflowRun] = {}
+        self._prebuilt = 0.0
 
     def preflight(self, candidates: Sequence[DictConfig], executor: Executor) -> None:
-        """Parse every candidate, then look for the data and weights they name, in a process."""
+        """Parse every candidate, then look for the data and weights they name, in a process.
+
+        What all trials share is computed there too.
+        """
         faults: list[str] = []
         recipes: list[Recipe] = []
         for candidate in candidates:
@@ -58,12 +72,13 @@ class FineTuneStudy(StudyHooks):
             raise ConfigError(faults)
         log = StudyPaths(Path(str(candidates[0].hydra.sweep.dir)).absolute()).prepare_log
 
-        def work(_channel: object) -> list[str]:
+        def work(_channel: object) -> tuple[list[str], float]:
+            from sweeper.train.prebuild import prebuild
             from sweeper.train.prepare import prepare
 
-            return prepare(recipes)
+            return prepare(recipes), prebuild(recipes)
 
-        noticed = executor.run(work, log, SilentChannel())
+        noticed, self._prebuilt = executor.run(work, log, SilentChannel())
         advice = [f"warning: {text}" for recipe in recipes for text in warnings(recipe)]
         for text in dict.fromkeys([*noticed, *advice]):
             open_console().print(text, soft_wrap=True, markup=False)
@@ -155,6 +170,7 @@ class FineTuneStudy(StudyHooks):
         print_table(summary, console)
         for path in (paths.results, paths.leaderboard, paths.master):
             self._run.log_file(path, "study")
+        self._close_ledger()
         if summary.best is None:
             self._run.end(State.FAILED, "no trial completed")
             return
@@ -211,6 +227,30 @@ class FineTuneStudy(StudyHooks):
         self._run.set_tags({"sweeper.best_trial": str(best.number)})
         open_console().print(
             f"best trial {best.number}: {_spelled(values)}, {spelled_test(test)}",
+            soft_wrap=True,
+        )
+
+    def _close_ledger(self) -> None:
+        """Add up what all trials computed and did not have to, and say it."""
+        from sweeper.track.mlflow import metrics_below
+
+        assert self._run is not None
+        client, run_id = self._run.client, self._run.run_id
+        trials = metrics_below(client, self._experiment, run_id)
+        total = {
+            name: sum(metrics.get(name, 0.0) for metrics in trials)
+            for name in (COMPUTED, SAVED_BY_CACHE, SAVED_BY_PRUNING)
+        }
+        # once for all trials, by this controller or one before it
+        earlier = client.get_run(run_id).data.metrics.get(PREBUILT, 0.0)
+        total[PREBUILT] = earlier + self._prebuilt
+        self._prebuilt = 0.0
+        total[COMPUTED] += total[PREBUILT]
+        total[SAVED_BY_CACHE] -= total[PREBUILT]
+        self._run.log_metrics(total, step=0)
+        open_console().print(
+            f"computed {total[COMPUTED]:.0f} s; saved {total[SAVED_BY_CACHE]:.0f} s by the cache, "
+            f"{total[SAVED_BY_PRUNING]:.0f} s by pruning",
             soft_wrap=True,
         )
 

@@ -50,6 +50,11 @@ class Augmentation:
     settings: config.Augment
     seed: int
 
+    @property
+    def mixes(self) -> bool:
+        """Whether targets are changed too, with those of other images of the batch."""
+        return bool(self.settings.mixup or self.settings.cutmix)
+
     def __call__(
         self, images: tf.Tensor, targets: tf.Tensor, draw: int | tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor]:
@@ -72,7 +77,7 @@ class Augmentation:
             images = rand_augment(
                 images, operations, settings.rand_augment, settings.rand_augment_magnitude
             )
-        if settings.mixup or settings.cutmix:
+        if self.mixes:
             images, targets = mix(images, targets, mixing, settings.mixup, settings.cutmix)
         return images, targets
 

@@ -53,6 +53,10 @@ class Targets:
             whole = tf.cast(labels, tf.float32)[:, tf.newaxis]
         else:
             whole = tf.one_hot(labels, self.n_classes)
+        return self.smoothed(whole)
+
+    def smoothed(self, whole: tf.Tensor) -> tf.Tensor:
+        """``[batch, units]`` targets that are not smoothed yet, mixed or not, to such as are."""
         return whole * (1 - self.label_smoothing) + self._spread
 
     def weights(self, targets: tf.Tensor) -> tf.Tensor:

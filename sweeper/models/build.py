@@ -4,6 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import keras
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import expit, softmax
 
 from sweeper import config
 from sweeper.errors import ConfigError
@@ -72,6 +75,13 @@ class Classifier:
         if unknown:
             raise ValueError(f"variables that are not of {self.backbone.name}: {unknown}")
         return [depth_of[id(variable)] for variable in variables]
+
+    def probabilities(self, logits: NDArray[np.float32]) -> NDArray[np.float32]:
+        """``[n, units]`` logits to ``[n, n_classes]`` probabilities, as :meth:`inference_model`."""
+        if not self.one_logit:
+            return np.asarray(softmax(logits, axis=1))
+        second = expit(logits)
+        return np.concatenate([1 - second, second], axis=1)
 
     def inference_model(self) -> keras.Model:
         """A functional model of Keras' own layers only, from images to probabilities.

@@ -36,13 +36,33 @@ class Trainer(keras.Model):
         self._learn: Callable[[Any], Mapping[str, Any]] = super().train_step
 
     def call(self, images: Any, training: bool | None = None) -> Any:
-        """``[batch, size, size, 3]`` in [0, 255] to logits ``[batch, units]`` float32."""
+        """``[batch, size, size, 3]`` in [0, 255] to logits ``[batch, units]`` float32.
+
+        Without a frozen part, of what that part gives instead of images; see :meth:`split`.
+        """
         x = images
         if self.frozen is not None:
             x = self.frozen(x, training=False)
         if self.unfrozen is not None:
             x = self.unfrozen(x, training=training)
         return self.head(x, training=training)
+
+    def split(self) -> "tuple[keras.Model, Trainer] | None":
+        """The part that never changes, and a trainer of the rest, which takes what that one gives.
+
+        The first ends with the head's pooling where no block is unfrozen: no more than the
+        features, ``[batch, channels]``, are handed over. Both share all weights with this trainer.
+        None where nothing is frozen, or where more than one tensor is handed over (NASNet).
+        """
+        if self.frozen is None or len(self.frozen.outputs) > 1:
+            return None
+        pool = self.head.layers[1]
+        if self.unfrozen is not None or isinstance(pool, keras.layers.Flatten):
+            return self.frozen, Trainer(None, self.unfrozen, self.head)
+        # of its own, since a layer that is called twice makes the head's graph ambiguous
+        pooled = type(pool).from_config(pool.get_config())(self.frozen.output)
+        prefix = keras.Model(self.frozen.input, pooled, name="prefix")
+        return prefix, Trainer(None, None, keras.Model(pool.output, self.head.output, name="head"))
 
     def prepare(self, augment: Change | None, weigh: Weigh | None, jit_compile: bool) -> None:
         """Say what each training step does: ``augment`` a batch, ``weigh`` it, learn from it.

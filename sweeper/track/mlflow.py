@@ -136,6 +136,22 @@ def end_orphans(
             orphan.end(State.FAILED, "interrupted")
 
 
+def metrics_below(
+    client: "MlflowClient", experiment_id: str, parent_id: str
+) -> list[Mapping[str, float]]:
+    """The last metrics of each run below ``parent_id``."""
+    found: list[Mapping[str, float]] = []
+    token = None
+    with _usable(client.tracking_uri):
+        while True:
+            below = f"tags.`mlflow.parentRunId` = '{parent_id}'"
+            page = client.search_runs([experiment_id], below, page_token=token)
+            found += [run.data.metrics for run in page]
+            token = page.token
+            if not token:
+                return found
+
+
 class MlflowRun:
     """A :class:`~sweeper.track.base.Tracker` that writes to one MLflow run.
 

@@ -4,32 +4,49 @@ import logging
 from dataclasses import dataclass, replace
 from functools import partial
 
-from sweeper.config import Freeze, Phase, Recipe
-from sweeper.data.batches import Batches
+import numpy as np
+from numpy.typing import NDArray
+
+from sweeper.config import Recipe
 from sweeper.models.build import Classifier
-from sweeper.models.trainer import Change, Weigh
+from sweeper.models.trainer import Weigh
 from sweeper.train.checkpoint import Checkpoint, Saved
-from sweeper.train.phases import Epoch, OnEpoch, PhaseRun
+from sweeper.train.inputs import Feed, Inputs, PlannedPhase, planned
+from sweeper.train.phases import Epoch, OnEpoch, PhaseRun, initial_loss
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
+class Outcome:
+    """The epoch whose weights are kept, and the probabilities that they give: ``[n, classes]``.
+
+    Of the validation images, in their order.
+    """
+
+    kept: Epoch
+    probabilities: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
 class FineTune:
-    """Trains ``classifier`` by ``recipe``, from where ``checkpoint`` stands."""
+    """Trains ``classifier`` on what ``feed`` gives, from where ``checkpoint`` stands."""
 
     recipe: Recipe
     classifier: Classifier
-    train: Batches
-    validation: Batches
-    augment: Change | None
+    feed: Feed
     weigh: Weigh | None
     checkpoint: Checkpoint
 
-    def run(self, on_epoch: OnEpoch) -> Epoch:
+    def untrained_loss(self) -> float:
+        """Loss of the untrained head, see :func:`~sweeper.train.phases.initial_loss`."""
+        inputs = self.feed.of(planned(self.recipe)[0], 0)
+        return initial_loss(inputs.model, inputs.validation, self.recipe.head.one_logit)
+
+    def run(self, on_epoch: OnEpoch) -> Outcome:
         """Train both phases; ``on_epoch`` hears every epoch, those of the checkpoint too.
 
-        Returns the epoch whose weights the classifier has at the end.
+        Leaves the classifier with the weights of the outcome.
         """
         saved = self.checkpoint.load()
         earlier: list[Epoch] = []
@@ -38,44 +55,30 @@ class FineTune:
             earlier = [Epoch(**e) for e in saved.epochs if e["phase"] != saved.phase]
             for epoch in saved.epochs:
                 on_epoch(Epoch(**epoch))
-        kept: Epoch | None = None
-        for name, phase, freeze in self._phases():
-            if saved is not None and saved.phase != name:
+        kept, inputs = None, None
+        for phase in planned(self.recipe):
+            if saved is not None and saved.phase != phase.name:
                 continue  # its outcome is in what was saved after it
-            run = self._phase_run(name, phase, freeze, len(earlier))
+            inputs = self.feed.of(phase, len(earlier))
+            run = self._phase_run(phase, inputs, len(earlier))
             if saved is not None:
-                own = [epoch for epoch in saved.epochs if epoch["phase"] == name]
+                own = [epoch for epoch in saved.epochs if epoch["phase"] == phase.name]
                 run.restore(replace(saved, epochs=own))
                 saved = None
             kept = run.run(on_epoch, partial(self._keep, tuple(earlier)))
             earlier += run.epochs
         assert kept is not None
-        return kept
+        assert inputs is not None
+        logits = inputs.model.predict(inputs.validation.dataset, verbose=0)
+        return Outcome(kept, self.classifier.probabilities(logits))
 
-    def _phases(self) -> list[tuple[str, Phase, Freeze | None]]:
-        phases = self.recipe.phases
-        both = (("frozen", phases.frozen, None), ("unfrozen", phases.unfrozen, self.recipe.freeze))
-        return [(name, phase, freeze) for name, phase, freeze in both if phase is not None]
-
-    def _phase_run(
-        self, name: str, phase: Phase, freeze: Freeze | None, first_step: int
-    ) -> PhaseRun:
-        model = self.classifier.trainer(freeze)
-        decay, multipliers = (phase.optimizer or self.recipe.optimizer).layer_decay, None
-        if freeze is not None and decay < 1:
-            depths = self.classifier.depths(model.trainable_variables)
+    def _phase_run(self, phase: PlannedPhase, inputs: Inputs, first_step: int) -> PhaseRun:
+        decay, multipliers = (phase.phase.optimizer or self.recipe.optimizer).layer_decay, None
+        if phase.freeze is not None and decay < 1:
+            depths = self.classifier.depths(inputs.model.trainable_variables)
             multipliers = [decay**depth for depth in depths]
         return PhaseRun(
-            model,
-            name,
-            phase,
-            self.recipe,
-            self.train,
-            self.validation,
-            self.augment,
-            self.weigh,
-            multipliers,
-            first_step,
+            inputs, phase.name, phase.phase, self.recipe, self.weigh, multipliers, first_step
         )
 
     def _keep(self, before: tuple[Epoch, ...], now: Saved) -> None:

@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 
 from sweeper.config import Phase, Plateau, Recipe
 from sweeper.data.batches import Batches
-from sweeper.models.trainer import Change, Trainer, Weigh
+from sweeper.models.trainer import Weigh
 from sweeper.train import numerics
 from sweeper.train.best import Best
 from sweeper.train.checkpoint import Saved
+from sweeper.train.inputs import Inputs
 from sweeper.train.optimizers import averaging, build_optimizer
 from sweeper.train.schedules import Plateau as PlateauWatch
 from sweeper.train.schedules import build_rate
@@ -70,13 +71,10 @@ class PhaseRun(keras.callbacks.Callback):
     Compiling here is what makes a change of ``trainable`` count (Keras 3 fixes it at compile).
 
     Args:
-        model: what to train; its trainable flags are set.
+        inputs: what to train and on what; trainable flags are set.
         name: of the phase, ``frozen`` or ``unfrozen``.
         phase: its epochs, rate and schedule.
         recipe: the rest.
-        train: gives (images, targets).
-        validation: gives (images, targets).
-        augment: changes each training batch, or None.
         weigh: how much each image counts in the loss, or None.
         multipliers: of the learning rate, one for each trainable variable; None for one rate.
         first_step: number of the phase's first epoch, across phases.
@@ -84,13 +82,10 @@ class PhaseRun(keras.callbacks.Callback):
 
     def __init__(
         self,
-        model: Trainer,
+        inputs: Inputs,
         name: str,
         phase: Phase,
         recipe: Recipe,
-        train: Batches,
-        validation: Batches,
-        augment: Change | None,
         weigh: Weigh | None,
         multipliers: Sequence[float] | None,
         first_step: int,
@@ -98,8 +93,9 @@ class PhaseRun(keras.callbacks.Callback):
         super().__init__()
         self._name = name
         self._phase = phase
+        model, train = inputs.model, inputs.train
         self._train = train
-        self._validation = validation
+        self._validation = inputs.validation
         self._first_step = first_step
         self._every = recipe.checkpoint_epochs
         self._restores = recipe.early_stopping.restore_best
@@ -112,7 +108,7 @@ class PhaseRun(keras.callbacks.Callback):
         settings = averaging(phase.optimizer or recipe.optimizer, train.steps * phase.epochs)
         optimizer = build_optimizer(settings, self._rate, multipliers)
         model.compile(optimizer=optimizer, loss=loss, metrics=[accuracy], jit_compile=False)
-        model.prepare(augment, weigh, numerics.compile_options(recipe, model))
+        model.prepare(inputs.augment, weigh, numerics.compile_options(recipe, model))
         model.draw.assign(first_step * train.steps)
         model.optimizer.build(model.trainable_variables)
         self._averages = _averages(model.optimizer)

@@ -3,28 +3,32 @@
 Runs inside the trial's own process, whether a study or a person asked for it.
 """
 
+import contextlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from sweeper.cache.store import Cache
 from sweeper.config import Recipe
-from sweeper.data.augment import build_augment
 from sweeper.data.batches import Batches, batches
+from sweeper.data.images import kept
 from sweeper.data.sources import Examples, Source, load, undecodable
 from sweeper.data.targets import Targets, class_weights
-from sweeper.errors import SweeperError
+from sweeper.errors import SweeperError, TrialPruned
 from sweeper.models.build import Classifier, build_classifier
-from sweeper.paths import TrialPaths
+from sweeper.paths import TrialPaths, entries_dir
 from sweeper.track.base import Tracker
 from sweeper.train import cost, numerics, plots
 from sweeper.train.checkpoint import Checkpoint
 from sweeper.train.fine_tune import FineTune
 from sweeper.train.folds import Fit, means, objectives, splits_of, typical
-from sweeper.train.phases import initial_loss
+from sweeper.train.inputs import Feed
+from sweeper.train.ledger import ledger
 from sweeper.train.preview import save_augmented
 from sweeper.train.recorder import Recorder, Report
 from sweeper.train.sanity import LossCheck, Verdict
@@ -60,7 +64,9 @@ class Trial:
         self._tracker = tracker
         self._report = report
         self._prune_high = prune_high
+        self._cache = Cache(entries_dir(), int(recipe.cache.budget_gb * 1e9))
         self._recorders: list[Recorder] = []
+        self._ledgers: list[Mapping[str, float]] = []
 
     def run(self) -> tuple[float, ...]:
         """Train, record, and return the recipe's objectives of the model that is saved.
@@ -77,7 +83,8 @@ class Trial:
         source = load(recipe.dataset)
         check = LossCheck(recipe.sanity, len(source.class_names))
         try:
-            values = self._train(source, check)
+            with kept(self._cache, source.train, recipe.image_size) as train:
+                values = self._train(replace(source, train=train), check)
         except tf.errors.InvalidArgumentError as error:
             # TensorFlow cannot say which image it was
             if broken := undecodable(recipe.dataset):
@@ -87,6 +94,9 @@ class Trial:
             verdicts = [recorder.verdict for recorder in self._recorders]
             worst = max(verdicts, key=list(Verdict).index, default=Verdict.OK)
             self._tracker.set_tags({"sanity": worst})
+            if self._ledgers:
+                total = {name: sum(one[name] for one in self._ledgers) for name in self._ledgers[0]}
+                self._tracker.log_metrics(total, 0)
             epochs = next((one.epochs for one in reversed(self._recorders) if one.epochs), None)
             if epochs:
                 path = self._paths.plots / "curves.png"
@@ -132,35 +142,34 @@ class Trial:
             recipe.loss.label_smoothing,
             class_weights(recipe.loss, class_names, train.labels),
         )
-        training = batches(
-            train,
-            recipe.image_size,
-            recipe.batch_size,
-            target=targets,
-            shuffle_seed=recipe.seed,
-        )
-        validation = evaluation_batches(held_out, recipe, len(class_names))
-        log.info("%d training and %d validation images", training.images, validation.images)
+        log.info("%d training and %d validation images", len(train), len(held_out))
         classifier = build_classifier_for(recipe, len(class_names))
-        trainer = classifier.trainer(None)
-        recorder.untrained(initial_loss(trainer, validation, recipe.head.one_logit))
-        fine_tune = FineTune(
-            recipe,
-            classifier,
-            training,
-            validation,
-            build_augment(recipe.augment, recipe.seed),
-            targets.weights if targets.class_weight is not None else None,
-            Checkpoint(self._paths.checkpoint(fold), recipe),
-        )
-        kept = fine_tune.run(recorder.on_epoch)
+        with contextlib.ExitStack() as held:
+            feed = Feed(recipe, classifier, train, held_out, targets, self._cache, held)
+            fine_tune = FineTune(
+                recipe,
+                classifier,
+                feed,
+                targets.weights if targets.class_weight is not None else None,
+                Checkpoint(self._paths.checkpoint(fold), recipe),
+            )
+            pruned = False
+            try:
+                recorder.untrained(fine_tune.untrained_loss())
+                outcome = fine_tune.run(recorder.on_epoch)
+            except TrialPruned:
+                pruned = True
+                raise
+            finally:
+                self._ledgers.append(ledger(recipe, feed, recorder.epochs, pruned))
         model = classifier.inference_model()
-        truth, probabilities = predict(model, validation)
         path = self._paths.model if fold is None else self._paths.fold_model(fold)
         path.parent.mkdir(parents=True, exist_ok=True)
         model.save(path)
+        validation = evaluation_batches(held_out, recipe, len(class_names))
         costs = cost.measure(model, validation, recipe.objectives)
-        return Fit(kept, recorder.epochs, truth, probabilities, costs, path)
+        probabilities = outcome.probabilities
+        return Fit(outcome.kept, recorder.epochs, held_out.labels, probabilities, costs, path)
 
     def _keep(self, fits: Sequence[Fit], class_names: tuple[str, ...]) -> None:
         """Keep one model, and record what all fits came to."""

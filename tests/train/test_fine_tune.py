@@ -1,5 +1,6 @@
 """Both phases on digits of 8x8 with a network of three blocks: fast, and bit for bit the same."""
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,15 +11,17 @@ from models.networks import tiny_backbone
 from numpy.typing import NDArray
 from recipes import recipe
 
+from sweeper.cache.store import Cache
 from sweeper.config import Recipe
-from sweeper.data.augment import build_augment
 from sweeper.data.batches import batches
 from sweeper.data.sources import load, split_validation
 from sweeper.data.targets import Targets, class_weights
 from sweeper.models.build import attach_head
+from sweeper.paths import entries_dir
 from sweeper.train import numerics
 from sweeper.train.checkpoint import Checkpoint
 from sweeper.train.fine_tune import FineTune
+from sweeper.train.inputs import Feed
 from sweeper.train.phases import Epoch
 
 SHORT = (
@@ -45,6 +48,7 @@ class Run:
     folder: Path
     stop: int | None = None
     epochs: list[Epoch] = field(default_factory=list)
+    held: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
 
     def __post_init__(self) -> None:
         numerics.set_up(self.made)
@@ -54,28 +58,35 @@ class Run:
         targets = Targets(
             10, False, loss.label_smoothing, class_weights(loss, source.class_names, train.labels)
         )
-        few = train.select(np.arange(150))
-        training = batches(few, 8, self.made.batch_size, target=targets, shuffle_seed=1)
-        some, plain = held_out.select(np.arange(100)), Targets(10, False)
-        validation = batches(some, 8, 50, target=plain, shuffle_seed=None)
+        self.held_out = held_out.select(np.arange(100))
         self.classifier = attach_head(tiny_backbone(), self.made.head, 10)
         self.checkpoint = Checkpoint(self.folder / "trial.npz", self.made)
-        augment = build_augment(self.made.augment, self.made.seed)
+        small = self.made.model_copy(update={"image_size": 8})
+        feed = Feed(
+            small,
+            self.classifier,
+            train.select(np.arange(150)),
+            self.held_out,
+            targets,
+            Cache(entries_dir(), 10**9),
+            self.held,
+        )
         self.fine_tune = FineTune(
             self.made,
             self.classifier,
-            training,
-            validation,
-            augment,
+            feed,
             targets.weights if targets.class_weight is not None else None,
             self.checkpoint,
         )
 
     def go(self) -> "Run":
-        try:
-            self.kept = self.fine_tune.run(self._hear)
-        except Interrupted:
-            assert self.stop is not None
+        with self.held:
+            try:
+                outcome = self.fine_tune.run(self._hear)
+            except Interrupted:
+                assert self.stop is not None
+            else:
+                self.kept, self.probabilities = outcome.kept, outcome.probabilities
         return self
 
     def _hear(self, epoch: Epoch) -> None:
@@ -91,6 +102,16 @@ class Run:
         ]
 
     @property
+    def predicted(self) -> NDArray[np.float32]:
+        """``[100, 10]`` by the model that is saved, of the validation images."""
+        plain = Targets(10, False)
+        images = batches(self.held_out, 8, 50, target=plain, shuffle_seed=None)
+        found: NDArray[np.float32] = self.classifier.inference_model().predict(
+            images.dataset, verbose=0
+        )
+        return found
+
+    @property
     def weights(self) -> list[NDArray[np.float32]]:
         return [np.asarray(w) for w in self.classifier.inference_model().weights]
 
@@ -101,6 +122,7 @@ def equal(one: Sequence[NDArray[np.float32]], other: Sequence[NDArray[np.float32
 
 KINDS = {
     "adam": (),
+    "augmented anew": ("cache.views=0",),
     "cosine, several things": (
         "schedule=cosine",
         "optimizer=adamw",
@@ -164,10 +186,7 @@ def test_the_best_epoch_of_each_phase_is_restored(tmp_path: Path) -> None:
     of_phase = [e for e in run.epochs if e.phase == "unfrozen"]
     best = max(e.metrics["val_accuracy"] for e in of_phase)
     assert run.kept.metrics["val_accuracy"] == best
-    model = run.classifier.inference_model()
-    validation = run.fine_tune.validation
-    found = model.predict(validation.dataset, verbose=0).argmax(axis=1)
-    assert (found == validation.labels).mean() == pytest.approx(best)
+    assert (run.predicted.argmax(axis=1) == run.held_out.labels).mean() == pytest.approx(best)
 
 
 def test_the_last_epoch_is_kept_where_the_recipe_says_so(tmp_path: Path) -> None:
@@ -198,9 +217,7 @@ def test_averaged_weights_are_judged_and_kept_and_training_does_not_see_them(
         assert one.metrics["loss"] == other.metrics["loss"]  # trained alike, to the last bit
         assert one.metrics["val_loss"] != other.metrics["val_loss"]
     assert not equal(plain.weights, averaged.weights)
-    model = averaged.classifier.inference_model()
-    probabilities = model.predict(averaged.fine_tune.validation.dataset, verbose=0)
-    of_truth = probabilities[np.arange(100), averaged.fine_tune.validation.labels]
+    of_truth = averaged.predicted[np.arange(100), averaged.held_out.labels]
     assert -np.log(of_truth).mean() == pytest.approx(
         averaged.epochs[-1].metrics["val_loss"], rel=1e-4
     )
@@ -223,7 +240,5 @@ def test_no_checkpoint_is_kept_where_the_recipe_says_so(tmp_path: Path) -> None:
 
 def test_validation_loss_is_plain_whatever_training_does(tmp_path: Path) -> None:
     run = Run(recipe(*SHORT, "loss.label_smoothing=0.5"), tmp_path).go()
-    model = run.classifier.inference_model()
-    probabilities = model.predict(run.fine_tune.validation.dataset, verbose=0)
-    of_truth = probabilities[np.arange(100), run.fine_tune.validation.labels]
+    of_truth = run.predicted[np.arange(100), run.held_out.labels]
     assert run.kept.metrics["val_loss"] == pytest.approx(-np.log(of_truth).mean(), rel=1e-4)
