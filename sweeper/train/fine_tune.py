@@ -1,6 +1,7 @@
 """The published recipe on one split of the data: frozen phase, then unfrozen phase."""
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -12,7 +13,7 @@ from sweeper.models.build import Classifier
 from sweeper.models.trainer import Weigh
 from sweeper.train.checkpoint import Checkpoint, Saved
 from sweeper.train.inputs import Feed, Inputs, PlannedPhase, planned
-from sweeper.train.phases import Epoch, OnEpoch, PhaseRun, initial_loss
+from sweeper.train.phases import Epoch, OnEpoch, PhaseRun
 
 log = logging.getLogger(__name__)
 
@@ -38,16 +39,16 @@ class FineTune:
     weigh: Weigh | None
     checkpoint: Checkpoint
 
-    def untrained_loss(self) -> float:
-        """Loss of the untrained head, see :func:`~sweeper.train.phases.initial_loss`."""
-        inputs = self.feed.of(planned(self.recipe)[0], 0)
-        return initial_loss(inputs.model, inputs.validation, self.recipe.head.one_logit)
+    def run(self, on_untrained: Callable[[float], None], on_epoch: OnEpoch) -> Outcome:
+        """Train both phases, and leave the classifier with the weights of the outcome.
 
-    def run(self, on_epoch: OnEpoch) -> Outcome:
-        """Train both phases; ``on_epoch`` hears every epoch, those of the checkpoint too.
-
-        Leaves the classifier with the weights of the outcome.
+        ``on_untrained`` hears the loss of the untrained head on the first validation batch;
+        ``on_epoch`` every epoch, those of the checkpoint too.
         """
+        phases = planned(self.recipe)
+        inputs = self.feed.of(phases[0], 0)
+        run = self._phase_run(phases[0], inputs, 0)
+        on_untrained(run.initial_loss())
         saved = self.checkpoint.load()
         earlier: list[Epoch] = []
         if saved is not None:
@@ -55,12 +56,13 @@ class FineTune:
             earlier = [Epoch(**e) for e in saved.epochs if e["phase"] != saved.phase]
             for epoch in saved.epochs:
                 on_epoch(Epoch(**epoch))
-        kept, inputs = None, None
-        for phase in planned(self.recipe):
+        kept = None
+        for phase in phases:
             if saved is not None and saved.phase != phase.name:
                 continue  # its outcome is in what was saved after it
-            inputs = self.feed.of(phase, len(earlier))
-            run = self._phase_run(phase, inputs, len(earlier))
+            if phase is not phases[0]:
+                inputs = self.feed.of(phase, len(earlier))
+                run = self._phase_run(phase, inputs, len(earlier))
             if saved is not None:
                 own = [epoch for epoch in saved.epochs if epoch["phase"] == phase.name]
                 run.restore(replace(saved, epochs=own))
@@ -68,9 +70,9 @@ class FineTune:
             kept = run.run(on_epoch, partial(self._keep, tuple(earlier)))
             earlier += run.epochs
         assert kept is not None
-        assert inputs is not None
-        logits = inputs.model.predict(inputs.validation.dataset, verbose=0)
-        return Outcome(kept, self.classifier.probabilities(logits))
+        # batch by batch: building a graph for one prediction takes longer
+        batches = [inputs.model(batch, training=False) for batch, _ in inputs.validation.dataset]
+        return Outcome(kept, self.classifier.probabilities(np.concatenate(batches)))
 
     def _phase_run(self, phase: PlannedPhase, inputs: Inputs, first_step: int) -> PhaseRun:
         decay, multipliers = (phase.phase.optimizer or self.recipe.optimizer).layer_decay, None

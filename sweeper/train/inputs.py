@@ -23,12 +23,16 @@ from sweeper.train.features import Features, Images, View
 
 @dataclass(frozen=True)
 class Inputs:
-    """A model and what it is fed; ``augment`` changes each training batch, or is None."""
+    """A model and what it is fed; ``augment`` changes each training batch, or is None.
+
+    ``steps_per_execution`` is how many steps TensorFlow takes without coming back to Python.
+    """
 
     model: Trainer
     train: Batches
     validation: Batches
     augment: Change | None
+    steps_per_execution: int
 
 
 @dataclass(frozen=True)
@@ -102,11 +106,11 @@ class Feed:
             side = self._recipe.image_size
             train = batches(self._train, side, size, target=self._targets, shuffle_seed=seed)
             held_out = batches(self._held_out, side, size, target=self._plain, shuffle_seed=None)
-            return Inputs(model, train, held_out, build_augment(self._recipe.augment, seed))
+            return Inputs(model, train, held_out, build_augment(self._recipe.augment, seed), 1)
         _, rest = parts
         train = of_views(kept.train, self._targets, size, seed, first_step)
         validation = of_views([kept.validation], self._plain, size, None, 0)
-        return Inputs(rest, train, validation, None)
+        return Inputs(rest, train, validation, None, train.steps)
 
     def seconds_of_epoch(self, name: str) -> float:
         """What the frozen part would take in each epoch of the phase, were it not kept."""

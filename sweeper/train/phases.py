@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sweeper.config import Phase, Plateau, Recipe
-from sweeper.data.batches import Batches
 from sweeper.models.trainer import Weigh
 from sweeper.train import numerics
 from sweeper.train.best import Best
@@ -58,13 +57,6 @@ def losses(one_logit: bool) -> tuple[Any, Any]:
     )
 
 
-def initial_loss(model: Any, validation: Batches, one_logit: bool) -> float:
-    """Mean loss of an untrained ``model`` on the first validation batch."""
-    images, targets = next(iter(validation.dataset))
-    loss, _ = losses(one_logit)
-    return float(loss(targets, model(images, training=False)))
-
-
 class PhaseRun(keras.callbacks.Callback):
     """One phase of a fine-tune, which may begin in its middle, where another one stopped.
 
@@ -107,7 +99,13 @@ class PhaseRun(keras.callbacks.Callback):
         loss, accuracy = losses(recipe.head.one_logit)
         settings = averaging(phase.optimizer or recipe.optimizer, train.steps * phase.epochs)
         optimizer = build_optimizer(settings, self._rate, multipliers)
-        model.compile(optimizer=optimizer, loss=loss, metrics=[accuracy], jit_compile=False)
+        model.compile(
+            optimizer=optimizer,
+            loss=loss,
+            metrics=[accuracy],
+            jit_compile=False,
+            steps_per_execution=inputs.steps_per_execution,
+        )
         model.prepare(inputs.augment, weigh, numerics.compile_options(recipe, model))
         model.draw.assign(first_step * train.steps)
         model.optimizer.build(model.trainable_variables)
@@ -119,6 +117,11 @@ class PhaseRun(keras.callbacks.Callback):
         """Those that have ended."""
         self._kept_epoch = 0
         self._began = self._trained = 0.0
+
+    def initial_loss(self) -> float:
+        """Mean loss on the first validation batch, as the model stands."""
+        logs = self._trainer.evaluate(self._validation.dataset.take(1), return_dict=True, verbose=0)
+        return float(logs["loss"])
 
     def restore(self, saved: Saved) -> None:
         """Stand where ``saved`` was made."""

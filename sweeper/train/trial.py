@@ -155,8 +155,7 @@ class Trial:
             )
             pruned = False
             try:
-                recorder.untrained(fine_tune.untrained_loss())
-                outcome = fine_tune.run(recorder.on_epoch)
+                outcome = fine_tune.run(recorder.untrained, recorder.on_epoch)
             except TrialPruned:
                 pruned = True
                 raise

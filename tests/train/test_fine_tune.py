@@ -82,12 +82,15 @@ class Run:
     def go(self) -> "Run":
         with self.held:
             try:
-                outcome = self.fine_tune.run(self._hear)
+                outcome = self.fine_tune.run(self._untrained, self._hear)
             except Interrupted:
                 assert self.stop is not None
             else:
                 self.kept, self.probabilities = outcome.kept, outcome.probabilities
         return self
+
+    def _untrained(self, loss: float) -> None:
+        self.untrained = loss
 
     def _hear(self, epoch: Epoch) -> None:
         self.epochs.append(epoch)
