@@ -57,8 +57,13 @@ def parallelism() -> int:
 
 
 def plain_options() -> tf.data.Options:
-    """Ordered, and without autotune, which stalls the end of every epoch (TensorFlow 2.21)."""
+    """Ordered, and without what costs time or memory (TensorFlow 2.21).
+
+    Autotune stalls the end of every epoch. The default optimizations rewrite the graph whenever an
+    iterator is made, and for that copy every tensor that it uses: the whole of a mapped file.
+    """
     options = tf.data.Options()
+    options.experimental_optimization.apply_default_optimizations = False
     options.autotune.enabled = False
     options.deterministic = True
     return options

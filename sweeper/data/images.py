@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
+from numpy.typing import NDArray
 
 from sweeper.cache.key import Key
 from sweeper.cache.store import Cache
@@ -55,7 +56,7 @@ def kept(cache: Cache, examples: Examples, image_size: int) -> Iterator[Examples
         _write(examples, image_size, folder / _FILE)
 
     with cache.open(key, math.prod(shape), build) as entry:
-        mapped = _map(shape, entry.folder / _FILE) if entry else None
+        mapped = _map(entry.folder / _FILE, shape) if entry else None
         yield examples if mapped is None else _read(examples, mapped, key)
 
 
@@ -91,16 +92,30 @@ def _write(examples: Examples, image_size: int, file: Path) -> None:
             output.write(images)
 
 
-def _map(shape: tuple[int, ...], file: Path) -> tf.Tensor | None:
-    """``[n, s, s, 3]`` uint8 whose memory is the file; None where the disk cannot be mapped."""
+def _map(file: Path, shape: tuple[int, ...]) -> tf.Tensor | None:
+    """``[n, s, s, 3]`` uint8 whose memory is the file's; None where the disk cannot be mapped."""
     try:
-        with tf.device("CPU"):
-            return tf.raw_ops.ImmutableConst(
-                dtype=tf.uint8, shape=shape, memory_region_name=str(file)
-            )
-    except tf.errors.OpError as error:
+        mapped = np.memmap(file, np.uint8, "r", shape=shape)
+    except OSError as error:
         log.warning("%s cannot be mapped, so images are decoded as needed: %s", file, error)
         return None
+    # neither tf.constant nor ImmutableConst: each copies all of the file into memory
+    with tf.device("CPU"):
+        return tf.experimental.dlpack.from_dlpack(np.asarray(_Memory(mapped)).__dlpack__())
+
+
+class _Memory:
+    """The memory of an array that may not be written, as if it might be.
+
+    DLPack has no other way to say it, and no operation of TensorFlow writes to a tensor. A map that
+    may be written, of pages of its own, would do but for Linux, which refuses one larger than the
+    machine's memory.
+    """
+
+    def __init__(self, array: NDArray[np.uint8]) -> None:
+        self._mapped = array
+        address = (array.ctypes.data, False)
+        self.__array_interface__ = {**array.__array_interface__, "data": address}
 
 
 def _read(examples: Examples, mapped: tf.Tensor, key: Key) -> Examples:
@@ -109,10 +124,14 @@ def _read(examples: Examples, mapped: tf.Tensor, key: Key) -> Examples:
     def read(indices: Indices) -> tf.data.Dataset:
         return tf.data.Dataset.from_tensor_slices(np.searchsorted(examples.indices, indices))
 
+    def decode(places: tf.Tensor) -> tf.Tensor:
+        with tf.device("CPU"):  # the file stays where it is
+            return tf.gather(mapped, places)
+
     return replace(
         examples,
         read=read,
-        decode=lambda places: tf.gather(mapped, places),
+        decode=decode,
         size=tuple(mapped.shape[1:3]),
         content=lambda: key.name,
         batched=True,
