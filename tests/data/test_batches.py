@@ -3,16 +3,19 @@
 import hashlib
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import tensorflow as tf
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
 from sweeper.config import Digits, Folder
 from sweeper.data import sources
-from sweeper.data.batches import Batches, batches
+from sweeper.data.batches import Batches, batches, shuffled
 
 DIGITS = Digits(source="digits", validation_fraction=0.2, test_fraction=0.2, split_seed=0)
 
@@ -161,3 +164,43 @@ def test_whole_batches_are_resized_as_single_images_are():
         small = tf.image.resize(raw, (5, 5), antialias=True)
         np.testing.assert_allclose(smaller[place], small, atol=1e-3)
     assert 0 <= images.min() <= images.max() <= 255
+
+
+def test_orders_are_what_they_always_were():
+    """An interrupted trial goes on in the order that it began with."""
+    examples = replace(few(10), labels=np.arange(10))
+    orders = [epoch(made(examples, 8, 4, seed=7), number)[1].tolist() for number in (0, 1, 5)]
+    assert orders == [
+        [4, 9, 1, 6, 3, 2, 0, 7, 8, 5],
+        [3, 6, 0, 5, 8, 4, 7, 1, 2, 9],
+        [0, 3, 1, 4, 5, 2, 7, 9, 6, 8],
+    ]
+    assert epoch(made(examples, 8, 4, seed=0))[1].tolist() == [0, 8, 1, 3, 6, 2, 9, 4, 5, 7]
+
+
+@settings(max_examples=15, deadline=None)
+@given(
+    n=st.integers(1, 60),
+    batch=st.integers(1, 9),
+    seed=st.none() | st.integers(0, 2**63 - 1),
+    number=st.integers(0, 2**40),
+)
+def test_whatever_is_shuffled_comes_in_the_order_of_the_images(n, batch, seed, number):
+    _, labels = epoch(made(replace(few(n), labels=np.arange(n)), 8, batch, seed), number)
+    features = tf.data.Dataset.from_tensor_slices(np.arange(n) + 0.5)
+    dataset = tf.data.Dataset.range(number, number + 1).flat_map(
+        lambda number: shuffled(features, n, seed, number)
+    )
+    assert [feature - 0.5 for feature in dataset.as_numpy_iterator()] == labels.tolist()
+
+
+@pytest.mark.parametrize("size", [5, 8, 20])
+def test_images_decoded_in_batches_are_those_decoded_one_by_one(size):
+    whole = few()
+    assert whole.batched
+    for seed in (None, 5):
+        images, labels = read(made(whole, size, 16, seed).epochs(0, 2))
+        one_by_one = made(replace(whole, batched=False), size, 16, seed)
+        again, labels_again = read(one_by_one.epochs(0, 2))
+        np.testing.assert_array_equal(images, again)
+        np.testing.assert_array_equal(labels, labels_again)
