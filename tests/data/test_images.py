@@ -26,6 +26,7 @@ from sweeper.data import sources
 from sweeper.data.batches import batches
 from sweeper.data.examples import Examples
 from sweeper.data.images import kept
+from sweeper.data.listing import files_content
 
 SIDE = 24
 
@@ -217,13 +218,12 @@ def test_rows_of_a_table_tell_as_files_do(tmp_path: Path) -> None:
     assert before.fingerprint() != first
 
 
-def test_train_and_test_are_told_apart_by_their_folders(tmp_path: Path) -> None:
-    for split in ("train", "test"):
-        photos(tmp_path / split, (9, 9))
-    for file in tmp_path.rglob("*.png"):  # alike but for the folder, and the time of the inode
-        os.utime(file, ns=(0, 0))
-    source = sources.load(folder(tmp_path))
-    assert source.train.fingerprint() != source.test.fingerprint()
+def test_names_of_one_file_are_told_apart(tmp_path: Path) -> None:
+    one = photos(tmp_path, n=1) / "cat" / "00.png"
+    other = one.with_name("other.png")
+    other.hardlink_to(one)
+    contents = {files_content("photos", tmp_path, [str(path)]) for path in (one, other)}
+    assert len(contents) == 2
 
 
 def test_records_tell_of_their_files_and_of_the_split(tmp_path: Path) -> None:
