@@ -9,12 +9,12 @@ from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
-from numpy.typing import NDArray
 
 from sweeper.cache.key import Key
 from sweeper.cache.store import Cache
 from sweeper.data.batches import RESIZE, batches
 from sweeper.data.examples import Examples, Indices
+from sweeper.data.mapping import mapped
 
 log = logging.getLogger(__name__)
 
@@ -56,8 +56,8 @@ def kept(cache: Cache, examples: Examples, image_size: int) -> Iterator[Examples
         _write(examples, image_size, folder / _FILE)
 
     with cache.open(key, math.prod(shape), build) as entry:
-        mapped = _map(entry.folder / _FILE, shape) if entry else None
-        yield examples if mapped is None else _read(examples, mapped, key)
+        pixels = _map(entry.folder / _FILE, shape) if entry else None
+        yield examples if pixels is None else _read(examples, pixels, key)
 
 
 def _key(examples: Examples, image_size: int) -> Key | None:
@@ -95,44 +95,27 @@ def _write(examples: Examples, image_size: int, file: Path) -> None:
 def _map(file: Path, shape: tuple[int, ...]) -> tf.Tensor | None:
     """``[n, s, s, 3]`` uint8 whose memory is the file's; None where the disk cannot be mapped."""
     try:
-        mapped = np.memmap(file, np.uint8, "r", shape=shape)
+        return mapped(file, np.uint8, shape)
     except OSError as error:
         log.warning("%s cannot be mapped, so images are decoded as needed: %s", file, error)
         return None
-    # neither tf.constant nor ImmutableConst: each copies all of the file into memory
-    with tf.device("CPU"):
-        return tf.experimental.dlpack.from_dlpack(np.asarray(_Memory(mapped)).__dlpack__())
 
 
-class _Memory:
-    """The memory of an array that may not be written, as if it might be.
-
-    DLPack has no other way to say it, and no operation of TensorFlow writes to a tensor. A map that
-    may be written, of pages of its own, would do but for Linux, which refuses one larger than the
-    machine's memory.
-    """
-
-    def __init__(self, array: NDArray[np.uint8]) -> None:
-        self._mapped = array
-        address = (array.ctypes.data, False)
-        self.__array_interface__ = {**array.__array_interface__, "data": address}
-
-
-def _read(examples: Examples, mapped: tf.Tensor, key: Key) -> Examples:
-    """``examples`` whose raw elements are places in ``mapped``."""
+def _read(examples: Examples, pixels: tf.Tensor, key: Key) -> Examples:
+    """``examples`` whose raw elements are places in ``pixels``."""
 
     def read(indices: Indices) -> tf.data.Dataset:
         return tf.data.Dataset.from_tensor_slices(np.searchsorted(examples.indices, indices))
 
     def decode(places: tf.Tensor) -> tf.Tensor:
         with tf.device("CPU"):  # the file stays where it is
-            return tf.gather(mapped, places)
+            return tf.gather(pixels, places)
 
     return replace(
         examples,
         read=read,
         decode=decode,
-        size=tuple(mapped.shape[1:3]),
+        size=tuple(pixels.shape[1:3]),
         content=lambda: key.name,
         batched=True,
     )
