@@ -134,7 +134,8 @@ def test_the_saved_model_is_the_one_that_was_judged(done: Run) -> None:
     )
     model = keras.models.load_model(done.paths.model)
     again = evaluate(model, evaluation_batches(held_out, made, 10))
-    assert again["test_accuracy"] == pytest.approx(done.value)
+    # features are kept in half precision, of images rounded to 8 bits: one in 288 may tip over
+    assert again["test_accuracy"] == pytest.approx(done.value, abs=1.5 / len(held_out))
 
 
 @pytest.mark.slow
