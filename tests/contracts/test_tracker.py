@@ -84,6 +84,37 @@ class TestMlflowRun(TrackerContract):
         ]
         assert self.artifacts in run.info.artifact_uri
 
+    def test_more_than_one_request_takes_is_recorded(self, tracker: Tracker) -> None:
+        assert isinstance(tracker, MlflowRun)
+        tracker.log_params({f"parameter {n}": n for n in range(230)})
+        tracker.set_tags({f"tag {n}": str(n) for n in range(130)})
+        tracker.log_metrics({f"metric {n}": float(n) for n in range(1700)}, step=0)
+        tracker.flush()
+        data = tracker.client.get_run(tracker.run_id).data
+        assert {f"parameter {n}": str(n) for n in range(230)}.items() <= data.params.items()
+        assert {f"tag {n}": str(n) for n in range(130)}.items() <= data.tags.items()
+        assert data.metrics == {f"metric {n}": float(n) for n in range(1700)}
+
+    def test_epochs_that_come_fast_share_requests(
+        self, tracker: Tracker, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        assert isinstance(tracker, MlflowRun)
+        monkeypatch.setattr("sweeper.track.mlflow._SECONDS_BETWEEN_WRITES", 1000.0)
+        run = MlflowRun(tracker.client, tracker.run_id)
+        requests = []
+        log_batch = tracker.client.log_batch
+        monkeypatch.setattr(
+            tracker.client, "log_batch", lambda *a, **b: (requests.append(a), log_batch(*a, **b))
+        )
+        for epoch in range(12):
+            run.log_metrics({"loss": 1.0 / (1 + epoch)}, step=epoch)
+            run.set_tags({"sanity": f"of epoch {epoch}"})
+        run.end(State.COMPLETE)
+        assert len(requests) == 2  # the first epoch at once, the others together
+        history = tracker.client.get_metric_history(tracker.run_id, "loss")
+        assert [point.step for point in history] == list(range(12))
+        assert tracker.client.get_run(tracker.run_id).data.tags["sanity"] == "of epoch 11"
+
     @pytest.mark.parametrize(
         ("state", "status"),
         [(State.COMPLETE, "FINISHED"), (State.PRUNED, "KILLED"), (State.FAILED, "FAILED")],
