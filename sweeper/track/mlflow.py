@@ -224,12 +224,14 @@ class MlflowRun:
         params = [entry for entry in entries if isinstance(entry, Param)]
         # of one that was set again in the meantime, the last counts
         tags = {entry.key: entry for entry in entries if not isinstance(entry, Metric | Param)}
-        parts: dict[str, list[Any]] = {
-            "metrics": metrics, "params": params, "tags": list(tags.values()),
+        parts: dict[str, Any] = {
+            "metrics": metrics,
+            "params": params,
+            "tags": list(tags.values()),
         }
         with _usable(self.client.tracking_uri):
             while any(parts.values()):
-                batch = {kind: part[: _BATCH[kind]] for kind, part in parts.items()}
+                batch: dict[str, Any] = {kind: part[: _BATCH[kind]] for kind, part in parts.items()}
                 parts = {kind: part[_BATCH[kind] :] for kind, part in parts.items()}
                 self.client.log_batch(self.run_id, **batch)
 

@@ -1,43 +1,73 @@
 """What all pictures of a trial are made with: figures, pixels, names, and PNG files.
 
-Only matplotlib's object-oriented API is used: ``pyplot`` would keep figures in global state and
-look for a display. Names (classes, titles) are drawn as they are written: a ``$`` in them starts no
-formula.
+Curves and tables are matplotlib's, through its object-oriented API only: ``pyplot`` would keep
+figures in global state and look for a display. Pictures that are images with a few words are
+pasted together by Pillow, in a tenth of the time. Names (classes, titles) are drawn as they are
+written: a ``$`` in them starts no formula.
 """
 
 import io
 import textwrap
+from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sweeper.paths import write_aside
 
+if TYPE_CHECKING:
+    from PIL.Image import Image
+    from PIL.ImageFont import FreeTypeFont
+
 DPI = 110
 
 
-def new_figure(
-    width: float, height: float, layout: Literal["compressed"] | None = "compressed"
-) -> Any:
+def new_figure(width: float, height: float) -> Any:
     """A figure of ``width`` by ``height`` inches, unknown to pyplot."""
     from matplotlib.figure import Figure
 
-    return Figure(figsize=(width, height), layout=layout)
+    return Figure(figsize=(width, height), layout="compressed", dpi=DPI)
 
 
-def write_png(figure: Any, path: Path) -> None:
-    """Save as PNG with a palette of 256 colours, which takes a third of the bytes."""
+def write_figure(figure: Any, path: Path) -> None:
+    """Draw ``figure`` and save it by :func:`write_png`."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from PIL import Image
 
-    drawn, reduced = io.BytesIO(), io.BytesIO()
-    quickly = {"compress_level": 0}
-    figure.savefig(drawn, format="png", dpi=DPI, bbox_inches="tight", pil_kwargs=quickly)
-    with Image.open(drawn) as image:
-        palette = image.convert("RGB").quantize(256, dither=Image.Dither.NONE)
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    write_png(Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB"), path)
+
+
+def write_png(image: "Image", path: Path) -> None:
+    """Save as PNG with a palette of 256 colours, which takes a third of the bytes."""
+    from PIL.Image import Dither, Quantize
+
+    # photographs come out as well as by MEDIANCUT (5.9 against 5.0 of 255), in 4 ms, not 160
+    palette = image.quantize(256, method=Quantize.FASTOCTREE, dither=Dither.NONE)
+    reduced = io.BytesIO()
     palette.save(reduced, format="PNG", optimize=True)
     write_aside(path, reduced.getvalue())
+
+
+@cache
+def font(points: float) -> "FreeTypeFont":
+    """matplotlib's font, which has more alphabets than Pillow's."""
+    from matplotlib import get_data_path
+    from PIL import ImageFont
+
+    file = Path(get_data_path(), "fonts", "ttf", "DejaVuSans.ttf")
+    # without the shaping engine, which not every Pillow has: pictures are alike everywhere
+    return ImageFont.truetype(file, points * DPI / 72, layout_engine=ImageFont.Layout.BASIC)
+
+
+def thumbnail(pixels: NDArray[np.uint8], side: int) -> "Image":
+    """An image ``[height, width, 3]`` made as large as fits into a square of ``side`` pixels."""
+    from PIL import Image, ImageOps
+
+    return ImageOps.contain(Image.fromarray(pixels), (side, side), Image.Resampling.LANCZOS)
 
 
 def shorten(name: str, limit: int) -> str:

@@ -13,11 +13,22 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from sweeper.train.figures import as_pixels, new_figure, shorten, wrap, write_png
+from sweeper.train.figures import (
+    as_pixels,
+    font,
+    new_figure,
+    shorten,
+    thumbnail,
+    wrap,
+    write_figure,
+    write_png,
+)
 
 TRAIN, VALIDATION, REFERENCE = "#0072B2", "#D55E00", "0.45"
 GRID = 3
 """Rows and columns of images in one picture."""
+_SIDE, _GAP, _FONT = 216, 14, 9
+"""Of an image as drawn, around it, both in pixels, and of letters, in points."""
 MOST_COUNTED_CLASSES = 20
 """Up to this many classes the cells of a confusion matrix are wide enough for their counts."""
 
@@ -92,7 +103,7 @@ def save_curves(
     )  # fmt: skip
     figure.suptitle(wrap(title, 90), parse_math=False, fontsize=11)
     figure.legend(*accuracy.get_legend_handles_labels(), loc="outside lower center", ncols=2)
-    write_png(figure, path)
+    write_figure(figure, path)
 
 
 def save_samples(
@@ -109,18 +120,29 @@ def save_samples(
     Raises:
         ValueError: when ``images`` has another shape, none is there, or a label is missing.
     """
+    from PIL import Image, ImageDraw
+
     pixels = as_pixels(images)[: GRID**2]
-    rows = math.ceil(len(pixels) / GRID)
-    figure = new_figure(6.2, 2.25 * rows + 0.1)
-    panels = figure.subplots(rows, GRID, squeeze=False).ravel()
-    for axes in panels:
-        axes.axis("off")
     shown = np.asarray(labels)[: len(pixels)]
-    for axes, image, label in zip(panels[: len(pixels)], pixels, shown, strict=True):
-        axes.imshow(image)
-        title = wrap(class_names[int(label)], 24)
-        axes.set_title(title, fontsize=9, parse_math=False)
-    write_png(figure, path)
+    tiles = [
+        (thumbnail(image, _SIDE), wrap(class_names[int(label)], 24))
+        for image, label in zip(pixels, shown, strict=True)
+    ]
+    rows = [tiles[start : start + GRID] for start in range(0, len(tiles), GRID)]
+    line = sum(font(_FONT).getmetrics())
+    above = [line * (1 + max(name.count("\n") for _, name in row)) for row in rows]
+    size = GRID * (_SIDE + _GAP) + _GAP, sum(above) + len(rows) * (_SIDE + _GAP) + _GAP
+    picture = Image.new("RGB", size, "white")
+    draw = ImageDraw.Draw(picture)
+    top = _GAP // 2
+    for row, height in zip(rows, above, strict=True):
+        for column, (image, name) in enumerate(row):
+            left = _GAP + column * (_SIDE + _GAP)
+            place = left + _SIDE // 2, top + height
+            draw.multiline_text(place, name, "black", font(_FONT), "md", spacing=0, align="center")
+            picture.paste(image, (left + (_SIDE - image.width) // 2, top + height))
+        top += height + _SIDE + _GAP
+    write_png(picture, path)
 
 
 def _count(truth: ArrayLike, predicted: ArrayLike, classes: int) -> NDArray[np.int64]:
@@ -208,4 +230,4 @@ def save_confusion_matrix(
     right, total = int(np.trace(counts)), int(counts.sum())
     text = f"accuracy {right / total:.4f} ({right} of {total} images)" if total else "no images"
     axes.set_title(f"Confusion matrix: {text}", fontsize=11)
-    write_png(figure, path)
+    write_figure(figure, path)

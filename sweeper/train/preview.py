@@ -1,5 +1,6 @@
 """What the recipe's augmentations do to one training image, each by itself and all together."""
 
+import math
 from collections.abc import Sequence
 from itertools import accumulate
 from pathlib import Path
@@ -10,12 +11,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from sweeper import config
 from sweeper.data.augment import build_augment
-from sweeper.train.figures import DPI, as_pixels, new_figure, write_png
+from sweeper.train.figures import as_pixels, font, thumbnail, write_png
 
 DRAWS = 7
 """Changed images in each row."""
-_SIDE, _GAP, _BELOW = 110, 8, 22
-"""Of an image as drawn, between images, and between rows with a line of text, in pixels."""
+_SIDE, _GAP, _BELOW, _ABOVE = 110, 8, 22, 24
+"""Of an image as drawn, between images, between rows with a line of text, and above all of them, in
+pixels."""
 _OFF: dict[str, Any] = {
     "flip": "none",
     "rotation": 0.0,
@@ -53,40 +55,36 @@ def save_augmented(
     pixels, labels = as_pixels(images), np.asarray(targets, np.float32)
     if len(labels) != len(pixels):
         raise ValueError(f"targets must be [{len(pixels)}, units], got shape {list(labels.shape)}")
+    from PIL import Image, ImageDraw
+
     rows = _rows(augment)
     heights = [_SIDE + (_BELOW if _mixes(settings) else _GAP) for _, settings in rows]
-    *tops, bottom = accumulate(heights, initial=0)
-    canvas = np.full((bottom, (DRAWS + 1) * (_SIDE + _GAP), 3), 255, np.uint8)
-    # pixel for pixel; the labels lie outside, and the file's border is drawn around them
-    figure = new_figure(canvas.shape[1] / DPI, canvas.shape[0] / DPI, layout=None)
-    axes = figure.add_axes((0, 0, 1, 1))
-    for top, (_, settings) in zip(tops, rows, strict=True):
+    *tops, bottom = accumulate(heights, initial=_ABOVE)
+    margin = 2 * _GAP + max(_width(name) for name, _ in rows)
+    size = margin + (DRAWS + 1) * (_SIDE + _GAP), bottom
+    picture = Image.new("RGB", size, "white")
+    draw = ImageDraw.Draw(picture)
+    draw.text((margin + _SIDE // 2, _ABOVE - _GAP // 2), "untouched", "black", font(9), "md")
+    for top, (name, settings) in zip(tops, rows, strict=True):
+        place = margin - _GAP, top + _SIDE // 2
+        draw.multiline_text(place, name, "black", font(9), "rm", align="right")
         changed = _draws(settings, pixels.astype(np.float32), labels, seed)
         for column, (image, share) in enumerate([(pixels[0], None), *changed]):
-            left = column * (_SIDE + _GAP)
-            canvas[top : top + _SIDE, left : left + _SIDE] = _thumbnail(image)
+            left = margin + column * (_SIDE + _GAP)
+            picture.paste(thumbnail(image, _SIDE), (left, top))
             if share is not None:
-                place = left + _SIDE / 2, top + _SIDE + 2
-                text = f"label {share:.2f}"
-                axes.text(*place, text, ha="center", va="top", fontsize=7, color="0.3")
-    axes.imshow(canvas, interpolation="none")
-    axes.set_xticks([_SIDE / 2], ["untouched"])
-    middles = [top + _SIDE / 2 for top in tops]
-    axes.set_yticks(middles, [name for name, _ in rows], linespacing=1.4)
-    axes.tick_params(length=0, labelsize=9, labeltop=True, labelbottom=False)
-    axes.spines[:].set_visible(False)
-    write_png(figure, path)
+                below = left + _SIDE // 2, top + _SIDE + 2
+                draw.text(below, f"label {share:.2f}", (77, 77, 77), font(7), "ma")
+    write_png(picture, path)
+
+
+def _width(name: str) -> int:
+    """Of ``name`` as drawn, its longest line, in pixels."""
+    return math.ceil(max(font(9).getlength(line) for line in name.split("\n")))
 
 
 def _mixes(settings: config.Augment) -> bool:
     return bool(settings.mixup or settings.cutmix)
-
-
-def _thumbnail(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """``[_SIDE, _SIDE, 3]``."""
-    from PIL import Image
-
-    return np.asarray(Image.fromarray(image).resize((_SIDE, _SIDE), Image.Resampling.LANCZOS))
 
 
 def _rows(augment: config.Augment) -> Sequence[tuple[str, config.Augment]]:
