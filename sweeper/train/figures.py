@@ -32,24 +32,27 @@ def new_figure(width: float, height: float) -> Any:
 
 
 def write_figure(figure: Any, path: Path) -> None:
-    """Draw ``figure`` and save it by :func:`write_png`."""
+    """Draw ``figure`` and save it as PNG; few colours, so it is small as it is."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from PIL import Image
 
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
-    write_png(Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB"), path)
+    _write(Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB"), path)
 
 
-def write_png(image: "Image", path: Path) -> None:
+def write_photographs(image: "Image", path: Path) -> None:
     """Save as PNG with a palette of 256 colours, which takes a third of the bytes."""
     from PIL.Image import Dither, Quantize
 
-    # photographs come out as well as by MEDIANCUT (5.9 against 5.0 of 255), in 4 ms, not 160
-    palette = image.quantize(256, method=Quantize.FASTOCTREE, dither=Dither.NONE)
-    reduced = io.BytesIO()
-    palette.save(reduced, format="PNG", optimize=True)
-    write_aside(path, reduced.getvalue())
+    # nearly as good as MEDIANCUT (off by 5.9 of 255, not 5.0), in 4 ms, not 160
+    _write(image.quantize(256, method=Quantize.FASTOCTREE, dither=Dither.NONE), path)
+
+
+def _write(image: "Image", path: Path) -> None:
+    content = io.BytesIO()
+    image.save(content, format="PNG")
+    write_aside(path, content.getvalue())
 
 
 @cache

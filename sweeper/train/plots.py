@@ -21,14 +21,14 @@ from sweeper.train.figures import (
     thumbnail,
     wrap,
     write_figure,
-    write_png,
+    write_photographs,
 )
 
 TRAIN, VALIDATION, REFERENCE = "#0072B2", "#D55E00", "0.45"
 GRID = 3
 """Rows and columns of images in one picture."""
-_SIDE, _GAP, _FONT = 216, 14, 9
-"""Of an image as drawn, around it, both in pixels, and of letters, in points."""
+_SIDE, _GAP, _FONT, _SPACING = 216, 14, 9, 2
+"""Of an image as drawn and around it in pixels, of letters in points, and between lines in pixels."""
 MOST_COUNTED_CLASSES = 20
 """Up to this many classes the cells of a confusion matrix are wide enough for their counts."""
 
@@ -129,7 +129,7 @@ def save_samples(
         for image, label in zip(pixels, shown, strict=True)
     ]
     rows = [tiles[start : start + GRID] for start in range(0, len(tiles), GRID)]
-    line = sum(font(_FONT).getmetrics())
+    line = sum(font(_FONT).getmetrics()) + _SPACING
     above = [line * (1 + max(name.count("\n") for _, name in row)) for row in rows]
     size = GRID * (_SIDE + _GAP) + _GAP, sum(above) + len(rows) * (_SIDE + _GAP) + _GAP
     picture = Image.new("RGB", size, "white")
@@ -139,10 +139,12 @@ def save_samples(
         for column, (image, name) in enumerate(row):
             left = _GAP + column * (_SIDE + _GAP)
             place = left + _SIDE // 2, top + height
-            draw.multiline_text(place, name, "black", font(_FONT), "md", spacing=0, align="center")
+            draw.multiline_text(
+                place, name, "black", font(_FONT), "md", spacing=_SPACING, align="center"
+            )
             picture.paste(image, (left + (_SIDE - image.width) // 2, top + height))
         top += height + _SIDE + _GAP
-    write_png(picture, path)
+    write_photographs(picture, path)
 
 
 def _count(truth: ArrayLike, predicted: ArrayLike, classes: int) -> NDArray[np.int64]:

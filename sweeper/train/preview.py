@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from sweeper import config
 from sweeper.data.augment import build_augment
-from sweeper.train.figures import as_pixels, font, thumbnail, write_png
+from sweeper.train.figures import as_pixels, font, thumbnail, write_photographs
 
 DRAWS = 7
 """Changed images in each row."""
@@ -75,7 +75,7 @@ def save_augmented(
             if share is not None:
                 below = left + _SIDE // 2, top + _SIDE + 2
                 draw.text(below, f"label {share:.2f}", (77, 77, 77), font(7), "ma")
-    write_png(picture, path)
+    write_photographs(picture, path)
 
 
 def _width(name: str) -> int:
