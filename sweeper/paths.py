@@ -37,6 +37,11 @@ def entries_dir() -> Path:
     return cache_dir() / "entries"
 
 
+def xla_dir() -> Path:
+    """Folder of what XLA compiled, shared by all trials of the machine."""
+    return cache_dir() / "xla"
+
+
 def write_aside(path: Path, content: str | bytes) -> None:
     """Write ``content`` beside ``path``, then rename, so that nobody ever reads half a file."""
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -28,7 +28,7 @@ TRAIN, VALIDATION, REFERENCE = "#0072B2", "#D55E00", "0.45"
 GRID = 3
 """Rows and columns of images in one picture."""
 _SIDE, _GAP, _FONT, _SPACING = 216, 14, 9, 2
-"""Of an image as drawn and around it in pixels, of letters in points, and between lines in pixels."""
+"""Of an image as drawn and around it, of letters (in points), and between lines; else in pixels."""
 MOST_COUNTED_CLASSES = 20
 """Up to this many classes the cells of a confusion matrix are wide enough for their counts."""
 
