@@ -1,7 +1,7 @@
 """What XLA compiled is kept on the disk, and read by every later trial that compiles the same.
 
 TensorFlow does this itself (``--tf_xla_persistent_cache_directory`` in ``TF_XLA_FLAGS``), safe for
-many processes at once, since it writes aside and renames. But it takes a file for right whose name is
+many processes at once, since it writes aside and renames. But a file is right for it whose name is
 right, and where it cannot write or read one, training ends (``device_executable_persistor.h`` and
 ``device_compiler.h`` of TensorFlow 2.21). So programs are kept apart by all that they depend on and
 that is not in their names, and only where keeping them was seen to work.
