@@ -1,5 +1,8 @@
 import random
-from collections.abc import Iterator
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -10,8 +13,11 @@ from recipes import recipe
 
 from sweeper.config import Optimizer
 from sweeper.errors import ConfigError
-from sweeper.train.numerics import compile_options, set_up
+from sweeper.paths import TrialPaths
+from sweeper.track.base import NullTracker
+from sweeper.train.numerics import compile_options, prefetched, set_up
 from sweeper.train.optimizers import build_optimizer
+from sweeper.train.trial import Trial
 
 
 @pytest.fixture(autouse=True)
@@ -158,3 +164,85 @@ def test_the_scaled_loss_gives_the_gradients_of_the_plain_one() -> None:
         moved[precision] = (before - model.get_weights()[0]).item()
     assert moved["float32"] == pytest.approx(0.1, rel=1e-3)
     assert moved["mixed_float16"] == pytest.approx(0.1, rel=1e-2)
+
+
+@pytest.mark.slow
+def test_a_frozen_phase_in_bfloat16_comes_to_what_it_does_in_float32(tmp_path: Path) -> None:
+    short = ("+experiment=digits_lite0", "phases.frozen.epochs=1", "phases.unfrozen=null")
+    small = ("image_size=32", "batch_size=128", "augment=none", "head.dropout=0.0")
+    values, curves = {}, {}
+    for precision in ("float32", "mixed_bfloat16"):
+        made = recipe(*short, *small, f"precision={precision}")
+        heard: list[Mapping[str, float]] = []
+
+        def hear(*arguments: Any, heard: list[Any] = heard, **_: Any) -> None:
+            heard.append(arguments[3])
+
+        paths = TrialPaths(tmp_path / precision)
+        (values[precision],) = Trial(made, paths, NullTracker(), hear, prune_high=True).run()
+        curves[precision] = [epoch["loss"] for epoch in heard]
+        model = keras.models.load_model(paths.model)
+        assert model.output.dtype == "float32"
+        assert {weight.dtype for weight in model.trainable_weights} == {"float32"}
+        assert (precision == "float32") == (model.layers[1].compute_dtype == "float32")
+    assert values["mixed_bfloat16"] == pytest.approx(values["float32"], abs=0.06)
+    assert curves["mixed_bfloat16"] == pytest.approx(curves["float32"], rel=0.02)
+    assert curves["mixed_bfloat16"] != curves["float32"]
+
+
+def test_batches_stay_as_they_are_on_a_cpu() -> None:
+    dataset = tf.data.Dataset.range(3)
+    assert prefetched(dataset) is dataset
+
+
+PREFETCHED = """
+import keras
+import numpy as np
+import tensorflow as tf
+cpu = tf.config.list_physical_devices("CPU")[0]
+tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+devices = tf.config.list_logical_devices("CPU")
+listed = tf.config.list_logical_devices
+tf.config.list_logical_devices = lambda kind=None: devices[1:] if kind == "GPU" else listed(kind)
+from sweeper.data.batches import plain_options
+from sweeper.train.numerics import prefetched
+images = np.random.default_rng(0).random((20, 4), np.float32)
+plain = tf.data.Dataset.from_tensor_slices((images, images.sum(1))).batch(8)
+plain = plain.with_options(plain_options())
+there = prefetched(plain)
+for one, other in zip(plain, there, strict=True):
+    for a, b in zip(one, other, strict=True):
+        assert "CPU:0" in a.device and "CPU:1" in b.device, (a.device, b.device)
+        assert np.array_equal(a, b)
+results = []
+for dataset in (plain, there):
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1)])
+    model.compile("sgd", "mse", jit_compile=False)
+    history = model.fit(dataset, validation_data=dataset, epochs=3, verbose=0).history
+    results.append((history["loss"], history["val_loss"], model.predict(dataset, verbose=0)[0, 0]))
+assert results[0] == results[1], results
+"""
+
+
+def test_batches_wait_on_the_device_and_train_alike() -> None:
+    # a second logical CPU stands in for the GPU, and devices are made once for a process
+    done = subprocess.run(
+        [sys.executable, "-c", PREFETCHED], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+
+
+@pytest.mark.parametrize(
+    ("asked", "gpu", "kept"),
+    [("auto", False, False), ("auto", True, True), ("true", False, True), ("false", True, False)],
+)
+def test_programs_are_kept_where_some_are_compiled(
+    monkeypatch: pytest.MonkeyPatch, asked: str, gpu: bool, kept: bool
+) -> None:
+    called = []
+    monkeypatch.setattr("sweeper.train.numerics.sees_gpu", lambda: gpu)
+    monkeypatch.setattr("sweeper.train.numerics.keep_compiled", lambda: called.append(True))
+    set_up(recipe(f"jit_compile={asked}"))
+    assert bool(called) is kept
+    monkeypatch.undo()
