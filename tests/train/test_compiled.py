@@ -155,8 +155,15 @@ def test_what_was_read_longest_ago_goes_first(
     assert left == ["new.pb", "older.pb"]
 
 
+def test_a_file_that_lost_its_content_goes(tried: list[str]) -> None:
+    programs_dir().mkdir(parents=True)
+    for name, content in (("empty.pb", b""), ("whole.pb", b"program")):
+        (programs_dir() / name).write_bytes(content)
+    keep_compiled()
+    assert [file.name for file in programs_dir().glob("*.pb")] == ["whole.pb"]
+
+
 PROGRAM = """
-import sys
 import numpy as np
 from sweeper.train.compiled import keep_compiled
 keep_compiled()
