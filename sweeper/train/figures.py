@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 from sweeper.paths import write_aside
 
 if TYPE_CHECKING:
-    from PIL.Image import Image
+    from PIL.Image import Image, Quantize
     from PIL.ImageFont import FreeTypeFont
 
 DPI = 110
@@ -32,26 +32,32 @@ def new_figure(width: float, height: float) -> Any:
 
 
 def write_figure(figure: Any, path: Path) -> None:
-    """Draw ``figure`` and save it as PNG; few colours, so it is small as it is."""
+    """Draw ``figure`` and save it as PNG, with a palette that keeps white white."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from PIL import Image
 
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
-    _write(Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB"), path)
+    drawn = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
+    _write(drawn, Image.Quantize.MEDIANCUT, path)
 
 
 def write_photographs(image: "Image", path: Path) -> None:
-    """Save as PNG with a palette of 256 colours, which takes a third of the bytes."""
-    from PIL.Image import Dither, Quantize
+    """Save as PNG, with a palette that is nearly as good for photographs and made at once.
 
-    # nearly as good as MEDIANCUT (off by 5.9 of 255, not 5.0), in 4 ms, not 160
-    _write(image.quantize(256, method=Quantize.FASTOCTREE, dither=Dither.NONE), path)
+    Off by 5.9 of 255 on average, not 5.0, but in 4 ms where MEDIANCUT takes 160.
+    """
+    from PIL.Image import Quantize
+
+    _write(image, Quantize.FASTOCTREE, path)
 
 
-def _write(image: "Image", path: Path) -> None:
+def _write(image: "Image", method: "Quantize", path: Path) -> None:
+    """With 256 colours, which take a third of the bytes."""
+    from PIL.Image import Dither
+
     content = io.BytesIO()
-    image.save(content, format="PNG")
+    image.quantize(256, method=method, dither=Dither.NONE).save(content, format="PNG")
     write_aside(path, content.getvalue())
 
 
