@@ -82,10 +82,12 @@ def _run_alone(
 
     from sweeper.search.progress import LineProgress
     from sweeper.track.mlflow import absolute_uri, connect, ensure_experiment, start_run
+    from sweeper.train import numerics
     from sweeper.train.prepare import prepare
     from sweeper.train.winner import finish
 
     lines = LineProgress(Console(file=screen, width=200), total=1)
+    numerics.set_up(recipe)  # TensorFlow reads what XLA is to do once, before its first operation
     for text in [*prepare([recipe]), *(f"warning: {text}" for text in warnings(recipe))]:
         lines.note(text)
     uri = absolute_uri(recipe.tracking.uri)

@@ -48,6 +48,7 @@ class FineTuneStudy(StudyHooks):
         "sweeper.train.winner",
         "sweeper.train.prepare",
         "sweeper.train.prebuild",
+        "sweeper.train.warm",
     )
 
     def __init__(self) -> None:

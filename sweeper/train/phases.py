@@ -147,9 +147,10 @@ class PhaseRun(keras.callbacks.Callback):
         if done < self._phase.epochs and not self._best.done:
             step = self._first_step
             self._trainer.fit(
-                self._train.epochs(step + done, step + self._phase.epochs),
+                numerics.prefetched(self._train.epochs(step + done, step + self._phase.epochs)),
                 steps_per_epoch=self._train.steps,
-                validation_data=self._validation.dataset,
+                validation_data=numerics.prefetched(self._validation.dataset),
+                validation_steps=self._validation.steps,
                 initial_epoch=done,
                 epochs=self._phase.epochs,
                 callbacks=[self],
