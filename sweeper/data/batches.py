@@ -4,6 +4,7 @@ import math
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import tensorflow as tf
@@ -43,9 +44,9 @@ class Batches:
         count = tf.data.experimental.assert_cardinality((last - first) * self.steps)
         return dataset.apply(count).prefetch(_READY).with_options(plain_options())
 
-    @property
+    @cached_property
     def dataset(self) -> tf.data.Dataset:
-        """Batches of one epoch."""
+        """Batches of one epoch; made once, since tracing its functions takes time."""
         return self.epochs(0, 1)
 
 

@@ -48,7 +48,7 @@ class FineTune:
         phases = planned(self.recipe)
         inputs = self.feed.of(phases[0], 0)
         run = self._phase_run(phases[0], inputs, 0)
-        on_untrained(run.initial_loss())
+        on_untrained(run.evaluation.first_loss())
         saved = self.checkpoint.load()
         earlier: list[Epoch] = []
         if saved is not None:
@@ -70,9 +70,7 @@ class FineTune:
             kept = run.run(on_epoch, partial(self._keep, tuple(earlier)))
             earlier += run.epochs
         assert kept is not None
-        # batch by batch: building a graph for one prediction takes longer
-        batches = [inputs.model(batch, training=False) for batch, _ in inputs.validation.dataset]
-        return Outcome(kept, self.classifier.probabilities(np.concatenate(batches)))
+        return Outcome(kept, self.classifier.probabilities(run.evaluation.logits()))
 
     def _phase_run(self, phase: PlannedPhase, inputs: Inputs, first_step: int) -> PhaseRun:
         decay, multipliers = (phase.phase.optimizer or self.recipe.optimizer).layer_decay, None

@@ -14,6 +14,7 @@ from sweeper.models.trainer import Weigh
 from sweeper.train import numerics
 from sweeper.train.best import Best
 from sweeper.train.checkpoint import Saved
+from sweeper.train.evaluation import Evaluation, build_accuracy, build_loss
 from sweeper.train.inputs import Inputs
 from sweeper.train.optimizers import averaging, build_optimizer
 from sweeper.train.schedules import Plateau as PlateauWatch
@@ -35,26 +36,6 @@ OnEpoch = Callable[[Epoch], None]
 
 Keep = Callable[[Saved], None]
 """Keeps where a phase stands; ``epochs`` are those of the phase."""
-
-
-def losses(one_logit: bool) -> tuple[Any, Any]:
-    """Loss and accuracy for logits and targets ``[batch, classes]``, ``[batch, 1]`` for one logit.
-
-    Targets may lie between classes (smoothed, mixed): what counts is their largest share.
-    """
-    if not one_logit:
-        return (
-            keras.losses.CategoricalCrossentropy(from_logits=True),
-            keras.metrics.CategoricalAccuracy(name="accuracy"),
-        )
-
-    def same_side(targets: Any, logits: Any) -> Any:
-        return keras.ops.cast(keras.ops.equal(targets > 0.5, logits > 0), "float32")
-
-    return (
-        keras.losses.BinaryCrossentropy(from_logits=True),
-        keras.metrics.MeanMetricWrapper(same_side, name="accuracy"),
-    )
 
 
 class PhaseRun(keras.callbacks.Callback):
@@ -85,9 +66,10 @@ class PhaseRun(keras.callbacks.Callback):
         super().__init__()
         self._name = name
         self._phase = phase
-        model, train = inputs.model, inputs.train
+        model, train, one_logit = inputs.model, inputs.train, recipe.head.one_logit
         self._train = train
-        self._validation = inputs.validation
+        self.evaluation = Evaluation(model, inputs.validation, one_logit)
+        """Of the model as it stands, on the validation images."""
         self._first_step = first_step
         self._every = recipe.checkpoint_epochs
         self._restores = recipe.early_stopping.restore_best
@@ -96,13 +78,12 @@ class PhaseRun(keras.callbacks.Callback):
         self._plateau = PlateauWatch(schedule) if isinstance(schedule, Plateau) else None
         self._rate: Any = build_rate(schedule, phase.learning_rate, train.steps, phase.epochs)
         self._trainer = model
-        loss, accuracy = losses(recipe.head.one_logit)
         settings = averaging(phase.optimizer or recipe.optimizer, train.steps * phase.epochs)
         optimizer = build_optimizer(settings, self._rate, multipliers)
         model.compile(
             optimizer=optimizer,
-            loss=loss,
-            metrics=[accuracy],
+            loss=build_loss(one_logit),
+            metrics=[build_accuracy(one_logit)],
             jit_compile=False,
             steps_per_execution=inputs.steps_per_execution,
         )
@@ -110,18 +91,12 @@ class PhaseRun(keras.callbacks.Callback):
         model.draw.assign(first_step * train.steps)
         model.optimizer.build(model.trainable_variables)
         self._averages = _averages(model.optimizer)
-        self._raw: list[NDArray[Any]] = []
         self._kept: list[NDArray[Any]] = []
         self._judged: list[NDArray[Any]] = []
         self.epochs: list[Epoch] = []
         """Those that have ended."""
         self._kept_epoch = 0
-        self._began = self._trained = 0.0
-
-    def initial_loss(self) -> float:
-        """Mean loss on the first validation batch, as the model stands."""
-        logs = self._trainer.evaluate(self._validation.dataset.take(1), return_dict=True, verbose=0)
-        return float(logs["loss"])
+        self._began = 0.0
 
     def restore(self, saved: Saved) -> None:
         """Stand where ``saved`` was made."""
@@ -149,8 +124,6 @@ class PhaseRun(keras.callbacks.Callback):
             self._trainer.fit(
                 numerics.prefetched(self._train.epochs(step + done, step + self._phase.epochs)),
                 steps_per_epoch=self._train.steps,
-                validation_data=numerics.prefetched(self._validation.dataset),
-                validation_steps=self._validation.steps,
                 initial_epoch=done,
                 epochs=self._phase.epochs,
                 callbacks=[self],
@@ -164,25 +137,14 @@ class PhaseRun(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
         self._began = time.monotonic()
 
-    def on_test_begin(self, logs: Mapping[str, float] | None = None) -> None:
-        self._trained = time.monotonic()
-        # averaged weights are what is judged and kept; the raw ones go on training, bit for bit
-        self._raw = [variable.numpy() for variable, _ in self._averages]
-        for variable, average in self._averages:
-            variable.assign(average)
-
-    def on_test_end(self, logs: Mapping[str, float] | None = None) -> None:
-        self._judged = [variable.numpy() for variable in self._trainer.learned]
-        for (variable, _), raw in zip(self._averages, self._raw, strict=True):
-            variable.assign(raw)
-
     def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
+        trained = time.monotonic()
+        metrics = {key: float(value) for key, value in (logs or {}).items()} | self._evaluate()
         now = time.monotonic()
-        metrics = {key: float(value) for key, value in (logs or {}).items()}
         metrics |= {
             "learning_rate": self._learning_rate(epoch),
             "epoch_seconds": now - self._began,
-            "images_per_second": self._train.images / (self._trained - self._began),
+            "images_per_second": self._train.images / (trained - self._began),
             "phase": 0.0 if self._name == "frozen" else 1.0,
         }
         ended = Epoch(self._first_step + epoch, self._name, epoch == 0, metrics)
@@ -197,6 +159,17 @@ class PhaseRun(keras.callbacks.Callback):
         self._on_epoch(ended)
         if self._best.done:
             self._trainer.stop_training = True
+
+    def _evaluate(self) -> dict[str, float]:
+        """Averaged weights are judged and kept; the raw ones go on training, bit for bit."""
+        raw = [variable.numpy() for variable, _ in self._averages]
+        for variable, average in self._averages:
+            variable.assign(average)
+        found = self.evaluation()
+        self._judged = [variable.numpy() for variable in self._trainer.learned]
+        for (variable, _), value in zip(self._averages, raw, strict=True):
+            variable.assign(value)
+        return found
 
     def _learning_rate(self, epoch: int) -> float:
         """That of the epoch's last step; the optimizer says that of the next one."""
