@@ -132,11 +132,17 @@ class TrialPaths:
 
     @property
     def model(self) -> Path:
+        """The whole model, of the best trials alone."""
         return self.folder / "model.keras"
 
-    def fold_model(self, fold: int) -> Path:
-        """Model of one fold, until it is known which fold's is kept."""
-        return self.folder / f"model.fold{fold}.keras"
+    @property
+    def learned(self) -> Path:
+        """What the trial learned, which the model can be made of."""
+        return self.folder / "learned.npz"
+
+    def learned_by_fold(self, fold: int) -> Path:
+        """That of one fold, until it is known which fold's is kept."""
+        return self.folder / f"learned.fold{fold}.npz"
 
     def checkpoint(self, fold: int | None) -> Path:
         """Where an interrupted fine-tune stands; None for a trial without folds."""

@@ -137,7 +137,7 @@ class FineTuneStudy(StudyHooks):
         return {"uri": self._uri, "run_id": run.run_id}
 
     def trial_finished(self, row: TrialRow, summary: StudySummary) -> None:
-        """Close the trial's run, and keep the models of the best trials only."""
+        """Close the trial's run, and keep what the best trials learned, and only that."""
         run = self._open.pop(row.number, None)
         if run is not None:  # a trial whose recipe did not compose has none
             log = TrialPaths(row.folder).log
@@ -149,7 +149,9 @@ class FineTuneStudy(StudyHooks):
         kept = {best.number for best in summary.front}
         for other in summary.rows:
             if other.number not in kept:
-                TrialPaths(other.folder).model.unlink(missing_ok=True)
+                trial = TrialPaths(other.folder)
+                trial.learned.unlink(missing_ok=True)
+                trial.model.unlink(missing_ok=True)  # the best of an earlier sweep of the study
         write_leaderboard(summary, StudyPaths(summary.folder).leaderboard)
 
     def trial_interrupted(self, number: int, reason: str) -> None:
@@ -183,6 +185,7 @@ class FineTuneStudy(StudyHooks):
         write_best_recipe(summary)
         self._run.log_file(paths.best_recipe, "study")
         self._crown(summary.best, paths, executor, place)
+        self._keep_models(summary, paths, executor, place)
         self._run.end(State.COMPLETE)
         folder = _shown(summary.folder)
         console.print(f"best recipe:   {folder}/{paths.best_recipe.name}", soft_wrap=True)
@@ -214,10 +217,7 @@ class FineTuneStudy(StudyHooks):
             def work(_channel: object) -> dict[str, float]:
                 from sweeper.train.winner import finish
 
-                recipe = Recipe.model_validate_json(
-                    json.dumps(yaml.safe_load(trial.config.read_text()))
-                )
-                return finish(recipe, trial, uri, run_id)
+                return finish(_recipe_of(trial), trial, uri, run_id)
 
             tested = executor.run(work, paths.winner_log, SilentChannel(), place)
             run.end(State.COMPLETE)
@@ -230,6 +230,22 @@ class FineTuneStudy(StudyHooks):
             f"best trial {best.number}: {_spelled(values)}, {spelled_test(test)}",
             soft_wrap=True,
         )
+
+    def _keep_models(
+        self, summary: StudySummary, paths: StudyPaths, executor: Executor, place: Place
+    ) -> None:
+        """Make the models of the other trials on the front."""
+        front = [TrialPaths(row.folder) for row in summary.front]
+        lacking = [trial for trial in front if trial.learned.exists() and not trial.model.exists()]
+
+        def work(_channel: object) -> None:
+            from sweeper.train.winner import keep
+
+            for trial in lacking:
+                keep(_recipe_of(trial), trial)
+
+        if lacking:
+            executor.run(work, paths.winner_log, SilentChannel(), place)
 
     def _close_ledger(self) -> None:
         """Add up what all trials computed and did not have to, and say it."""
@@ -261,6 +277,10 @@ class FineTuneStudy(StudyHooks):
         assert self._run is not None
         tags = {"mlflow.parentRunId": self._run.run_id, "sweeper.trial_number": str(number)}
         return find_run(self._run.client, self._experiment, tags)
+
+
+def _recipe_of(trial: TrialPaths) -> Recipe:
+    return Recipe.model_validate_json(json.dumps(yaml.safe_load(trial.config.read_text())))
 
 
 def direction_faults(recipes: Sequence[Recipe], direction: Any) -> list[str]:

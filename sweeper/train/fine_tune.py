@@ -1,9 +1,10 @@
 """The published recipe on one split of the data: frozen phase, then unfrozen phase."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,12 +21,13 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Outcome:
-    """The epoch whose weights are kept, and the probabilities that they give: ``[n, classes]``.
+    """The epoch whose weights are kept, those that the last phase learned, and what they give.
 
-    Of the validation images, in their order.
+    That is probabilities ``[n, classes]`` of the validation images, in their order.
     """
 
     kept: Epoch
+    learned: Sequence[NDArray[Any]]
     probabilities: NDArray[np.float32]
 
 
@@ -70,7 +72,8 @@ class FineTune:
             kept = run.run(on_epoch, partial(self._keep, tuple(earlier)))
             earlier += run.epochs
         assert kept is not None
-        return Outcome(kept, self.classifier.probabilities(run.evaluation.logits()))
+        learned = [variable.numpy() for variable in inputs.model.learned]
+        return Outcome(kept, learned, self.classifier.probabilities(run.evaluation.logits()))
 
     def _phase_run(self, phase: PlannedPhase, inputs: Inputs, first_step: int) -> PhaseRun:
         decay, multipliers = (phase.phase.optimizer or self.recipe.optimizer).layer_decay, None

@@ -24,7 +24,7 @@ class Fit:
     truth: NDArray[np.int64]
     probabilities: NDArray[np.float32]
     costs: Mapping[str, float]
-    model: Path
+    learned: Path
 
 
 def splits_of(source: Source, recipe: Recipe) -> list[tuple[Examples, Examples]]:

@@ -20,7 +20,6 @@ from sweeper.data.images import kept
 from sweeper.data.sources import Examples, Source, load, undecodable
 from sweeper.data.targets import Targets, class_weights
 from sweeper.errors import SweeperError, TrialPruned
-from sweeper.models.build import Classifier, build_classifier
 from sweeper.paths import TrialPaths, entries_dir
 from sweeper.track.base import Tracker
 from sweeper.train import cost, numerics, plots
@@ -28,6 +27,7 @@ from sweeper.train.checkpoint import Checkpoint
 from sweeper.train.fine_tune import FineTune
 from sweeper.train.folds import Fit, means, objectives, splits_of, typical
 from sweeper.train.inputs import Feed
+from sweeper.train.learned import build_classifier_for, save_learned
 from sweeper.train.ledger import ledger
 from sweeper.train.preview import save_augmented
 from sweeper.train.recorder import Recorder, Report
@@ -162,16 +162,15 @@ class Trial:
             finally:
                 self._ledgers.append(ledger(recipe, feed, recorder.epochs, pruned))
         model = classifier.inference_model()
-        path = self._paths.model if fold is None else self._paths.fold_model(fold)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        model.save(path)
+        path = self._paths.learned if fold is None else self._paths.learned_by_fold(fold)
+        save_learned(path, outcome.learned)
         validation = evaluation_batches(held_out, recipe, len(class_names))
         costs = cost.measure(model, validation, recipe.objectives)
         probabilities = outcome.probabilities
         return Fit(outcome.kept, recorder.epochs, held_out.labels, probabilities, costs, path)
 
     def _keep(self, fits: Sequence[Fit], class_names: tuple[str, ...]) -> None:
-        """Keep one model, and record what all fits came to."""
+        """Keep what one of them learned, and record what all fits came to."""
         truth = np.concatenate([fit.truth for fit in fits])
         probabilities = np.concatenate([fit.probabilities for fit in fits])
         picture = self._paths.plots / "confusion_matrix.png"
@@ -180,9 +179,9 @@ class Trial:
         kept = typical(fits)
         if len(fits) > 1:
             self._log_means(fits)
-            kept.model.replace(self._paths.model)
+            kept.learned.replace(self._paths.learned)
             for fit in fits:
-                fit.model.unlink(missing_ok=True)
+                fit.learned.unlink(missing_ok=True)
         costs = means([fit.costs for fit in fits])
         self._tracker.log_metrics({**costs, "best_epoch": kept.kept.step}, step)
 
@@ -219,13 +218,6 @@ def evaluation_batches(examples: Examples, recipe: Recipe, n_classes: int) -> Ba
         recipe.batch_size,
         target=targets,
         shuffle_seed=None,
-    )
-
-
-def build_classifier_for(recipe: Recipe, n_classes: int) -> Classifier:
-    """The network that ``recipe`` describes, with a fresh head for ``n_classes``."""
-    return build_classifier(
-        recipe.backbone, recipe.head, n_classes, recipe.image_size, recipe.drop_connect_rate
     )
 
 

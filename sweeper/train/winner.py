@@ -10,11 +10,12 @@ from sweeper.data.batches import Batches
 from sweeper.data.sources import load
 from sweeper.paths import TrialPaths
 from sweeper.train.cost import milliseconds_per_image
+from sweeper.train.learned import make_model
 from sweeper.train.trial import evaluation_batches, predict
 
 
 def finish(recipe: Recipe, paths: TrialPaths, uri: str, run_id: str) -> dict[str, float]:
-    """Evaluate the saved model on the test set, time it, and log it and its figures to the run.
+    """Make the trial's model, evaluate it on the test set, time it, and log all that to the run.
 
     Returns:
         What :func:`evaluate` does, and ``milliseconds_per_image`` unless it is an objective.
@@ -23,6 +24,7 @@ def finish(recipe: Recipe, paths: TrialPaths, uri: str, run_id: str) -> dict[str
 
     source = load(recipe.dataset)
     test = evaluation_batches(source.test, recipe, len(source.class_names))
+    make_model(recipe, len(source.class_names), paths)
     model = keras.models.load_model(paths.model)
     metrics = evaluate(model, test)
     if "milliseconds_per_image" not in recipe.objectives:  # else the trial has measured it
@@ -39,6 +41,11 @@ def finish(recipe: Recipe, paths: TrialPaths, uri: str, run_id: str) -> dict[str
             metadata={"class_names": list(source.class_names)},
         )
     return metrics
+
+
+def keep(recipe: Recipe, paths: TrialPaths) -> None:
+    """Make the model of a trial that no other beats in every objective."""
+    make_model(recipe, len(load(recipe.dataset).class_names), paths)
 
 
 def evaluate(model: Any, examples: Batches) -> dict[str, float]:

@@ -1,0 +1,44 @@
+"""What a trial learned, without what it began with; a whole model is made of it when wanted."""
+
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sweeper.config import Recipe
+from sweeper.models.build import Classifier, build_classifier
+from sweeper.paths import TrialPaths, write_aside
+from sweeper.train import numerics
+from sweeper.train.inputs import planned
+
+
+def build_classifier_for(recipe: Recipe, n_classes: int) -> Classifier:
+    """The network that ``recipe`` describes, with a fresh head for ``n_classes``."""
+    return build_classifier(
+        recipe.backbone, recipe.head, n_classes, recipe.image_size, recipe.drop_connect_rate
+    )
+
+
+def save_learned(path: Path, learned: Sequence[NDArray[Any]]) -> None:
+    """Keep the weights of the last phase's unfrozen part and of the head, in their order."""
+    content = io.BytesIO()
+    np.savez(content, *learned)
+    write_aside(path, content.getvalue())
+
+
+def make_model(recipe: Recipe, n_classes: int, paths: TrialPaths) -> None:
+    """Write the trial's whole model, from images to probabilities, unless it is there."""
+    if paths.model.exists():
+        return
+    numerics.set_up(recipe)
+    classifier = build_classifier_for(recipe, n_classes)
+    trainer = classifier.trainer(planned(recipe)[-1].freeze)
+    with np.load(paths.learned, allow_pickle=False) as file:
+        for variable, name in zip(trainer.learned, file.files, strict=True):
+            variable.assign(file[name])
+    aside = paths.model.with_name(f".{paths.model.name}")
+    classifier.inference_model().save(aside)
+    aside.replace(paths.model)
