@@ -73,16 +73,34 @@ class FineTuneStudy(StudyHooks):
             raise ConfigError(faults)
         log = StudyPaths(Path(str(candidates[0].hydra.sweep.dir)).absolute()).prepare_log
 
-        def work(_channel: object) -> tuple[list[str], float]:
-            from sweeper.train.prebuild import prebuild
+        def check(_channel: object) -> list[str]:
             from sweeper.train.prepare import prepare
 
-            return prepare(recipes), prebuild(recipes)
+            return prepare(recipes)
 
-        noticed, self._prebuilt = executor.run(work, log, SilentChannel())
+        noticed = executor.run(check, log, SilentChannel())
         advice = [f"warning: {text}" for recipe in recipes for text in warnings(recipe)]
         for text in dict.fromkeys([*noticed, *advice]):
             open_console().print(text, soft_wrap=True, markup=False)
+        self._prebuilt = self._prebuild(recipes, executor, log)
+
+    def _prebuild(self, recipes: Sequence[Recipe], executor: Executor, log: Path) -> float:
+        """Compute what all trials share; seconds that it took."""
+
+        def work(_channel: object) -> float:
+            from sweeper.train.prebuild import prebuild
+
+            return prebuild(recipes)
+
+        try:
+            seconds: float = executor.run(work, log, SilentChannel())
+        except SweeperError as error:
+            # a trial that cannot do it either says so itself, and may be tried again
+            reason = str(error).splitlines()[0]
+            text = f"warning: what trials share was not computed before them: {reason}; log: {log}"
+            open_console().print(text, soft_wrap=True, markup=False)
+            return 0.0
+        return seconds
 
     def fingerprint(self, config: DictConfig) -> Mapping[str, Any]:
         """The recipe; where it runs, is recorded and keeps what it computed may change."""
@@ -120,6 +138,9 @@ class FineTuneStudy(StudyHooks):
         else:
             self._run.resume()
             end_orphans(client, self._experiment, self._run.run_id, summary.rows, running)
+        # once for all trials, by this controller or one before it
+        earlier = client.get_run(self._run.run_id).data.metrics.get(PREBUILT, 0.0)
+        self._run.log_metrics({PREBUILT: earlier + self._prebuilt}, step=0)
 
     def trial_started(self, spec: TrialSpec, config: DictConfig) -> Mapping[str, str]:
         """Open the trial's run below the study's."""
@@ -173,7 +194,7 @@ class FineTuneStudy(StudyHooks):
         print_table(summary, console)
         for path in (paths.results, paths.leaderboard, paths.master):
             self._run.log_file(path, "study")
-        self._close_ledger()
+        self._close_ledger(summary)
         if summary.best is None:
             self._run.end(State.FAILED, "no trial completed")
             return
@@ -247,23 +268,24 @@ class FineTuneStudy(StudyHooks):
         if lacking:
             executor.run(work, paths.winner_log, SilentChannel(), place)
 
-    def _close_ledger(self) -> None:
-        """Add up what all trials computed and did not have to, and say it."""
+    def _close_ledger(self, summary: StudySummary) -> None:
+        """Add up what all trials computed and did not have to, and say it.
+
+        One that was tried again counts no more: its epochs are those that its successor began with.
+        """
         from sweeper.track.mlflow import metrics_below
 
         assert self._run is not None
         client, run_id = self._run.client, self._run.run_id
-        trials = metrics_below(client, self._experiment, run_id)
+        of_runs = metrics_below(client, self._experiment, run_id)
+        trials = [of_runs.get(row.number, {}) for row in summary.rows]
         total = {
             name: sum(metrics.get(name, 0.0) for metrics in trials)
             for name in (COMPUTED, SAVED_BY_CACHE, SAVED_BY_PRUNING)
         }
-        # once for all trials, by this controller or one before it
-        earlier = client.get_run(run_id).data.metrics.get(PREBUILT, 0.0)
-        total[PREBUILT] = earlier + self._prebuilt
-        self._prebuilt = 0.0
-        total[COMPUTED] += total[PREBUILT]
-        total[SAVED_BY_CACHE] -= total[PREBUILT]
+        before_trials = client.get_run(run_id).data.metrics.get(PREBUILT, 0.0)
+        total[COMPUTED] += before_trials
+        total[SAVED_BY_CACHE] -= before_trials
         self._run.log_metrics(total, step=0)
         open_console().print(
             f"computed {total[COMPUTED]:.0f} s; saved {total[SAVED_BY_CACHE]:.0f} s by the cache, "

@@ -16,10 +16,18 @@ def fingerprint(model: keras.Model) -> str:
 
     It is made of the operations with their settings, of how they are connected, and of all
     weights. Names, which Keras numbers by what else a process has built, do not count, nor do
-    trainable flags and rates of dropout.
+    trainable flags and dropout: networks with a rate of 0 may be built without its layers.
     """
-    places = {operation.name: place for place, operation in enumerate(model.operations)}
-    settings = _plain(model.get_config(), {**places, model.name: -1})
+    places: dict[str, int] = {}
+    for operation in model.operations:
+        passed_on = isinstance(operation, keras.layers.Dropout)
+        source = operation.input._keras_history.operation.name if passed_on else None
+        places[operation.name] = places[source] if source else len(places)
+    config = model.get_config()
+    kept = [one for one in config["layers"] if one["class_name"] != "Dropout"]
+    order = {place: number for number, place in enumerate(sorted(set(places.values())))}
+    numbered = {name: order[place] for name, place in places.items()}
+    settings = _plain({**config, "layers": kept}, {**numbered, model.name: -1})
     digest = hashlib.blake2b(json.dumps(settings, sort_keys=True).encode(), digest_size=16)
     for weight in model.weights:
         digest.update(f"{weight.shape} {weight.dtype}".encode())
@@ -31,8 +39,9 @@ def _plain(value: Any, places: Mapping[str, int]) -> Any:
     """``value`` as JSON, without what is inert, and with places for names of operations."""
     if isinstance(value, dict):
         inner = {key: _plain(one, places) for key, one in value.items() if key not in _INERT}
+        # other names are not counted up, and may matter, such as that of a number format
         if isinstance(inner.get("name"), str):
-            inner["name"] = places.get(inner["name"], -1)
+            inner["name"] = places.get(inner["name"], inner["name"])
         return inner
     if isinstance(value, list | tuple):
         # a tensor: the operation that makes it, which call of it, which of its outputs

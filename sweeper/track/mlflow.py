@@ -142,15 +142,17 @@ def end_orphans(
 
 def metrics_below(
     client: "MlflowClient", experiment_id: str, parent_id: str
-) -> list[Mapping[str, float]]:
-    """The last metrics of each run below ``parent_id``."""
-    found: list[Mapping[str, float]] = []
+) -> dict[int, Mapping[str, float]]:
+    """The last metrics of each trial's run below ``parent_id``, by the number of the trial."""
+    found: dict[int, Mapping[str, float]] = {}
     token = None
     with _usable(client.tracking_uri):
         while True:
             below = f"tags.`mlflow.parentRunId` = '{parent_id}'"
             page = client.search_runs([experiment_id], below, page_token=token)
-            found += [run.data.metrics for run in page]
+            found |= {
+                int(run.data.tags["sweeper.trial_number"]): run.data.metrics for run in page
+            }
             token = page.token
             if not token:
                 return found

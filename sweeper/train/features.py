@@ -1,126 +1,40 @@
-"""What frozen layers make of images, computed once and kept for all trials of the machine.
-
-Images that are augmented are kept in several fixed views: each is what one epoch that augments anew
-would see.
-"""
+"""What frozen layers make of images, computed once and kept for all trials of the machine."""
 
 import contextlib
-import hashlib
+import itertools
 import json
 import logging
-import math
+import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import keras
-import numpy as np
 import tensorflow as tf
-from numpy.typing import NDArray
 from pydantic import JsonValue
+from rich.filesize import decimal
 
+from sweeper.cache.disk import advice, describe
 from sweeper.cache.key import Key
 from sweeper.cache.store import Cache, Entry
 from sweeper.data.augment import Augmentation
-from sweeper.data.batches import batches, shuffled
-from sweeper.data.examples import Examples
-from sweeper.data.targets import Targets
 from sweeper.models.fingerprint import fingerprint
+from sweeper.models.inference import compiled
 from sweeper.train.cost import flops
+from sweeper.train.views import ORDER, PASS, TARGETS, VALUES, Images, View, read
 
 log = logging.getLogger(__name__)
 
 KIND = "features"
-_VALUES, _ORDER, _TARGETS = "values.float16", "order.int64", "targets.float32"
-_PASS = "pass.json"
-_PASS_BYTES = 64
-_BATCH = 64
-"""Images that go through frozen layers together; not the recipe's, so that all share them."""
 
 
-class Overflow(Exception):
-    """A number is beyond what half precision holds."""
+class _Refused(Exception):
+    """The disk did not take what a pass made of ``places``."""
 
-
-@dataclass(frozen=True)
-class Images:
-    """What goes into frozen layers: examples, resized, and augmented unless ``augment`` is None.
-
-    ``plain`` makes targets of labels, without smoothing.
-    """
-
-    examples: Examples
-    image_size: int
-    augment: Augmentation | None
-    plain: Targets
-
-    @property
-    def mixed(self) -> bool:
-        return self.augment is not None and self.augment.mixes
-
-    def parts(self, view: int) -> dict[str, JsonValue]:
-        """All that a view depends on; raises OSError where the source is out of reach."""
-        augment, of_targets = self.augment, None
-        if self.mixed:
-            labels = hashlib.blake2b(self.examples.labels.tobytes(), digest_size=8).hexdigest()
-            of_targets = f"{self.plain.n_classes} {self.plain.one_logit} {labels}"
-        return {
-            "data": self.examples.fingerprint(),
-            "image_size": self.image_size,
-            "augment": None if augment is None else augment.settings.model_dump(mode="json"),
-            "seed": None if augment is None else augment.seed,
-            "view": view,
-            "targets": of_targets,
-        }
-
-    def order(self, view: int) -> NDArray[np.int64]:
-        """``[n]``: the example in each row. What is mixed are neighbours: not of one class."""
-        count = len(self.examples)
-        seed = None if self.augment is None else self.augment.seed
-        places = tf.data.Dataset.range(view, view + 1).flat_map(
-            lambda number: shuffled(tf.data.Dataset.range(count), count, seed, number)
-        )
-        return np.fromiter(places.as_numpy_iterator(), np.int64, count)
-
-
-@dataclass(frozen=True)
-class View:
-    """One view of ``images`` as frozen layers see it, ``[*shape]`` float16 for each of them."""
-
-    images: Images
-    entry: Entry
-    shape: tuple[int, ...]
-    flops: int
-
-    @property
-    def seconds(self) -> float:
-        """What it took to compute it, by its share in the operations of the pass that did."""
-        of_pass = json.loads((self.entry.folder / _PASS).read_text())["flops"]
-        return self.entry.build_seconds * (self.flops / of_pass if of_pass else 1.0)
-
-    def values(self) -> tf.Tensor:
-        """``[n, *shape]`` float16, in the order of :meth:`rows`."""
-        return self._mapped(_VALUES, tf.float16, self.shape)
-
-    def targets(self) -> tf.Tensor | None:
-        """``[n, units]`` float32, not smoothed, in the order of :meth:`rows`, if mixed."""
-        if not self.images.mixed:
-            return None
-        return self._mapped(_TARGETS, tf.float32, (self.images.plain.units,))
-
-    def rows(self) -> NDArray[np.int64]:
-        """``[n]``: the row of each example."""
-        return np.argsort(np.fromfile(self.entry.folder / _ORDER, np.int64))
-
-    def _mapped(self, name: str, dtype: tf.DType, shape: tuple[int, ...]) -> tf.Tensor:
-        # a tensor whose memory is the file: nothing is read before it is used
-        with tf.device("CPU"):
-            return tf.raw_ops.ImmutableConst(
-                dtype=dtype,
-                shape=(len(self.images.examples), *shape),
-                memory_region_name=str(self.entry.folder / name),
-            )
+    def __init__(self, places: frozenset[int], error: OSError) -> None:
+        self.places = places
+        self.error = error
+        super().__init__(places, error)
 
 
 class Features:
@@ -128,115 +42,190 @@ class Features:
 
     Args:
         cache: where they are kept.
-        held: takes the entries in use; they stay until it is closed.
-        prefixes: frozen models with the input in common, from the lowest cut to the highest. What
-            several of them lack is computed in one pass.
+        prefixes: frozen models with the input in common, in any order; some may be the same.
         precision: number format that they compute in.
     """
 
-    def __init__(
-        self,
-        cache: Cache,
-        held: contextlib.ExitStack,
-        prefixes: Sequence[keras.Model],
-        precision: str,
-    ) -> None:
+    def __init__(self, cache: Cache, prefixes: Sequence[keras.Model], precision: str) -> None:
         self._cache = cache
-        self._held = held
-        self._prefixes = prefixes
-        self._shapes = [tuple(prefix.output.shape[1:]) for prefix in prefixes]
-        self._flops = [flops(prefix) for prefix in prefixes]
-        self.seconds = 0.0
-        """What has been computed here took so long."""
+        words = [fingerprint(prefix) for prefix in prefixes]
+        unique = dict(zip(words, prefixes, strict=True))
+        # from the lowest cut to the highest, in every process alike: see _build
+        order = sorted(unique, key=lambda word: (len(unique[word].operations), word))
+        self._place_of = [order.index(word) for word in words]
+        self._prefixes = [unique[word] for word in order]
+        self._shapes = [tuple(prefix.output.shape[1:]) for prefix in self._prefixes]
+        self._flops = [flops(prefix) for prefix in self._prefixes]
         self._common: list[dict[str, JsonValue]] = [
             {
-                "network": fingerprint(prefix),
+                "network": word,
                 "precision": precision,
                 "keras": keras.__version__,
                 "tensorflow": tf.__version__,
             }
-            for prefix in prefixes
+            for word in order
+        ]
+        self._wanted: dict[int, dict[Images, None]] = {}
+        self._held: dict[int, contextlib.ExitStack] = {}
+        self._computations: dict[tuple[tuple[int, ...], Augmentation | None], Any] = {}
+        self.seconds = 0.0
+        """What has been computed here took so long."""
+
+    def open(
+        self, wanted: Sequence[Sequence[Images]], held: contextlib.ExitStack
+    ) -> list[list[View] | None]:
+        """For each prefix a view of all images that are wanted of it, or None.
+
+        What several prefixes lack of the same images is computed in one pass. None where one of
+        the views cannot be kept; a line of the log says why.
+
+        Args:
+            wanted: for each prefix, in the order in which they were given.
+            held: takes the entries in use; they stay until it is closed.
+        """
+        self._wanted = {}
+        for place, images in zip(self._place_of, wanted, strict=True):
+            self._wanted.setdefault(place, {}).update(dict.fromkeys(images))
+        self._drop_what_is_too_large()
+        self._held = {place: held.enter_context(contextlib.ExitStack()) for place in self._wanted}
+        views: dict[tuple[int, Images], View] = {}
+        for one in dict.fromkeys(itertools.chain.from_iterable(wanted)):
+            for place in self._wanting(one):
+                if place in self._wanted and (view := self._view(one, place)):
+                    views[place, one] = view
+        return [
+            [views[place, one] for one in images] if place in self._wanted else None
+            for place, images in zip(self._place_of, wanted, strict=True)
         ]
 
-    def open(self, images: Images, view: int) -> list[View | None]:
-        """One view of ``images`` for each prefix, None where it cannot be kept."""
-        views: list[View | None] = []
-        for place, shape in enumerate(self._shapes):
-            try:
-                entry = self._held.enter_context(self._entry(images, view, place, {}))
-            except Overflow:
-                log.warning("features beyond half precision are not kept, but computed each time")
-                entry = None
-            if entry is None:
-                views.append(None)
+    def _drop_what_is_too_large(self) -> None:
+        budget, total = self._cache.budget_bytes, 0
+        # what is cut higher is smaller, and saves more
+        for place in sorted(self._wanted, reverse=True):
+            size = sum(images.bytes_of(self._shapes[place]) for images in self._wanted[place])
+            if total + size <= budget:
+                total += size
                 continue
-            views.append(View(images, entry, shape, self._flops[place]))
-            if entry.built_here:
-                self.seconds += entry.build_seconds
-        return views
+            log.warning(
+                "what frozen layers give (%s an image, %s in all views) is not kept, but computed "
+                "in each epoch: cache.budget_gb is %s; raise it, or lower cache.views",
+                self._shapes[place],
+                decimal(size),
+                decimal(budget),
+            )
+            del self._wanted[place]
+
+    def _wanting(self, images: Images) -> list[int]:
+        """Places of the prefixes, from the lowest, for which these images are to be kept."""
+        return sorted(place for place, wanted in self._wanted.items() if images in wanted)
+
+    def _lose(self, place: int) -> None:
+        """Let go of the views of a prefix: without one of them the others are of no use."""
+        self._wanted.pop(place, None)
+        self._held[place].close()
+
+    def _view(self, images: Images, place: int) -> View | None:
+        view = None
+        try:
+            entry = self._held[place].enter_context(self._entry(images, place, {}))
+        except _Refused as refused:
+            reason = describe(refused.error)
+            log.warning("features are not kept: %s; %s", reason, advice(self._cache.folder))
+            for other in refused.places:
+                self._lose(other)
+            return None
+        if entry is not None:  # else the cache has said why
+            try:
+                view = read(images, entry, self._shapes[place], self._flops[place])
+            except tf.errors.OpError as error:
+                log.warning("features are computed each time, they cannot be mapped: %s", error)
+            else:
+                if view is None:
+                    log.warning("features beyond half precision are computed each time")
+        if view is None:
+            self._lose(place)
+        return view
 
     def _entry(
-        self, images: Images, view: int, place: int, building: Mapping[int, Path]
+        self, images: Images, place: int, building: Mapping[int, Path]
     ) -> contextlib.AbstractContextManager[Entry | None]:
-        key = Key(KIND, {**images.parts(view), **self._common[place]})
-        each = 2 * math.prod(self._shapes[place]) + 8
-        each += 4 * images.plain.units if images.mixed else 0
-
         def build(folder: Path) -> None:
-            self._build(images, view, place, {**building, place: folder})
+            self._build(images, {**building, place: folder})
 
-        return self._cache.open(key, each * len(images.examples) + _PASS_BYTES, build)
+        key = Key(KIND, {**images.parts, **self._common[place]})
+        return self._cache.open(key, images.bytes_of(self._shapes[place]), build)
 
-    def _build(self, images: Images, view: int, place: int, building: Mapping[int, Path]) -> None:
-        """Build into the folders of ``building``, and what lacks of the prefixes after ``place``.
+    def _build(self, images: Images, building: Mapping[int, Path]) -> None:
+        """Build into the folders of ``building``, and what lacks of the prefixes cut higher.
 
         Always in this order, so that no two processes wait for each other.
         """
-        for higher in range(place + 1, len(self._prefixes)):
-            with self._entry(images, view, higher, building) as entry:
-                if entry is not None and entry.built_here:
-                    return
-        self._compute(images, view, building)
+        for higher in self._wanting(images):
+            if higher > max(building):
+                with self._entry(images, higher, building) as entry:
+                    if entry is not None and entry.built_here:
+                        return
+        began = time.perf_counter()
+        try:
+            self._compute(images, building)
+            made = {"flops": self._flops[max(building)], "seconds": time.perf_counter() - began}
+            for folder in building.values():
+                (folder / PASS).write_text(json.dumps(made), encoding="ascii")
+        except OSError as error:  # of the disk: TensorFlow reads images, and has errors of its own
+            raise _Refused(frozenset(building), error) from error
+        finally:
+            self.seconds += time.perf_counter() - began
 
-    def _compute(self, images: Images, view: int, folders: Mapping[int, Path]) -> None:
-        augment, examples = images.augment, images.examples
-        seed = None if augment is None else augment.seed
-        for folder in folders.values():
-            images.order(view).tofile(folder / _ORDER)
-            (folder / _PASS).write_text(json.dumps({"flops": self._flops[max(folders)]}))
-        network = keras.Model(
-            self._prefixes[0].input, [self._prefixes[place].output for place in folders]
-        )
-        source = batches(
-            examples, images.image_size, _BATCH, target=images.plain, shuffle_seed=seed
-        )
+    def _compute(self, images: Images, folders: Mapping[int, Path]) -> None:
+        """One pass; values beyond half precision leave an empty file, for all who come later."""
+        source, computed = images.batches, self._computation(tuple(folders), images)
+        first = tf.constant(images.view * source.steps, tf.int64)
+        with contextlib.ExitStack() as open_files:
+
+            def opened(name: str) -> list[BinaryIO]:
+                files = [(folder / name).open("wb") for folder in folders.values()]
+                return [open_files.enter_context(file) for file in files]
+
+            values, of_targets = opened(VALUES), opened(TARGETS) if images.mixed else []
+            order = images.order
+            for folder in folders.values():
+                order.tofile(folder / ORDER)
+            beyond: set[int] = set()
+            for step, (pixels, targets) in enumerate(source.epochs(images.view, images.view + 1)):
+                halves, changed, finite = computed(pixels, targets, first + step)
+                beyond |= {number for number, fits in enumerate(finite) if not fits}
+                if len(beyond) == len(values):
+                    break
+                for file, half in zip(values, halves, strict=True):
+                    file.write(half.numpy())
+                for file in of_targets:
+                    file.write(changed.numpy())
+            for number in beyond:
+                values[number].truncate(0)
+
+    def _computation(self, places: tuple[int, ...], images: Images) -> Any:
+        """From pixels, targets and the number of the draw to values, changed targets, and fits.
+
+        Traced once for all views: that takes as long as a thousand small images.
+        """
+        augment, units, side = images.augment, images.plain.units, images.image_size
+        known = self._computations.get((places, augment))
+        if known is not None:
+            return known
+        outputs = [self._prefixes[place].output for place in places]
+        network = compiled(keras.Model(self._prefixes[0].input, outputs))
 
         def compute(pixels: tf.Tensor, targets: tf.Tensor, draw: tf.Tensor) -> tuple[Any, ...]:
             if augment is not None:
                 pixels, targets = augment(pixels, targets, draw)
-            # Keras gives a list of one tensor as the tensor
-            found = keras.tree.flatten(network(pixels, training=False))
-            halves = [tf.cast(one, tf.float16) for one in found]
+            halves = [tf.cast(one, tf.float16) for one in network(pixels)]
             return halves, targets, [tf.reduce_all(tf.math.is_finite(one)) for one in halves]
 
-        compiled = tf.function(compute, reduce_retracing=True, autograph=False)
-
-        with contextlib.ExitStack() as open_files:
-            files = [
-                open_files.enter_context((folder / _VALUES).open("wb"))
-                for folder in folders.values()
-            ]
-            of_targets = [
-                open_files.enter_context((folder / _TARGETS).open("wb"))
-                for folder in folders.values()
-                if images.mixed
-            ]
-            first = tf.constant(view * source.steps, tf.int64)
-            for step, (pixels, targets) in enumerate(source.epochs(view, view + 1)):
-                halves, changed, finite = compiled(pixels, targets, first + step)
-                if not all(finite):
-                    raise Overflow
-                for file, half in zip(files, halves, strict=True):
-                    file.write(half.numpy())
-                for file in of_targets:
-                    file.write(changed.numpy())
+        batch = [
+            tf.TensorSpec([None, side, side, 3], tf.float32),
+            tf.TensorSpec([None, units], tf.float32),
+            tf.TensorSpec([], tf.int64),
+        ]
+        traced = tf.function(compute, input_signature=batch, autograph=False)
+        self._computations[places, augment] = traced
+        return traced

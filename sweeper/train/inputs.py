@@ -1,6 +1,7 @@
 """What each phase trains on: images, or what frozen layers make of them."""
 
 import contextlib
+import logging
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,7 +19,10 @@ from sweeper.data.examples import Examples
 from sweeper.data.targets import Targets
 from sweeper.models.build import Classifier
 from sweeper.models.trainer import Change, Trainer
-from sweeper.train.features import Features, Images, View
+from sweeper.train.features import Features
+from sweeper.train.views import Images, View
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -51,14 +55,6 @@ def planned(recipe: Recipe) -> list[PlannedPhase]:
     return [PlannedPhase(name, phase, freeze) for name, phase, freeze in both if phase is not None]
 
 
-@dataclass(frozen=True)
-class _Kept:
-    """What a phase's frozen part makes of training images, in views, and of those held out."""
-
-    train: Sequence[View]
-    validation: View
-
-
 class Feed:
     """Inputs for each phase of one fine-tune.
 
@@ -87,7 +83,7 @@ class Feed:
         self._train, self._held_out = train, held_out
         self._targets = targets
         self._plain = Targets(targets.n_classes, targets.one_logit)
-        self._kept: dict[str, _Kept] = {}
+        self._kept: dict[str, list[View]] = {}
         self.computed_seconds = 0.0
         """What was computed of the frozen parts here, and is kept, took so long."""
         if recipe.cache.views:
@@ -108,32 +104,32 @@ class Feed:
             held_out = batches(self._held_out, side, size, target=self._plain, shuffle_seed=None)
             return Inputs(model, train, held_out, build_augment(self._recipe.augment, seed), 1)
         _, rest = parts
-        train = of_views(kept.train, self._targets, size, seed, first_step)
-        validation = of_views([kept.validation], self._plain, size, None, 0)
+        held_out, *views = kept
+        train = of_views(views, self._targets, size, seed, first_step)
+        validation = of_views([held_out], self._plain, size, None, 0)
         return Inputs(rest, train, validation, None, train.steps)
 
     def seconds_of_epoch(self, name: str) -> float:
         """What the frozen part would take in each epoch of the phase, were it not kept."""
-        kept = self._kept.get(name)
-        if kept is None:
+        if name not in self._kept:
             return 0.0
-        of_train = sum(view.seconds for view in kept.train) / len(kept.train)
-        return of_train + kept.validation.seconds
+        validation, *views = self._kept[name]
+        return sum(view.seconds for view in views) / len(views) + validation.seconds
 
     def _open_features(self, cache: Cache, held: contextlib.ExitStack) -> None:
-        recipe = self._recipe
-        # what the unfrozen phase is fed is cut lower
-        phases = reversed(planned(recipe))
-        cut = {phase.name: (phase, prefix) for phase in phases if (prefix := self._prefix(phase))}
-        if not cut:
+        recipe, phases = self._recipe, planned(self._recipe)
+        frozen = [(phase, prefix) for phase in phases if (prefix := self._prefix(phase))]
+        epochs = max((phase.phase.epochs for phase, _ in frozen), default=0)
+        images = images_of(recipe, self._train, self._held_out, self._plain, epochs)
+        if not images:
             return
-        features = Features(cache, held, [prefix for _, prefix in cut.values()], recipe.precision)
-        epochs = max(phase.phase.epochs for phase, _ in cut.values())
-        opened = open_all(features, recipe, self._train, self._held_out, self._plain, epochs)
-        for name, (validation, *train) in zip(cut, opened, strict=True):
-            whole = [view for view in train if view is not None]
-            if validation is not None and len(whole) == len(train):
-                self._kept[name] = _Kept(whole, validation)
+        features = Features(cache, [prefix for _, prefix in frozen], recipe.precision)
+        # the held-out images, and as many views as the phase has epochs
+        wanted = [images[: 1 + phase.phase.epochs] for phase, _ in frozen]
+        opened = features.open(wanted, held)
+        self._kept = {
+            phase.name: views for (phase, _), views in zip(frozen, opened, strict=True) if views
+        }
         self.computed_seconds = features.seconds
 
     def _prefix(self, phase: PlannedPhase) -> keras.Model | None:
@@ -141,21 +137,37 @@ class Feed:
         return parts and parts[0]
 
 
-def open_all(
-    features: Features,
-    recipe: Recipe,
-    train: Examples,
-    held_out: Examples,
-    plain: Targets,
-    epochs: int,
-) -> list[tuple[View | None, ...]]:
-    """For each prefix of ``features`` the held-out images, then each view that ``epochs`` see."""
+def images_of(
+    recipe: Recipe, train: Examples, held_out: Examples, plain: Targets, epochs: int
+) -> list[Images]:
+    """The held-out images, then training images in each view that ``epochs`` epochs see.
+
+    None where there is no epoch, or the source cannot say what its images are.
+
+    Args:
+        recipe: how images are resized and augmented, and in how many views.
+        train: examples to learn from.
+        held_out: examples to validate by.
+        plain: what labels become, without smoothing.
+        epochs: how many there are.
+    """
     augment = build_augment(recipe.augment, recipe.seed)
     views = min(epochs, recipe.cache.views if augment is not None else 1)
-    of_train = Images(train, recipe.image_size, augment, plain)
-    opened = [features.open(Images(held_out, recipe.image_size, None, plain), 0)]
-    opened += [features.open(of_train, view) for view in range(views)]
-    return list(zip(*opened, strict=True))
+    if not views:
+        return []
+    try:
+        words = [examples.fingerprint() for examples in (held_out, train)]
+    except OSError as error:  # reading the image will say so, where it is needed
+        log.warning("what frozen layers give is not kept: %s", error)
+        return []
+    of_held_out, of_train = words
+    if of_held_out is None or of_train is None:
+        return []
+    side = recipe.image_size
+    return [
+        Images(held_out, of_held_out, side, None, plain),
+        *(Images(train, of_train, side, augment, plain, view) for view in range(views)),
+    ]
 
 
 def of_views(
@@ -172,18 +184,18 @@ def of_views(
     """
     labels = views[0].images.examples.labels
     count = len(labels)
-    stored = [(view.values(), view.targets(), tf.constant(view.rows())) for view in views]
 
     def fetch(number: Any, places: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        def of(values: tf.Tensor, mixed: tf.Tensor | None, rows: tf.Tensor) -> Any:
-            found = tf.gather(rows, places)
-            wanted = targets(tf.gather(labels, places))
-            if mixed is not None:
-                wanted = targets.smoothed(tf.gather(mixed, found))
-            return tf.cast(tf.gather(values, found), tf.float32), wanted
+        def of(view: View) -> tuple[tf.Tensor, tf.Tensor]:
+            rows = tf.gather(view.rows, places)
+            if view.targets is None:
+                wanted = targets(tf.gather(labels, places))
+            else:
+                wanted = targets.smoothed(tf.gather(view.targets, rows))
+            return tf.cast(tf.gather(view.values, rows), tf.float32), wanted
 
         turn = tf.cast((number - first_step) % len(views), tf.int32)
-        features, wanted = tf.switch_case(turn, [partial(of, *one) for one in stored])
+        features, wanted = tf.switch_case(turn, [partial(of, view) for view in views])
         return features, wanted
 
     def epoch(number: Any) -> tf.data.Dataset:

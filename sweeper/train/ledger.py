@@ -16,7 +16,8 @@ def ledger(
     ``compute.saved_by_cache_seconds`` is what frozen layers would have taken in every epoch, less
     what they took: below 0 in a trial that computes what only others use.
     ``compute.saved_by_pruning_seconds`` is for the epochs that a pruned one did not run, each as
-    long as those of its phase; of a phase that never began, as those of the one before it.
+    long as those of its phase; of a phase that never began, as those of the one before it. Those
+    that early stopping left out of an earlier phase are not among them.
 
     Args:
         recipe: what was trained.
@@ -31,5 +32,6 @@ def ledger(
         spent += sum(own)
         saved += len(own) * feed.seconds_of_epoch(phase.name)
         typical = sum(own) / len(own) if own else typical
-        pruning += (phase.phase.epochs - len(own)) * typical
+        left_out = any(epoch["phase"] > number for epoch in epochs)
+        pruning += 0.0 if left_out else (phase.phase.epochs - len(own)) * typical
     return {COMPUTED: spent, SAVED_BY_CACHE: saved, SAVED_BY_PRUNING: pruning if pruned else 0.0}

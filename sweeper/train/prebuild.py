@@ -7,7 +7,7 @@ from dataclasses import replace
 import keras
 
 from sweeper.cache.store import Cache
-from sweeper.config import Freeze, Recipe
+from sweeper.config import Freeze, Head, Recipe
 from sweeper.data.images import kept
 from sweeper.data.sources import load
 from sweeper.data.targets import Targets
@@ -17,7 +17,7 @@ from sweeper.paths import entries_dir
 from sweeper.train import numerics
 from sweeper.train.features import Features
 from sweeper.train.folds import splits_of
-from sweeper.train.inputs import open_all, planned
+from sweeper.train.inputs import images_of, planned
 
 
 def prebuild(recipes: Sequence[Recipe]) -> float:
@@ -37,14 +37,18 @@ def prebuild(recipes: Sequence[Recipe]) -> float:
     cache = Cache(entries_dir(), int(first.cache.budget_gb * 1e9))
     source = load(first.dataset)
     n_classes = len(source.class_names)
-    prefixes = _prefixes(recipes, n_classes)
-    epochs = max(phase.phase.epochs for recipe in recipes for phase in planned(recipe))
+    plain = Targets(n_classes, first.head.one_logit)
     with contextlib.ExitStack() as held:
         train = held.enter_context(kept(cache, source.train, first.image_size))
-        features = Features(cache, held, prefixes, first.precision)
-        for part, held_out in splits_of(replace(source, train=train), first):
-            plain = Targets(n_classes, first.head.one_logit)
-            open_all(features, first, part, held_out, plain, epochs)
+        splits = splits_of(replace(source, train=train), first)
+        prefixes = _prefixes(recipes, n_classes)
+        longest = max((epochs for _, epochs in prefixes), default=0)
+        images = [images_of(first, *split, plain, longest) for split in splits]
+        features = Features(cache, [prefix for prefix, _ in prefixes], first.precision)
+        wanted = [
+            [one for of_split in images for one in of_split[: 1 + epochs]] for _, epochs in prefixes
+        ]
+        features.open(wanted, held)
         return features.seconds
 
 
@@ -63,20 +67,24 @@ def _images(recipe: Recipe) -> tuple[object, ...]:
     )
 
 
-def _prefixes(recipes: Sequence[Recipe], n_classes: int) -> list[keras.Model]:
-    """Every frozen part that trials may have, from the lowest cut to the highest."""
+def _prefixes(recipes: Sequence[Recipe], n_classes: int) -> list[tuple[keras.Model, int]]:
+    """Every frozen part that trials may have, and the most epochs that they have it for."""
     backbone = build_backbone(recipes[0].backbone, recipes[0].image_size, None)
-    found: dict[tuple[Freeze | None, str], keras.Model] = {}
+    epochs: dict[tuple[Freeze | None, Head], int] = {}
     for recipe in recipes:
-        classifier = attach_head(backbone, recipe.head, n_classes)
-        freezes = [phase.freeze for phase in planned(recipe)]
-        for freeze in [*freezes, *_between(recipes)]:
-            # pooling ends the frozen part only where nothing is unfrozen
-            wanted = (freeze, recipe.head.pooling if freeze is None else "")
-            parts = None if wanted in found else classifier.trainer(freeze).split()
-            if parts is not None:
-                found[wanted] = parts[0]
-    return sorted(found.values(), key=lambda prefix: len(prefix.operations))
+        # of the head it is pooling that ends a frozen part, where no block is unfrozen
+        head = recipe.head.model_copy(update={"hidden": None, "dropout": 0.0, "batch_norm": False})
+        for phase in planned(recipe):
+            between = _between(recipes) if phase.freeze is not None else ()
+            for freeze in (phase.freeze, *between):
+                known = epochs.get((freeze, head), 0)
+                epochs[freeze, head] = max(known, phase.phase.epochs)
+    found = []
+    for (freeze, head), count in epochs.items():
+        parts = attach_head(backbone, head, n_classes).trainer(freeze).split()
+        if parts is not None:
+            found.append((parts[0], count))
+    return found
 
 
 def _between(recipes: Sequence[Recipe]) -> Iterator[Freeze]:
