@@ -278,7 +278,7 @@ class FineTuneStudy(StudyHooks):
         assert self._run is not None
         client, run_id = self._run.client, self._run.run_id
         of_runs = metrics_below(client, self._experiment, run_id)
-        trials = [of_runs.get(row.number, {}) for row in summary.rows]
+        trials = [of_runs.get(row.number, {}) for row in summary.rows if row.counts]
         total = {
             name: sum(metrics.get(name, 0.0) for metrics in trials)
             for name in (COMPUTED, SAVED_BY_CACHE, SAVED_BY_PRUNING)
