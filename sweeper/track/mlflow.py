@@ -150,9 +150,7 @@ def metrics_below(
         while True:
             below = f"tags.`mlflow.parentRunId` = '{parent_id}'"
             page = client.search_runs([experiment_id], below, page_token=token)
-            found |= {
-                int(run.data.tags["sweeper.trial_number"]): run.data.metrics for run in page
-            }
+            found |= {int(run.data.tags["sweeper.trial_number"]): run.data.metrics for run in page}
             token = page.token
             if not token:
                 return found

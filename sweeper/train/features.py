@@ -5,9 +5,9 @@ import itertools
 import json
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import keras
 import tensorflow as tf
@@ -20,6 +20,7 @@ from sweeper.cache.store import Cache, Entry
 from sweeper.data.augment import Augmentation
 from sweeper.models.fingerprint import fingerprint
 from sweeper.models.inference import compiled
+from sweeper.models.trainer import Change
 from sweeper.train.cost import flops
 from sweeper.train.views import ORDER, PASS, TARGETS, VALUES, Images, View, read
 
@@ -67,7 +68,8 @@ class Features:
         ]
         self._wanted: dict[int, dict[Images, None]] = {}
         self._held: dict[int, contextlib.ExitStack] = {}
-        self._computations: dict[tuple[tuple[int, ...], Augmentation | None], Any] = {}
+        self._computations: dict[tuple[int, ...], Callable[[tf.Tensor], list[tf.Tensor]]] = {}
+        self._changes: dict[Augmentation, Change] = {}
         self.seconds = 0.0
         """What has been computed here took so long."""
 
@@ -178,7 +180,8 @@ class Features:
 
     def _compute(self, images: Images, folders: Mapping[int, Path]) -> None:
         """One pass; values beyond half precision leave an empty file, for all who come later."""
-        source, computed = images.batches, self._computation(tuple(folders), images)
+        source, compute = images.batches, self._computation(tuple(folders))
+        change = None if images.augment is None else self._change(images, images.augment)
         first = tf.constant(images.view * source.steps, tf.int64)
         with contextlib.ExitStack() as open_files:
 
@@ -192,40 +195,36 @@ class Features:
                 order.tofile(folder / ORDER)
             beyond: set[int] = set()
             for step, (pixels, targets) in enumerate(source.epochs(images.view, images.view + 1)):
-                halves, changed, finite = computed(pixels, targets, first + step)
-                beyond |= {number for number, fits in enumerate(finite) if not fits}
+                if change is not None:
+                    pixels, targets = change(pixels, targets, first + step)
+                halves = [tf.cast(one, tf.float16) for one in compute(pixels)]
+                fit = [bool(tf.reduce_all(tf.math.is_finite(half))) for half in halves]
+                beyond |= {number for number, fits in enumerate(fit) if not fits}
                 if len(beyond) == len(values):
                     break
                 for file, half in zip(values, halves, strict=True):
                     file.write(half.numpy())
                 for file in of_targets:
-                    file.write(changed.numpy())
+                    file.write(targets.numpy())
             for number in beyond:
                 values[number].truncate(0)
 
-    def _computation(self, places: tuple[int, ...], images: Images) -> Any:
-        """From pixels, targets and the number of the draw to values, changed targets, and fits.
+    def _computation(self, places: tuple[int, ...]) -> Callable[[tf.Tensor], list[tf.Tensor]]:
+        """What the prefixes at these places give, traced once for all views."""
+        if places not in self._computations:
+            outputs = [self._prefixes[place].output for place in places]
+            network = keras.Model(self._prefixes[0].input, outputs)
+            self._computations[places] = compiled(network)
+        return self._computations[places]
 
-        Traced once for all views: that takes as long as a thousand small images.
-        """
-        augment, units, side = images.augment, images.plain.units, images.image_size
-        known = self._computations.get((places, augment))
-        if known is not None:
-            return known
-        outputs = [self._prefixes[place].output for place in places]
-        network = compiled(keras.Model(self._prefixes[0].input, outputs))
-
-        def compute(pixels: tf.Tensor, targets: tf.Tensor, draw: tf.Tensor) -> tuple[Any, ...]:
-            if augment is not None:
-                pixels, targets = augment(pixels, targets, draw)
-            halves = [tf.cast(one, tf.float16) for one in network(pixels)]
-            return halves, targets, [tf.reduce_all(tf.math.is_finite(one)) for one in halves]
-
-        batch = [
-            tf.TensorSpec([None, side, side, 3], tf.float32),
-            tf.TensorSpec([None, units], tf.float32),
-            tf.TensorSpec([], tf.int64),
-        ]
-        traced = tf.function(compute, input_signature=batch, autograph=False)
-        self._computations[places, augment] = traced
-        return traced
+    def _change(self, images: Images, augment: Augmentation) -> Change:
+        """``augment`` as one graph, traced once for all views."""
+        if augment not in self._changes:
+            side, units = images.image_size, images.plain.units
+            batch = [
+                tf.TensorSpec([None, side, side, 3], tf.float32),
+                tf.TensorSpec([None, units], tf.float32),
+                tf.TensorSpec([], tf.int64),
+            ]
+            self._changes[augment] = tf.function(augment, input_signature=batch, autograph=False)
+        return self._changes[augment]

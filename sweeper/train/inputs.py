@@ -104,9 +104,9 @@ class Feed:
             held_out = batches(self._held_out, side, size, target=self._plain, shuffle_seed=None)
             return Inputs(model, train, held_out, build_augment(self._recipe.augment, seed), 1)
         _, rest = parts
-        held_out, *views = kept
+        of_held_out, *views = kept
         train = of_views(views, self._targets, size, seed, first_step)
-        validation = of_views([held_out], self._plain, size, None, 0)
+        validation = of_views([of_held_out], self._plain, size, None, 0)
         return Inputs(rest, train, validation, None, train.steps)
 
     def seconds_of_epoch(self, name: str) -> float:
