@@ -5,7 +5,7 @@ import itertools
 import json
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -180,9 +180,7 @@ class Features:
 
     def _compute(self, images: Images, folders: Mapping[int, Path]) -> None:
         """One pass; values beyond half precision leave an empty file, for all who come later."""
-        source, compute = images.batches, self._computation(tuple(folders))
-        change = None if images.augment is None else self._change(images, images.augment)
-        first = tf.constant(images.view * source.steps, tf.int64)
+        compute = self._computation(tuple(folders))
         with contextlib.ExitStack() as open_files:
 
             def opened(name: str) -> list[BinaryIO]:
@@ -194,9 +192,7 @@ class Features:
             for folder in folders.values():
                 order.tofile(folder / ORDER)
             beyond: set[int] = set()
-            for step, (pixels, targets) in enumerate(source.epochs(images.view, images.view + 1)):
-                if change is not None:
-                    pixels, targets = change(pixels, targets, first + step)
+            for pixels, targets in self._batches(images):
                 halves = [tf.cast(one, tf.float16) for one in compute(pixels)]
                 fit = [bool(tf.reduce_all(tf.math.is_finite(half))) for half in halves]
                 beyond |= {number for number, fits in enumerate(fit) if not fits}
@@ -208,6 +204,16 @@ class Features:
                     file.write(targets.numpy())
             for number in beyond:
                 values[number].truncate(0)
+
+    def _batches(self, images: Images) -> Iterator[tuple[tf.Tensor, tf.Tensor]]:
+        """Images and targets in the order of the rows, augmented."""
+        source = images.batches
+        first = tf.constant(images.view * source.steps, tf.int64)
+        for step, (pixels, targets) in enumerate(source.epochs(images.view, images.view + 1)):
+            if images.augment is None:
+                yield pixels, targets
+            else:
+                yield self._change(images, images.augment)(pixels, targets, first + step)
 
     def _computation(self, places: tuple[int, ...]) -> Callable[[tf.Tensor], list[tf.Tensor]]:
         """What the prefixes at these places give, traced once for all views."""
