@@ -139,7 +139,7 @@ class Features:
         if entry is not None:  # else the cache has said why
             try:
                 view = read(images, entry, self._shapes[place], self._flops[place])
-            except tf.errors.OpError as error:
+            except OSError as error:
                 log.warning("features are computed each time, they cannot be mapped: %s", error)
             else:
                 if view is None:

@@ -187,12 +187,12 @@ def of_views(
 
     def fetch(number: Any, places: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         def of(view: View) -> tuple[tf.Tensor, tf.Tensor]:
-            rows = tf.gather(view.rows, places)
-            if view.targets is None:
-                wanted = targets(tf.gather(labels, places))
-            else:
-                wanted = targets.smoothed(tf.gather(view.targets, rows))
-            return tf.cast(tf.gather(view.values, rows), tf.float32), wanted
+            with tf.device("CPU"):  # the files stay where they are
+                rows = tf.gather(view.rows, places)
+                values = tf.cast(tf.gather(view.values, rows), tf.float32)
+                if view.targets is None:
+                    return values, targets(tf.gather(labels, places))
+                return values, targets.smoothed(tf.gather(view.targets, rows))
 
         turn = tf.cast((number - first_step) % len(views), tf.int32)
         features, wanted = tf.switch_case(turn, [partial(of, view) for view in views])

@@ -10,7 +10,6 @@ import json
 import math
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
@@ -22,6 +21,7 @@ from sweeper.data import augment, geometry, mix, rand_augment
 from sweeper.data.augment import Augmentation
 from sweeper.data.batches import RESIZE, Batches, batches, shuffled
 from sweeper.data.examples import Examples
+from sweeper.data.mapping import mapped
 from sweeper.data.targets import Targets
 
 VALUES, ORDER, TARGETS = "values.float16", "order.int64", "targets.float32"
@@ -114,7 +114,7 @@ def _augmentation() -> str:
 
 @dataclass(frozen=True)
 class View:
-    """One view of ``images`` as frozen layers see it; its tensors' memory are the entry's files.
+    """One view of ``images`` as frozen layers see it; what is large are the entry's files, mapped.
 
     Attributes:
         values: ``[n, ...]`` float16.
@@ -140,7 +140,7 @@ def read(images: Images, entry: Entry, shape: tuple[int, ...], flops: int) -> Vi
         flops: operations of the layers that gave the values, for one image.
 
     Raises:
-        tf.errors.OpError: the disk cannot be mapped.
+        OSError: the disk cannot be mapped.
     """
     folder = entry.folder
     if not (folder / VALUES).stat().st_size:
@@ -150,12 +150,8 @@ def read(images: Images, entry: Entry, shape: tuple[int, ...], flops: int) -> Vi
     with tf.device("CPU"):  # what feeds a training runs there, whatever trains
         return View(
             images,
-            _mapped(folder / VALUES, tf.float16, (len(images), *shape)),
-            _mapped(folder / TARGETS, tf.float32, of_targets) if images.mixed else None,
+            mapped(folder / VALUES, np.float16, (len(images), *shape)),
+            mapped(folder / TARGETS, np.float32, of_targets) if images.mixed else None,
             tf.constant(np.argsort(np.fromfile(folder / ORDER, np.int64))),
             made["seconds"] * (flops / made["flops"] if made["flops"] else 1.0),
         )
-
-
-def _mapped(file: Path, dtype: tf.DType, shape: tuple[int, ...]) -> tf.Tensor:
-    return tf.raw_ops.ImmutableConst(dtype=dtype, shape=shape, memory_region_name=str(file))

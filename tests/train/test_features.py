@@ -21,6 +21,7 @@ from sweeper.data.examples import Examples, Indices
 from sweeper.data.sources import load
 from sweeper.data.targets import Targets
 from sweeper.models.build import attach_head
+from sweeper.train import numerics
 from sweeper.train.features import Features
 from sweeper.train.views import Images, View
 
@@ -60,6 +61,12 @@ def prefixes(cuts: Sequence[int] = (2, 1, 0), backbone: Any = None) -> list[kera
     classifier = attach_head(backbone or tiny_backbone(), head_config(), 10)
     trainers = [classifier.trainer(freeze_config(unfreeze_blocks=cut)) for cut in cuts]
     return [parts[0] for trainer in trainers if (parts := trainer.split())]
+
+
+@pytest.fixture(autouse=True)
+def set_up() -> None:
+    """Of the process: number format, seeds."""
+    numerics.set_up(recipe())
 
 
 @pytest.fixture

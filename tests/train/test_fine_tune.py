@@ -1,7 +1,7 @@
 """Both phases on digits of 8x8 with a network of three blocks: fast, and bit for bit the same."""
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from sweeper.paths import entries_dir
 from sweeper.train import numerics
 from sweeper.train.checkpoint import Checkpoint
 from sweeper.train.fine_tune import FineTune
-from sweeper.train.inputs import Feed
+from sweeper.train.inputs import Feed, planned
 from sweeper.train.phases import Epoch
 
 SHORT = (
@@ -38,6 +38,13 @@ TIMES = {"epoch_seconds", "images_per_second"}
 
 class Interrupted(Exception):
     pass
+
+
+@pytest.fixture(autouse=True)
+def number_format() -> Iterator[None]:
+    """The one that other tests expect, after those that set their own."""
+    yield
+    numerics.set_up(recipe())
 
 
 @dataclass
@@ -98,6 +105,12 @@ class Run:
             raise Interrupted
 
     @property
+    def cached(self) -> list[bool]:
+        """Whether each phase is fed what was kept."""
+        feed = self.fine_tune.feed
+        return [feed.seconds_of_epoch(phase.name) > 0 for phase in planned(self.made)]
+
+    @property
     def curves(self) -> list[tuple[int, str, dict[str, float]]]:
         return [
             (e.step, e.phase, {k: v for k, v in e.metrics.items() if k not in TIMES})
@@ -143,6 +156,7 @@ KINDS = {
         "+optimizer.ema_momentum=0.9",
     ),
     "early": ("early_stopping.patience=1", "early_stopping.min_delta=0.9"),
+    "half precision": ("precision=mixed_bfloat16", "head.pooling=max"),
     "accumulated": ("+optimizer.gradient_accumulation_steps=2", "freeze.batch_norm=trained"),
 }
 
@@ -152,6 +166,7 @@ KINDS = {
 def test_an_interrupted_one_goes_on_to_the_same_result(kind: str, tmp_path: Path) -> None:
     made = recipe(*SHORT, *KINDS[kind])
     whole = Run(made, tmp_path / "whole").go()
+    assert whole.cached == ([False, False] if made.cache.views == 0 else [True, True])
     # at the end of the frozen phase, and within the unfrozen one
     for stop in (1, 3):
         folder = tmp_path / str(stop)
@@ -161,6 +176,40 @@ def test_an_interrupted_one_goes_on_to_the_same_result(kind: str, tmp_path: Path
         assert again.curves == whole.curves
         assert equal(again.weights, whole.weights)
         assert again.kept.step == whole.kept.step
+
+
+ALIKE = {
+    "plain": ("head.batch_norm=false",),
+    "stochastic depth": ("head.batch_norm=true",),
+    "weighted, smoothed": ("loss.class_weight=balanced", "loss.label_smoothing=0.1"),
+    "whole activation": ("head.pooling=flatten", "head.hidden=8", "freeze.unfreeze_blocks=1"),
+    "accumulated": ("+optimizer.gradient_accumulation_steps=2",),
+    "head alone, twice": ("freeze.unfreeze_blocks=0",),
+}
+"""Recipes whose losses are the same, whether or not what frozen layers give is kept."""
+
+
+@pytest.mark.parametrize("kind", ALIKE)
+def test_losses_are_the_same_with_the_cache_and_without(kind: str, tmp_path: Path) -> None:
+    steady = ("augment=none", "phases.unfrozen.epochs=2", "optimizer=sgd")
+    made = (*SHORT, *steady, *ALIKE[kind])
+    kept = Run(recipe(*made, "cache.views=1"), tmp_path / "kept").go()
+    anew = Run(recipe(*made, "cache.views=0"), tmp_path / "anew").go()
+    assert (kept.cached, anew.cached) == ([True, True], [False, False])
+    for one, other in zip(kept.epochs, anew.epochs, strict=True):
+        for name in ("loss", "val_loss"):
+            assert one.metrics[name] == pytest.approx(other.metrics[name], rel=1e-3)
+    np.testing.assert_allclose(kept.probabilities, anew.probabilities, atol=2e-3)
+    np.testing.assert_allclose(kept.predicted, kept.probabilities, atol=2e-3)
+
+
+def test_in_bfloat16_too_they_are(tmp_path: Path) -> None:
+    made = (*SHORT, "augment=none", "precision=mixed_bfloat16", "optimizer=sgd")
+    kept = Run(recipe(*made), tmp_path / "kept").go()
+    anew = Run(recipe(*made, "cache.views=0"), tmp_path / "anew").go()
+    assert kept.cached == [True, True]
+    for one, other in zip(kept.epochs, anew.epochs, strict=True):
+        assert one.metrics["loss"] == pytest.approx(other.metrics["loss"], rel=2e-2)
 
 
 def test_it_may_be_interrupted_again_and_again(tmp_path: Path) -> None:

@@ -1,0 +1,194 @@
+"""What phases are fed: views in turn, in the order in which images would come."""
+
+import contextlib
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+from models.networks import tiny_backbone
+from recipes import recipe
+
+from sweeper.cache.store import Cache
+from sweeper.config import Recipe
+from sweeper.data.batches import Batches, batches
+from sweeper.data.examples import Examples
+from sweeper.data.sources import load
+from sweeper.data.targets import Targets
+from sweeper.models.build import attach_head
+from sweeper.train import numerics
+from sweeper.train.inputs import Feed, of_views, planned
+
+PHASES = ("phases.frozen.epochs=3", "phases.unfrozen.epochs=2", "freeze.unfreeze_blocks=1")
+BATCH = 7
+
+
+def small(*changes: str) -> Recipe:
+    made = recipe(*PHASES, f"batch_size={BATCH}", *changes)
+    return made.model_copy(update={"image_size": 8})
+
+
+def digits(count: int) -> Examples:
+    return load(recipe().dataset).train.select(np.arange(count))
+
+
+def fed(
+    made: Recipe,
+    folder: Path,
+    held: contextlib.ExitStack,
+    train: Examples | None = None,
+    backbone: keras.Model | None = None,
+) -> Feed:
+    numerics.set_up(made)
+    classifier = attach_head(backbone or tiny_backbone(), made.head, 10)
+    targets = Targets(10, False, made.loss.label_smoothing)
+    store = Cache(folder, 10**9)
+    return Feed(made, classifier, train or digits(30), digits(9), targets, store, held)
+
+
+def cached(feed: Feed, made: Recipe) -> list[bool]:
+    """Whether each phase is fed features instead of images."""
+    return [feed.of(phase, 0).model.frozen is None for phase in planned(made)]
+
+
+def epoch(fed: Batches, number: int) -> tuple[np.ndarray, np.ndarray]:
+    parts = list(fed.epochs(number, number + 1).as_numpy_iterator())
+    assert [len(values) for values, _ in parts] == [7, 7, 7, 7, 2]
+    return np.concatenate([v for v, _ in parts]), np.concatenate([t for _, t in parts])
+
+
+@pytest.mark.parametrize("first_step", [0, 5])
+@pytest.mark.parametrize("changes", [(), ("augment.mixup=0.4", "loss.label_smoothing=0.2")])
+def test_each_epoch_sees_the_next_view_in_the_order_of_images(
+    first_step: int, changes: tuple[str, ...], tmp_path: Path
+) -> None:
+    made = small("augment=digits", "cache.views=2", "seed=4", *changes)
+    with contextlib.ExitStack() as held:
+        feed = fed(made, tmp_path, held)
+        train = feed.of(planned(made)[0], first_step).train
+        plain, targets = Targets(10, False), Targets(10, False, made.loss.label_smoothing)
+        views = feed._kept["frozen"][1:]
+        assert len(views) == 2
+        pictures = batches(
+            digits(30), 8, BATCH, target=lambda labels: labels, shuffle_seed=made.seed
+        )
+        whole = load(made.dataset).train.raw().batch(30).as_numpy_iterator().next()
+        for number in range(first_step, first_step + 4):
+            images, labels = epoch(pictures, number)
+            places = [int(np.flatnonzero((whole == image).all((1, 2, 3)))[0]) for image in images]
+            assert sorted(places) == list(range(30))
+            view = views[(number - first_step) % 2]
+            rows = view.rows.numpy()[places]
+            values, wanted = epoch(train, number)
+            np.testing.assert_array_equal(values, view.values.numpy()[rows].astype("float32"))
+            if view.targets is None:
+                np.testing.assert_array_equal(wanted, targets(labels))
+            else:
+                mixed = view.targets.numpy()[rows]
+                np.testing.assert_allclose(wanted, mixed * 0.8 + 0.02, atol=1e-6)
+                assert not np.allclose(mixed, plain(labels))
+
+
+def test_what_is_validated_by_comes_in_its_order_not_smoothed(tmp_path: Path) -> None:
+    made = small("augment=digits", "loss.label_smoothing=0.2")
+    with contextlib.ExitStack() as held:
+        feed = fed(made, tmp_path, held)
+        for phase in planned(made):
+            found = feed.of(phase, 3).validation
+            parts = list(found.dataset.as_numpy_iterator())
+            np.testing.assert_array_equal(
+                np.concatenate([targets for _, targets in parts]), np.eye(10)[digits(9).labels]
+            )
+
+
+def test_views_are_no_more_than_epochs_and_one_without_augmentation(tmp_path: Path) -> None:
+    for number, (changes, expected) in enumerate(
+        [(("augment=digits", "cache.views=8"), [3, 2]), (("cache.views=8",), [1, 1])]
+    ):
+        made = small(*changes)
+        with contextlib.ExitStack() as held:
+            feed = fed(made, tmp_path / str(number), held)
+            assert [len(views) - 1 for views in feed._kept.values()] == expected
+
+
+def out_of_reach() -> str:
+    raise OSError("image 3 is gone")
+
+
+@pytest.mark.parametrize(
+    ("content", "said"), [(None, ""), (out_of_reach, "not kept: image 3 is gone")]
+)
+def test_images_that_nobody_can_name_are_trained_on_as_they_are(
+    content: Callable[[], str] | None, said: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    made = small()
+    unknown = replace(digits(30), content=content)
+    with contextlib.ExitStack() as held:
+        feed = fed(made, tmp_path, held, train=unknown)
+        assert cached(feed, made) == [False, False]
+        assert Cache(tmp_path, 1).entries() == []
+        values, _ = epoch(feed.of(planned(made)[0], 0).train, 0)
+    assert values.shape == (30, 8, 8, 3)
+    assert said in caplog.text
+    assert feed.seconds_of_epoch("frozen") == feed.computed_seconds == 0.0
+
+
+def test_no_views_no_cache(tmp_path: Path) -> None:
+    made = small("augment=digits", "cache.views=0")
+    with contextlib.ExitStack() as held:
+        feed = fed(made, tmp_path, held)
+        assert cached(feed, made) == [False, False]
+        assert feed.of(planned(made)[0], 0).augment is not None
+    assert not tmp_path.exists() or list(tmp_path.iterdir()) == []
+
+
+def cells() -> keras.Model:
+    """Each cell reads the two before it, as those of NASNet do: two tensors cross."""
+    images = keras.Input((8, 8, 3))
+
+    def cell(name: str, *inputs: Any) -> Any:
+        parts = [
+            keras.layers.Conv2D(2, 1, name=f"normal_conv_{name}_{place}")(one)
+            for place, one in enumerate(inputs)
+        ]
+        return keras.layers.Concatenate(name=f"normal_concat_{name}")(parts)
+
+    first = cell("1", images, images)
+    second = cell("2", first, images)
+    third = cell("3", second, first)
+    return keras.Model(images, cell("4", third, second), name="Cells")
+
+
+def test_where_two_tensors_cross_the_cut_only_the_head_trains_on_what_is_kept(
+    tmp_path: Path,
+) -> None:
+    made = small()
+    with contextlib.ExitStack() as held:
+        feed = fed(made, tmp_path, held, backbone=cells())
+        assert cached(feed, made) == [True, False]
+        unfrozen = feed.of(planned(made)[1], 3)
+        assert len(unfrozen.model.frozen.outputs) == 2
+        assert unfrozen.model(np.zeros((2, 8, 8, 3), "float32")).shape == (2, 10)
+
+
+def test_where_everything_trains_nothing_is_kept(tmp_path: Path) -> None:
+    made = small("freeze.unfreeze_blocks=all", "phases.frozen=null")
+    with contextlib.ExitStack() as held:
+        assert cached(fed(made, tmp_path, held), made) == [True]  # of no frozen part
+        assert Cache(tmp_path, 1).entries() == []
+
+
+def test_of_views_takes_any_number_of_epochs_in_one_go(tmp_path: Path) -> None:
+    made = small("augment=digits", "cache.views=2")
+    with contextlib.ExitStack() as held:
+        feed = fed(made, tmp_path, held)
+        views, targets = feed._kept["frozen"][1:], Targets(10, False)
+        train = of_views(views, targets, BATCH, 0, 0)
+        together = list(train.epochs(0, 3).as_numpy_iterator())
+        assert len(together) == 3 * train.steps
+        alone = [part for n in range(3) for part in train.epochs(n, n + 1).as_numpy_iterator()]
+        for (one, _), (other, _) in zip(together, alone, strict=True):
+            np.testing.assert_array_equal(one, other)
