@@ -1,9 +1,21 @@
 """What a study of fine-tunes checks; the whole of it runs in test_cli.py."""
 
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
 import pytest
+from hydra import compose, initialize_config_dir
 from recipes import composed, recipe
 
+from sweeper.errors import TrialFailed
+from sweeper.execute.inline import InlineExecutor
+from sweeper.paths import conf_dir
+from sweeper.records import COMPUTED, PREBUILT, SAVED_BY_CACHE, SAVED_BY_PRUNING, Cause
 from sweeper.study import FineTuneStudy, direction_faults
+
+RunCli = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.mark.parametrize(
@@ -29,3 +41,82 @@ def test_where_a_recipe_runs_is_no_part_of_its_fingerprint() -> None:
     one = FineTuneStudy().fingerprint(composed("executor.devices=cpu", "tracking.uri=elsewhere"))
     assert one == FineTuneStudy().fingerprint(composed())
     assert one != FineTuneStudy().fingerprint(composed("batch_size=16"))
+
+
+class Failing(InlineExecutor):
+    """The second piece of work fails."""
+
+    def __init__(self) -> None:
+        self.runs = 0
+
+    def run(self, *arguments: Any, **named: Any) -> Any:
+        self.runs += 1
+        if self.runs == 2:
+            raise TrialFailed("killed by SIGKILL", cause=Cause.OOM)
+        return super().run(*arguments, **named)
+
+
+@pytest.mark.slow
+def test_a_sweep_goes_on_where_what_trials_share_cannot_be_computed_before_them(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with initialize_config_dir(str(conf_dir()), version_base="1.3"):
+        config = compose(
+            "config",
+            overrides=["image_size=32", f"hydra.sweep.dir={tmp_path}"],
+            return_hydra_config=True,
+        )
+    executor = Failing()
+    FineTuneStudy().preflight([config], executor)
+    assert executor.runs == 2
+    assert (
+        "warning: what trials share was not computed before them: killed by SIGKILL"
+        in capsys.readouterr().out
+    )
+
+
+SWEEP = (
+    "+experiment=digits_lite0",
+    "image_size=32",
+    "batch_size=128",
+    "phases.frozen.epochs=1",
+    "phases.unfrozen.epochs=1",
+    "cache.views=1",
+    "-m",
+    "freeze.unfreeze_blocks=range(1,4)",
+)
+
+
+@pytest.mark.slow
+def test_a_sweep_says_what_it_computed_and_one_that_goes_on_counts_nothing_twice(
+    cli: RunCli, tmp_path: Path
+) -> None:
+    from sweeper.track.mlflow import connect
+
+    def ledgers(role: str) -> list[dict[str, float]]:
+        client = connect(f"sqlite:///{tmp_path}/mlruns/mlflow.db")
+        known = client.get_experiment_by_name("digits_lite0")
+        assert known is not None
+        runs = client.search_runs([known.experiment_id], f"tags.`sweeper.role` = '{role}'")
+        of_runs = [run.data.metrics for run in runs]
+        return [{k: v for k, v in one.items() if k.startswith("compute.")} for one in of_runs]
+
+    prebuilt = None
+    for trials in (2, 3):
+        ended = cli(*SWEEP, f"hydra.sweeper.n_trials={trials}")
+        assert ended.returncode == 0, ended.stderr
+        (study,), of_trials = ledgers("study"), ledgers("trial")
+        assert len(of_trials) == trials
+        # all of it was computed before the first trial
+        prebuilt = prebuilt or study[PREBUILT]
+        assert study[PREBUILT] == prebuilt > 0
+        for one in of_trials:
+            assert one[SAVED_BY_CACHE] > 0
+        for name, sign in ((COMPUTED, 1), (SAVED_BY_CACHE, -1), (SAVED_BY_PRUNING, 0)):
+            total = sum(one[name] for one in of_trials) + sign * prebuilt
+            assert study[name] == pytest.approx(total)
+        said = (
+            f"computed {study[COMPUTED]:.0f} s; saved {study[SAVED_BY_CACHE]:.0f} s by the cache, "
+            f"{study[SAVED_BY_PRUNING]:.0f} s by pruning"
+        )
+        assert said in ended.stdout

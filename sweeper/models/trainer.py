@@ -59,8 +59,10 @@ class Trainer(keras.Model):
         pool = self.head.layers[1]
         if self.unfrozen is not None or isinstance(pool, keras.layers.Flatten):
             return self.frozen, Trainer(None, self.unfrozen, self.head)
-        # of its own, since a layer that is called twice makes the head's graph ambiguous
-        pooled = type(pool).from_config(pool.get_config())(self.frozen.output)
+        # of its own, since a layer that is called twice makes the head's graph ambiguous; by its
+        # kind, so that one network may end in several
+        own = {**pool.get_config(), "name": f"pool_{type(pool).__name__}"}
+        pooled = type(pool).from_config(own)(self.frozen.output)
         prefix = keras.Model(self.frozen.input, pooled, name="prefix")
         return prefix, Trainer(None, None, keras.Model(pool.output, self.head.output, name="head"))
 

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from recipes import recipe
 from sharers import compute
 from test_features import HALF, by_hand, images, prefixes
 
-from recipes import recipe
 from sweeper.train import numerics
 
 Context = multiprocessing.context.ForkServerContext

@@ -1,0 +1,84 @@
+"""What all trials share is there before the first one, and nothing that few need."""
+
+import contextlib
+from dataclasses import replace
+
+import pytest
+from recipes import recipe
+
+from sweeper.cache.store import Cache
+from sweeper.config import Recipe
+from sweeper.data.images import kept
+from sweeper.data.sources import load
+from sweeper.data.targets import Targets
+from sweeper.paths import entries_dir
+from sweeper.train.folds import splits_of
+from sweeper.train.inputs import Feed, planned
+from sweeper.train.prebuild import prebuild
+from sweeper.train.trial import build_classifier_for
+
+BASE = ("image_size=32", "phases.frozen.epochs=1", "phases.unfrozen.epochs=1")
+
+
+def made(depth: int, *changes: str) -> Recipe:
+    return recipe(*BASE, f"freeze.unfreeze_blocks={depth}", *changes)
+
+
+def trial(made: Recipe) -> tuple[float, list[bool]]:
+    """Seconds that a trial computes frozen layers for, and which phases are fed what is kept."""
+    source, store = load(made.dataset), Cache(entries_dir(), 10**10)
+    seconds, cached = 0.0, []
+    with contextlib.ExitStack() as held:
+        train = held.enter_context(kept(store, source.train, made.image_size))
+        for part, held_out in splits_of(replace(source, train=train), made):
+            classifier = build_classifier_for(made, 10)
+            feed = Feed(made, classifier, part, held_out, Targets(10, False), store, held)
+            seconds += feed.computed_seconds
+            cached += [feed.seconds_of_epoch(phase.name) > 0 for phase in planned(made)]
+    return seconds, cached
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "changes",
+    [
+        ("augment=digits", "cache.views=2", "phases.unfrozen.epochs=3", "drop_connect_rate=0.4"),
+        ("validation=kfold", "validation.folds=2"),
+        ("validation=test",),
+    ],
+)
+def test_after_it_trials_between_the_corners_compute_nothing(changes: tuple[str, ...]) -> None:
+    corners = [made(3, *changes), made(1, *changes, "optimizer=sgd", "batch_size=8")]
+    assert prebuild(corners) > 0
+    for depth in (1, 2, 3):
+        seconds, cached = trial(made(depth, *changes, "optimizer.learning_rate=0.1"))
+        assert seconds == 0
+        assert all(cached)
+    assert prebuild(corners) == 0
+
+
+@pytest.mark.slow
+def test_each_cut_is_kept_in_as_many_views_as_some_trial_sees() -> None:
+    augmented = ("augment=digits", "cache.views=4")
+    one = made(1, *augmented, "phases.frozen.epochs=2")
+    other = made(1, *augmented, "phases.unfrozen.epochs=3", "head.pooling=max")
+    prebuild([one, other])
+    entries = [entry for entry in Cache(entries_dir(), 1).entries() if entry.kind == "features"]
+    # of held-out images one view; average and largest pooling: 2 and 1; the cut, once for both: 3
+    assert len(entries) == (1 + 2) + (1 + 1) + (1 + 3)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("backbone=efficientnet_lite0", "backbone=mobilenet_v2"),
+        ("seed=0", "seed=1"),
+        ("augment=none", "augment=digits"),
+        ("image_size=32", "image_size=64"),
+        ("precision=float32", "precision=mixed_bfloat16"),
+        ("cache.views=0", "cache.views=0"),
+    ],
+)
+def test_where_few_trials_need_the_same_nothing_is_computed_for_all(one: str, other: str) -> None:
+    assert prebuild([made(1, one), made(1, other)]) == 0
+    assert not entries_dir().exists()
