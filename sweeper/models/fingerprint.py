@@ -20,7 +20,7 @@ def fingerprint(model: keras.Model) -> str:
     """
     places: dict[str, int] = {}
     for operation in model.operations:
-        passed_on = isinstance(operation, keras.layers.Dropout)
+        passed_on = type(operation) is keras.layers.Dropout
         source = operation.input._keras_history.operation.name if passed_on else None
         places[operation.name] = places[source] if source else len(places)
     config = model.get_config()

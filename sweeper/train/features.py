@@ -2,12 +2,10 @@
 
 import contextlib
 import itertools
-import json
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import BinaryIO
 
 import keras
 import tensorflow as tf
@@ -17,12 +15,9 @@ from rich.filesize import decimal
 from sweeper.cache.disk import advice, describe
 from sweeper.cache.key import Key
 from sweeper.cache.store import Cache, Entry
-from sweeper.data.augment import Augmentation
 from sweeper.models.fingerprint import fingerprint
-from sweeper.models.inference import compiled
-from sweeper.models.trainer import Change
-from sweeper.train.cost import flops
-from sweeper.train.views import ORDER, PASS, TARGETS, VALUES, Images, View, read
+from sweeper.train.frozen_pass import FrozenPass
+from sweeper.train.views import Images, View, read
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +25,7 @@ KIND = "features"
 
 
 class _Refused(Exception):
-    """The disk did not take what a pass made of ``places``."""
+    """The disk did not take what a pass made for ``places``."""
 
     def __init__(self, places: frozenset[int], error: OSError) -> None:
         self.places = places
@@ -56,7 +51,6 @@ class Features:
         self._place_of = [order.index(word) for word in words]
         self._prefixes = [unique[word] for word in order]
         self._shapes = [tuple(prefix.output.shape[1:]) for prefix in self._prefixes]
-        self._flops = [flops(prefix) for prefix in self._prefixes]
         self._common: list[dict[str, JsonValue]] = [
             {
                 "network": word,
@@ -68,8 +62,7 @@ class Features:
         ]
         self._wanted: dict[int, dict[Images, None]] = {}
         self._held: dict[int, contextlib.ExitStack] = {}
-        self._computations: dict[tuple[int, ...], Callable[[tf.Tensor], list[tf.Tensor]]] = {}
-        self._changes: dict[Augmentation, Change] = {}
+        self._pass = FrozenPass(self._prefixes)
         self.seconds = 0.0
         """What has been computed here took so long."""
 
@@ -138,7 +131,7 @@ class Features:
             return None
         if entry is not None:  # else the cache has said why
             try:
-                view = read(images, entry, self._shapes[place], self._flops[place])
+                view = read(images, entry, self._shapes[place], self._pass.flops[place])
             except OSError as error:
                 log.warning("features are computed each time, they cannot be mapped: %s", error)
             else:
@@ -169,68 +162,8 @@ class Features:
                         return
         began = time.perf_counter()
         try:
-            self._compute(images, building)
-            made = {"flops": self._flops[max(building)], "seconds": time.perf_counter() - began}
-            for folder in building.values():
-                (folder / PASS).write_text(json.dumps(made), encoding="ascii")
+            self._pass.write(images, building)
         except OSError as error:  # of the disk: TensorFlow reads images, and has errors of its own
             raise _Refused(frozenset(building), error) from error
         finally:
             self.seconds += time.perf_counter() - began
-
-    def _compute(self, images: Images, folders: Mapping[int, Path]) -> None:
-        """One pass; values beyond half precision leave an empty file, for all who come later."""
-        compute = self._computation(tuple(folders))
-        with contextlib.ExitStack() as open_files:
-
-            def opened(name: str) -> list[BinaryIO]:
-                files = [(folder / name).open("wb") for folder in folders.values()]
-                return [open_files.enter_context(file) for file in files]
-
-            values, of_targets = opened(VALUES), opened(TARGETS) if images.mixed else []
-            order = images.order
-            for folder in folders.values():
-                order.tofile(folder / ORDER)
-            beyond: set[int] = set()
-            for pixels, targets in self._batches(images):
-                halves = [tf.cast(one, tf.float16) for one in compute(pixels)]
-                fit = [bool(tf.reduce_all(tf.math.is_finite(half))) for half in halves]
-                beyond |= {number for number, fits in enumerate(fit) if not fits}
-                if len(beyond) == len(values):
-                    break
-                for file, half in zip(values, halves, strict=True):
-                    file.write(half.numpy())
-                for file in of_targets:
-                    file.write(targets.numpy())
-            for number in beyond:
-                values[number].truncate(0)
-
-    def _batches(self, images: Images) -> Iterator[tuple[tf.Tensor, tf.Tensor]]:
-        """Images and targets in the order of the rows, augmented."""
-        source = images.batches
-        first = tf.constant(images.view * source.steps, tf.int64)
-        for step, (pixels, targets) in enumerate(source.epochs(images.view, images.view + 1)):
-            if images.augment is None:
-                yield pixels, targets
-            else:
-                yield self._change(images, images.augment)(pixels, targets, first + step)
-
-    def _computation(self, places: tuple[int, ...]) -> Callable[[tf.Tensor], list[tf.Tensor]]:
-        """What the prefixes at these places give, traced once for all views."""
-        if places not in self._computations:
-            outputs = [self._prefixes[place].output for place in places]
-            network = keras.Model(self._prefixes[0].input, outputs)
-            self._computations[places] = compiled(network)
-        return self._computations[places]
-
-    def _change(self, images: Images, augment: Augmentation) -> Change:
-        """``augment`` as one graph, traced once for all views."""
-        if augment not in self._changes:
-            side, units = images.image_size, images.plain.units
-            batch = [
-                tf.TensorSpec([None, side, side, 3], tf.float32),
-                tf.TensorSpec([None, units], tf.float32),
-                tf.TensorSpec([], tf.int64),
-            ]
-            self._changes[augment] = tf.function(augment, input_signature=batch, autograph=False)
-        return self._changes[augment]

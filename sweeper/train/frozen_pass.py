@@ -1,0 +1,106 @@
+"""One pass of images through frozen layers, written to files as it goes."""
+
+import contextlib
+import json
+import logging
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import BinaryIO
+
+import keras
+import tensorflow as tf
+
+from sweeper.data.augment import Augmentation
+from sweeper.models.inference import compiled
+from sweeper.models.trainer import Change
+from sweeper.train.cost import flops
+from sweeper.train.views import ORDER, PASS, TARGETS, VALUES, Images
+
+log = logging.getLogger(__name__)
+
+
+class FrozenPass:
+    """Takes images through several of ``prefixes`` at once, which have the input in common.
+
+    A place is the number of a prefix; of two, the higher one is cut as high or higher. ``flops``
+    are operations of each for one image.
+    """
+
+    def __init__(self, prefixes: Sequence[keras.Model]) -> None:
+        self._prefixes = prefixes
+        self.flops = [flops(prefix) for prefix in prefixes]
+        self._computations: dict[tuple[int, ...], Callable[[tf.Tensor], list[tf.Tensor]]] = {}
+        self._changes: dict[Augmentation, Change] = {}
+
+    def write(self, images: Images, folders: Mapping[int, Path]) -> None:
+        """Write what a view needs (see :mod:`~sweeper.train.views`) into a folder for each place.
+
+        Values beyond half precision leave an empty file, for all who come later.
+
+        Raises:
+            OSError: the disk does not take it.
+        """
+        began = time.perf_counter()
+        self._write(images, folders)
+        made = {"flops": self.flops[max(folders)], "seconds": time.perf_counter() - began}
+        for folder in folders.values():
+            (folder / PASS).write_text(json.dumps(made), encoding="ascii")
+
+    def _write(self, images: Images, folders: Mapping[int, Path]) -> None:
+        compute = self._computation(tuple(folders))
+        kept = ", ".join(str(self._prefixes[place].output.shape[1:]) for place in folders)
+        log.info("frozen layers see %d images, view %d, to keep %s", len(images), images.view, kept)
+        with contextlib.ExitStack() as open_files:
+
+            def opened(name: str) -> list[BinaryIO]:
+                files = [(folder / name).open("wb") for folder in folders.values()]
+                return [open_files.enter_context(file) for file in files]
+
+            values, of_targets = opened(VALUES), opened(TARGETS) if images.mixed else []
+            order = images.order
+            for folder in folders.values():
+                order.tofile(folder / ORDER)
+            beyond: set[int] = set()
+            for pixels, targets in self._batches(images):
+                halves = [tf.cast(one, tf.float16) for one in compute(pixels)]
+                fit = [bool(tf.reduce_all(tf.math.is_finite(half))) for half in halves]
+                beyond |= {number for number, fits in enumerate(fit) if not fits}
+                if len(beyond) == len(values):
+                    break
+                for file, half in zip(values, halves, strict=True):
+                    file.write(half.numpy())
+                for file in of_targets:
+                    file.write(targets.numpy())
+            for number in beyond:
+                values[number].truncate(0)
+
+    def _batches(self, images: Images) -> Iterator[tuple[tf.Tensor, tf.Tensor]]:
+        """Images and targets in the order of the rows, augmented."""
+        source = images.batches
+        first = tf.constant(images.view * source.steps, tf.int64)
+        for step, (pixels, targets) in enumerate(source.epochs(images.view, images.view + 1)):
+            if images.augment is None:
+                yield pixels, targets
+            else:
+                yield self._change(images, images.augment)(pixels, targets, first + step)
+
+    def _computation(self, places: tuple[int, ...]) -> Callable[[tf.Tensor], list[tf.Tensor]]:
+        """What the prefixes at these places give, traced once for all views."""
+        if places not in self._computations:
+            outputs = [self._prefixes[place].output for place in places]
+            network = keras.Model(self._prefixes[0].input, outputs)
+            self._computations[places] = compiled(network)
+        return self._computations[places]
+
+    def _change(self, images: Images, augment: Augmentation) -> Change:
+        """``augment`` as one graph, traced once for all views."""
+        if augment not in self._changes:
+            side, units = images.image_size, images.plain.units
+            batch = [
+                tf.TensorSpec([None, side, side, 3], tf.float32),
+                tf.TensorSpec([None, units], tf.float32),
+                tf.TensorSpec([], tf.int64),
+            ]
+            self._changes[augment] = tf.function(augment, input_signature=batch, autograph=False)
+        return self._changes[augment]
