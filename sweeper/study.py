@@ -1,8 +1,10 @@
 """What a study of fine-tunes does beyond running its trials: checks, MLflow runs, the winner."""
 
+import contextlib
 import json
 import shlex
 import sys
+import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -82,7 +84,11 @@ class FineTuneStudy(StudyHooks):
         advice = [f"warning: {text}" for recipe in recipes for text in warnings(recipe)]
         for text in dict.fromkeys([*noticed, *advice]):
             open_console().print(text, soft_wrap=True, markup=False)
+        # a new store takes MLflow seconds, in which the processor has other work
+        opening = threading.Thread(target=_open_store, args=(recipes[0].tracking.uri,), daemon=True)
+        opening.start()
         self._prebuilt = self._prebuild(recipes, executor, log)
+        opening.join()
 
     def _prebuild(self, recipes: Sequence[Recipe], executor: Executor, log: Path) -> float:
         """Compute what all trials share; seconds that it took."""
@@ -299,6 +305,14 @@ class FineTuneStudy(StudyHooks):
         assert self._run is not None
         tags = {"mlflow.parentRunId": self._run.run_id, "sweeper.trial_number": str(number)}
         return find_run(self._run.client, self._experiment, tags)
+
+
+def _open_store(uri: str) -> None:
+    """Have MLflow imported and its tables made before they are needed."""
+    from sweeper.track.mlflow import absolute_uri, connect
+
+    with contextlib.suppress(SweeperError):  # the study says so when it opens its run
+        connect(absolute_uri(uri))
 
 
 def _recipe_of(trial: TrialPaths) -> Recipe:
