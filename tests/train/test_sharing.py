@@ -36,8 +36,9 @@ def check(found: dict[str, NDArray[np.float32]]) -> None:
             np.testing.assert_allclose(found[f"{place} {view}"], expected, rtol=2 * HALF, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_processes_that_race_compute_each_view_once(server: Context, tmp_path: Path) -> None:
-    files = [tmp_path / f"{number}.npz" for number in range(3)]
+    files = [tmp_path / f"{number}.npz" for number in range(2)]
     racing = [
         server.Process(target=compute, args=(tmp_path / "entries", file, -1)) for file in files
     ]
