@@ -4,7 +4,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup sweep test test-fast test-kill test-families lint type backbones ui bench-engine clean ci
+.PHONY: help setup sweep test test-fast test-kill test-families lint type backbones ui bench bench-quick bench-engine clean ci
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -44,6 +44,12 @@ backbones: $(READY)  ## Print the table of docs/backbones.md from the networks t
 
 ui: $(READY)  ## Open the MLflow UI on http://127.0.0.1:5000
 	$(BIN)/mlflow ui --host 127.0.0.1 --port 5000 --backend-store-uri sqlite:///mlruns/mlflow.db
+
+bench: $(READY)  ## Measure sweeps beside a tutorial script, KerasTuner and plain fit (40 minutes)
+	$(BIN)/python experiments/peers/measure.py
+
+bench-quick: $(READY)  ## Three rows of it, once each (7 minutes)
+	$(BIN)/python experiments/peers/measure.py --quick
 
 bench-engine: $(READY)  ## Measure the search engine beside Optuna and hydra-optuna-sweeper (20 minutes)
 	$(BIN)/python experiments/engine/slots.py

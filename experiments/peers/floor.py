@@ -1,0 +1,51 @@
+"""The least that a row of ours has to compute, at the speed that `speed.py` measured."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from plan import ALL_BLOCKS, SINGLE_EPOCHS, SWEEPS, Plan
+from results import Results
+
+
+@dataclass(frozen=True)
+class Floor:
+    """The least seconds of a row, and how many times that its command took."""
+
+    name: str
+    seconds: float
+    times: float
+
+
+def floors(results: Results) -> list[Floor]:
+    """The least work of each row of ours at the fastest speed measured."""
+    found = []
+    for row, plan in SWEEPS.items():
+        blocks = [fit.unfreeze_blocks or 0 for fit in results.runs[f"{row} ours"][0].fits]
+        seconds = min(least_seconds(plan, speed, blocks) for speed in results.floor)
+        found.append(Floor(row, seconds, results.seconds(f"{row} ours") / seconds))
+    seconds = min(SINGLE_EPOCHS * epoch_seconds(speed, ALL_BLOCKS) for speed in results.floor)
+    measured = results.seconds("single_uncached ours")
+    return [*found, Floor("single_uncached", seconds, measured / seconds)]
+
+
+def least_seconds(plan: Plan, speed: dict[str, Any], blocks: Sequence[int]) -> float:
+    """Seconds of the least work of a sweep whose trials unfreeze so many ``blocks`` each.
+
+    One forward pass of the whole network over each view of the training images, the validation and
+    the test images, then for each epoch of each trial a training step over every training image
+    and a forward pass over validation, of what trains alone.
+    """
+    images = speed["images"]
+    once = images["views"] * images["train"] + images["validation"] + images["test"]
+    seconds = once / speed["forward"]
+    for depth in blocks:
+        for epochs, trains in zip(plan.epochs, (0, depth), strict=True):
+            seconds += epochs * epoch_seconds(speed, trains)
+    return seconds
+
+
+def epoch_seconds(speed: dict[str, Any], blocks: int) -> float:
+    """Seconds of the least work of one epoch with so many top ``blocks`` trainable."""
+    images, above = speed["images"], speed["above"][str(blocks)]
+    return float(images["train"] / above["train"] + images["validation"] / above["forward"])

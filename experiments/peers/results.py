@@ -1,0 +1,38 @@
+"""All that was measured, as it is kept in a file."""
+
+import json
+import statistics
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from peers import whole
+from plan import SWEEPS
+from runs import Fit, Run
+
+
+@dataclass(frozen=True)
+class Results:
+    """Runs by the name of the measurement, speeds of the floor, and what the machine was like."""
+
+    runs: dict[str, list[Run]]
+    floor: list[dict[str, Any]]
+    machine: dict[str, Any]
+
+    def seconds(self, name: str) -> float:
+        """Median of whole commands."""
+        return statistics.median(run.seconds for run in self.runs[name])
+
+    def peer_seconds(self, row: str, peer: str) -> float:
+        """A peer's whole sweep, reckoned from the trials that it ran."""
+        return whole(self.runs[f"{row} {peer}"], SWEEPS[row].trials)
+
+
+def load(path: Path) -> Results:
+    """What `measure.py` wrote."""
+    content = json.loads(path.read_text())
+    runs = {
+        name: [Run(run["seconds"], [Fit(**fit) for fit in run["fits"]]) for run in made]
+        for name, made in content["runs"].items()
+    }
+    return Results(runs, content["floor"], content["machine"])
