@@ -37,7 +37,8 @@ def least_seconds(plan: Plan, speed: dict[str, Any], blocks: Sequence[int]) -> f
     and a forward pass over validation, of what trains alone.
     """
     images = speed["images"]
-    once = images["views"] * images["train"] + images["validation"] + images["test"]
+    views = min(images["views"], max(plan.epochs))
+    once = views * images["train"] + images["validation"] + images["test"]
     seconds = once / speed["forward"]
     for depth in blocks:
         for epochs, trains in zip(plan.epochs, (0, depth), strict=True):

@@ -46,7 +46,7 @@ class Bench:
         """Make what is not measured: the peers' environment, data and network."""
         peer_python()
         self._python("export.py", str(self.shared))
-        self.results.machine |= {"cores": os.cpu_count(), "load_before": os.getloadavg()[0]}
+        self.results.machine.update(cores=os.cpu_count(), load_before=os.getloadavg()[0])
         # else the first to come would pay for files that are not in memory yet
         peers.plain(self._folder("warm up"), self.shared, [0], 1)
         self._began = time.perf_counter()
@@ -75,7 +75,7 @@ class Bench:
     def save(self) -> None:
         """Write all that was measured so far."""
         minutes = (time.perf_counter() - self._began) / 60
-        self.results.machine |= {"load_after": os.getloadavg()[0], "minutes": minutes}
+        self.results.machine.update(load_after=os.getloadavg()[0], minutes=minutes)
         self._path.write_text(json.dumps(asdict(self.results), indent=1))
 
     def _folder(self, name: str) -> Path:

@@ -54,7 +54,7 @@ PEER_TRIALS = 3
 
 MANY_TRIALS = 200
 
-SINGLE_EPOCHS = 4
+SINGLE_EPOCHS = 3
 SINGLE_RATE = 3e-4
 """Learning rate of a fit in which every block trains from the first step on."""
 

@@ -54,7 +54,11 @@ def _against_peers(results: Results) -> list[Comparison]:
             if f"{row} {peer}" not in results.runs:
                 continue
             own, other = results.seconds(f"{row} ours"), results.peer_seconds(row, peer)
-            what = f"{plan.trials} trials: {own:.1f} s; {title} {other:.0f} s"
+            ran = sum(len(run.fits) for run in results.runs[f"{row} {peer}"])
+            what = (
+                f"{plan.trials} trials: {own:.1f} s; {title} {other:.0f} s, reckoned from {ran} of "
+                "its trials"
+            )
             rows.append(Comparison(name, what, other / own, least=targets[row]))
             rows.append(_accuracy(results, row, peer, title))
     return rows
@@ -133,7 +137,7 @@ def publish(results: Results) -> None:
     machine = results.machine
     conditions = (
         f"{machine['cores']} cores without a GPU, load {machine['load_before']:.1f} before and "
-        f"{machine['load_after']:.1f} at the end (its own), {machine['minutes']:.0f} minutes."
+        f"{machine['load_after']:.1f} at the end, {machine['minutes']:.0f} minutes."
     )
     text = README.read_text()
     before, _, rest = text.partition(MARKS[0])

@@ -20,7 +20,7 @@ from plan import ALL_BLOCKS
 
 BATCH = 32
 STEPS = 12
-REPEATS = 5
+REPEATS = 3
 CUTS = (0, 1, 2, 3, ALL_BLOCKS)
 
 
@@ -44,12 +44,10 @@ def speed_of(step: Callable[[tf.Tensor], tf.Tensor], shape: Sequence[int], scale
     return STEPS * BATCH / statistics.median(seconds)
 
 
-def above_cut(classifier: Any, blocks: int) -> dict[str, float]:
+def above_cut(classifier: Any, freeze: Any, blocks: int) -> dict[str, float]:
     """Images/s through the top ``blocks`` and the head: trained, and forward alone."""
-    from sweeper.config import Freeze
-
-    freeze = Freeze(unfreeze_blocks=blocks, batch_norm="frozen") if blocks else None
-    trainer = classifier.trainer(freeze)
+    unfrozen = freeze.model_copy(update={"unfreeze_blocks": blocks})
+    trainer = classifier.trainer(unfrozen if blocks else None)
     if blocks:
         source = trainer.unfrozen.input
         model = keras.Model(source, trainer.head(trainer.unfrozen.output))
@@ -102,7 +100,7 @@ def main() -> None:
         "validation": len(validation),
         "test": len(source.test),
     }
-    above = {blocks: above_cut(classifier, blocks) for blocks in CUTS}
+    above = {blocks: above_cut(classifier, recipe.freeze, blocks) for blocks in CUTS}
     Path(sys.argv[1]).write_text(json.dumps({"forward": forward, "above": above, "images": counts}))
 
 
