@@ -69,7 +69,9 @@ def _images(recipe: Recipe) -> tuple[object, ...]:
 
 def _prefixes(recipes: Sequence[Recipe], n_classes: int) -> list[tuple[keras.Model, int]]:
     """Every frozen part that trials may have, and the most epochs that they have it for."""
-    backbone = build_backbone(recipes[0].backbone, recipes[0].image_size, None)
+    backbone = build_backbone(
+        recipes[0].backbone, recipes[0].image_size, recipes[0].drop_connect_rate
+    )
     epochs: dict[tuple[Freeze | None, Head], int] = {}
     for recipe in recipes:
         # of the head it is pooling that ends a frozen part, where no block is unfrozen
