@@ -176,8 +176,9 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> dict[int, float]:
 
 
 @pytest.mark.slow
-@pytest.mark.kill
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
+@pytest.mark.parametrize(
+    "number", [signal.SIGKILL, pytest.param(signal.SIGINT, marks=pytest.mark.kill)]
+)
 def test_an_interrupted_trial_goes_on_where_it_stopped(
     tmp_path: Path, number: int, whole: dict[int, float]
 ) -> None:
@@ -192,8 +193,7 @@ def test_an_interrupted_trial_goes_on_where_it_stopped(
     found = curves(tmp_path)
     assert found["1"] == whole
     assert sorted(whole) == list(range(8))
-    # epochs of less than a second share a request: the last ones may not have reached MLflow
-    assert len(found["0"]) < 8
+    assert 0 < len(found["0"]) < 8
 
 
 @pytest.mark.slow

@@ -24,6 +24,10 @@ class Tracker(Protocol):
         """Keep a copy of ``path`` in the run's ``folder``."""
         ...
 
+    def flush(self) -> None:
+        """See that all of it is kept, whatever happens to this process next."""
+        ...
+
 
 class NullTracker:
     """Records nothing."""
@@ -38,4 +42,7 @@ class NullTracker:
         """Do nothing."""
 
     def log_file(self, path: Path, folder: str) -> None:
+        """Do nothing."""
+
+    def flush(self) -> None:
         """Do nothing."""

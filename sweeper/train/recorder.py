@@ -78,6 +78,8 @@ class Recorder:
         shown = {key: epoch.metrics[key] for key in SHOWN}
         phase = epoch.phase if self._fold is None else f"fold {self._fold} {epoch.phase}"
         log.info("%s epoch %d: %s", phase, epoch.step, shown)
+        # an epoch that the study knows of shall not be missing here when the process is killed
+        self._tracker.flush()
         value = metrics[self._objective]
         self._report(value, epoch.step, phase, shown, compared=self._fold is None)
         self._act_on(finding)
