@@ -1,28 +1,25 @@
 """Disks that are full or may not be written: no cache, and no failure."""
 
 import os
-import resource
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import others
 import pytest
+from disks import OWN_DISK, file_limit
 from others import KEY, SIZE, build
 from processes import ENVIRONMENT
 
 from sweeper.cache.store import Cache
 
 _MIB = 1 << 20
-_OWN_DISK = 'mount -t tmpfs -o "$1" tmpfs "$2" && shift 2 && exec "$@"'
-"""Mounted in a name space of its own: nobody else sees it, and it ends with the process."""
 
 
 def _on_a_disk(options: str, folder: Path, *command: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        ["unshare", "-rm", "sh", "-c", _OWN_DISK, "sh", options, str(folder), *command],
+        ["unshare", "-rm", "sh", "-c", OWN_DISK, "sh", options, str(folder), *command],
         capture_output=True,
         text=True,
         env=ENVIRONMENT,
@@ -37,15 +34,6 @@ def disk(tmp_path: Path) -> Path:
     if shutil.which("unshare") is None or _on_a_disk("size=4k", folder, "true").returncode:
         pytest.skip("this system lets nobody mount a disk of their own")
     return folder
-
-
-@pytest.fixture
-def file_limit() -> Iterator[None]:
-    """No file of this process may be larger than what one of the tests' builders writes, by one."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (SIZE // 2 - 1, before[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 @pytest.mark.parametrize("writer", ["promised", "plain", "numpy"])
@@ -74,11 +62,12 @@ def test_a_disk_for_reading_only_keeps_nothing(disk: Path) -> None:
     assert (result, left) == ("nothing", "[]")
 
 
-@pytest.mark.usefixtures("file_limit")
 def test_a_file_that_may_not_grow_keeps_nothing(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with Cache(tmp_path, 10 * SIZE).open(KEY, SIZE, build) as nothing:
+    # by one less than what one of the builders writes
+    limit = file_limit(SIZE // 2 - 1)
+    with limit, Cache(tmp_path, 10 * SIZE).open(KEY, SIZE, build) as nothing:
         assert nothing is None
     assert "File too large" in caplog.text
     assert [path.name for path in tmp_path.iterdir()] == [".lock"]

@@ -1,7 +1,6 @@
 """Decoded images that are kept: equal to streamed ones, shared, and done without if need be."""
 
 import os
-import resource
 import shutil
 import subprocess
 import sys
@@ -14,6 +13,7 @@ import painted
 import pytest
 import sklearn
 import tensorflow as tf
+from disks import OWN_DISK, file_limit
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pictures import decoded, folder, names, picture
@@ -290,7 +290,7 @@ def test_what_decides_the_pixels_decides_the_entry(
 HERE = """
 import sys
 from pathlib import Path
-sys.path.insert(0, {tests!r})
+sys.path[:0] = {folders!r}
 import numpy as np
 from pictures import folder
 from sweeper.cache.store import Cache
@@ -302,12 +302,12 @@ train = sources.load(folder(Path(sys.argv[2]))).train
 with kept(store, train, {side}) as images:
     print(images is train, np.save(sys.argv[4], pixels_of(images, {side})))
 """
-_OWN_DISK = 'mount -t tmpfs -o size=4k tmpfs "$1" && shift && exec "$@"'
 
 
 def elsewhere(store: Cache, data: Path, read: Path, *before: str) -> list[str]:
     """What another process says that reads ``data`` by way of ``store``; its pixels in ``read``."""
-    program = HERE.format(tests=str(Path(__file__).parent), side=SIDE)
+    here = Path(__file__).parent
+    program = HERE.format(folders=[str(here), str(here.parent)], side=SIDE)
     arguments = [str(store.folder), str(data), str(store.budget_bytes), str(read)]
     ended = subprocess.run(
         [*before, sys.executable, "-c", program, *arguments],
@@ -334,7 +334,7 @@ def test_another_process_reads_the_same_entry(store: Cache, tmp_path: Path) -> N
 def test_a_full_disk_streams(store: Cache, tmp_path: Path) -> None:
     examples = of_folder(tmp_path)
     store.folder.mkdir()
-    own_disk = ["unshare", "-rm", "sh", "-c", _OWN_DISK, "sh", str(store.folder)]
+    own_disk = ["unshare", "-rm", "sh", "-c", OWN_DISK, "sh", "size=4k", str(store.folder)]
     possible = (
         shutil.which("unshare") and subprocess.run([*own_disk, "true"], check=False).returncode == 0
     )
@@ -345,19 +345,9 @@ def test_a_full_disk_streams(store: Cache, tmp_path: Path) -> None:
     np.testing.assert_array_equal(np.load(tmp_path / "read.npy"), pixels_of(examples, SIDE))
 
 
-@pytest.fixture
-def _small_files() -> Iterator[None]:
-    """No file of this process may be larger than 4 KiB, as if its disk filled up."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, before[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
-
-
-@pytest.mark.usefixtures("_small_files")
 def test_a_disk_that_fills_up_streams(store: Cache, caplog: pytest.LogCaptureFixture) -> None:
     whole = numbered()
-    with kept(store, whole, SIDE) as images:
+    with file_limit(4096), kept(store, whole, SIDE) as images:
         assert images is whole
     assert "is not kept" in caplog.text
     assert store.entries() == []

@@ -1,7 +1,6 @@
 """What frozen layers give: the right numbers, kept once, under a key for each set of numbers."""
 
 import contextlib
-import resource
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,6 +10,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from disks import file_limit
 from models.networks import freeze_config, head_config, tiny_backbone
 from recipes import recipe
 
@@ -295,21 +295,13 @@ def test_what_exceeds_the_budget_is_not_begun(
     ]
 
 
-@pytest.fixture
-def file_limit() -> Iterator[None]:
-    """No file of this process may be larger than half of what a cut gives."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (COUNT * 8 * 8 * 4, before[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
-
-
-@pytest.mark.usefixtures("file_limit")
 def test_a_disk_that_takes_no_more_keeps_nothing_after_one_pass(
     store: Cache, held: contextlib.ExitStack, caplog: pytest.LogCaptureFixture
 ) -> None:
     counted = Counted()
-    assert opened(store, held, prefixes(), images(examples=counted.examples)) == [None] * 3
+    # half of what a cut gives
+    with file_limit(COUNT * 8 * 8 * 4):
+        assert opened(store, held, prefixes(), images(examples=counted.examples)) == [None] * 3
     assert counted.passes == 1
     assert "features are not kept: File too large" in caplog.text
     assert len(caplog.records) == 1
