@@ -2,6 +2,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
+# a file's tests in one process: they share what is dear to set up
+PARALLEL := -n logical --maxprocesses 4 --dist loadfile
 
 .DEFAULT_GOAL := help
 .PHONY: help setup sweep test test-fast test-kill test-families lint type backbones ui bench bench-quick bench-engine clean ci
@@ -20,10 +22,10 @@ sweep: $(READY)  ## Sweep the embedded recipe digits_lite0 (minutes, no download
 	$(BIN)/python -m sweeper +experiment=digits_lite0 -m
 
 test: $(READY)  ## Run all tests
-	$(BIN)/python -m pytest -m "not families and not kill"
+	$(BIN)/python -m pytest $(PARALLEL) -m "not families and not kill"
 
 test-fast: $(READY)  ## Run the tests that take seconds
-	$(BIN)/python -m pytest -m "not slow and not families and not kill"
+	$(BIN)/python -m pytest $(PARALLEL) -m "not slow and not families and not kill"
 
 test-families: $(READY)  ## Build, cut and train every network of keras.applications (5 minutes, 3 GB)
 	$(BIN)/python -m pytest -m families
