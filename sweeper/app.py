@@ -16,9 +16,10 @@ from sweeper.execute.devices import plan_places, usable_cores, visible_devices
 from sweeper.execute.output import output_to
 from sweeper.paths import TrialPaths, write_aside
 from sweeper.records import EpochReport, State, TrialSpec
+from sweeper.report.wording import command, spelled_test, ui_command
 from sweeper.search.hooks import with_hooks
 from sweeper.search.job import CurrentTrial, current_trial
-from sweeper.study import FineTuneStudy, command, spelled_test, ui_command
+from sweeper.study.hooks import FineTuneStudy
 from sweeper.validation import flatten, parse
 
 if TYPE_CHECKING:

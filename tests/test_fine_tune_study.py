@@ -13,7 +13,8 @@ from sweeper.errors import TrialFailed
 from sweeper.execute.inline import InlineExecutor
 from sweeper.paths import conf_dir
 from sweeper.records import COMPUTED, PREBUILT, SAVED_BY_CACHE, SAVED_BY_PRUNING, Cause
-from sweeper.study import FineTuneStudy, direction_faults
+from sweeper.study.hooks import FineTuneStudy
+from sweeper.study.preflight import direction_faults
 
 RunCli = Callable[..., subprocess.CompletedProcess[str]]
 

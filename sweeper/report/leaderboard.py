@@ -1,4 +1,4 @@
-"""The trials of a finished study in order of merit: as CSV, on the screen, and the best as YAML."""
+"""The trials of a finished study in order of merit: as CSV, and on the screen."""
 
 import csv
 import io

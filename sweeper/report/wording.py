@@ -1,0 +1,34 @@
+"""How results, commands and paths are written for a person to read, or to type again."""
+
+import shlex
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+
+def spelled_values(values: Mapping[str, float]) -> str:
+    """Values by the names of their objectives, on one line."""
+    return ", ".join(f"{name} {value:.4g}" for name, value in values.items())
+
+
+def spelled_test(test: Mapping[str, float]) -> str:
+    """The test result for a person, with how sure it is."""
+    low, high = test["test_accuracy_low"], test["test_accuracy_high"]
+    return f"test accuracy {test['test_accuracy']:.4f} (95 %: {low:.3f} to {high:.3f})"
+
+
+def command(overrides: Sequence[str]) -> str:
+    """The shell command that runs one recipe again."""
+    return f"python -m sweeper {shlex.join(overrides)}"
+
+
+def ui_command(uri: str) -> str:
+    """The address of the MLflow UI on the runs at ``uri``, or the shell command that opens it."""
+    if uri.startswith("http"):
+        return uri
+    return f"mlflow ui --host 127.0.0.1 --backend-store-uri {shlex.quote(uri)}"
+
+
+def shown_path(path: Path) -> Path:
+    """``path`` as a person in this folder would type it."""
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path

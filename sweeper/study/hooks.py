@@ -1,0 +1,150 @@
+"""The hooks of a study of fine-tunes: what happens when, beyond running its trials."""
+
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from omegaconf import DictConfig
+
+from sweeper.errors import SweeperError
+from sweeper.execute.base import Executor, Place
+from sweeper.paths import StudyPaths, TrialPaths
+from sweeper.records import State, StudySummary, TrialRow, TrialSpec
+from sweeper.report.best_recipe import write_best_recipe
+from sweeper.report.wording import shown_path, ui_command
+from sweeper.search.hooks import StudyHooks
+from sweeper.search.progress import open_console
+from sweeper.study.ledger import add_prebuilt, close_ledger
+from sweeper.study.preflight import check, prebuild
+from sweeper.study.winner import evaluate_winner, keep_models
+from sweeper.validation import parse
+
+if TYPE_CHECKING:
+    from sweeper.track.mlflow import MlflowRun
+
+
+class FineTuneStudy(StudyHooks):
+    """Hooks of :func:`sweeper.app.fine_tune`."""
+
+    preload: ClassVar[tuple[str, ...]] = (
+        "tensorflow",
+        "keras",
+        "mlflow",
+        "mlflow.keras",
+        "sklearn.datasets",
+        "matplotlib.figure",
+        "matplotlib.backends.backend_agg",
+        "sweeper.app",
+        "sweeper.train.trial",
+        "sweeper.train.winner",
+        "sweeper.train.prepare",
+        "sweeper.train.prebuild",
+        "sweeper.train.warm",
+    )
+
+    def __init__(self) -> None:
+        self._open: dict[int, MlflowRun] = {}
+        self._prebuilt = 0.0
+
+    def preflight(self, candidates: Sequence[DictConfig], executor: Executor) -> None:
+        """Check every candidate and what it names, then compute what all trials share."""
+        log = StudyPaths(Path(str(candidates[0].hydra.sweep.dir)).absolute()).prepare_log
+        recipes = check(candidates, executor, log)
+        self._prebuilt = prebuild(recipes, executor, log)
+
+    def fingerprint(self, config: DictConfig) -> Mapping[str, Any]:
+        """The recipe; where it runs, is recorded and keeps what it computed may change."""
+        recipe = parse(config)
+        return recipe.model_dump(
+            mode="json",
+            exclude={"tracking": True, "executor": True, "cache": {"budget_gb": True}},
+            exclude_unset=True,
+        )
+
+    def study_started(
+        self, config: DictConfig, study_id: str, summary: StudySummary, running: frozenset[int]
+    ) -> None:
+        """Open the study's run, or go on with the one it has."""
+        from sweeper.study.runs import open_runs
+
+        recipe = parse(config)
+        self._objectives = recipe.objectives
+        self._runs = open_runs(
+            recipe.tracking.uri,
+            recipe.tracking.experiment,
+            str(config.hydra.sweeper.study_name or recipe.name),
+            study_id,
+            sys.argv[1:],
+            summary.rows,
+            running,
+        )
+        add_prebuilt(self._runs.study, self._prebuilt)
+
+    def trial_started(self, spec: TrialSpec, config: DictConfig) -> Mapping[str, str]:
+        """Open the trial's run below the study's."""
+        run = self._runs.start_trial(spec.number, spec.overrides)
+        self._open[spec.number] = run
+        return {"uri": self._runs.uri, "run_id": run.run_id}
+
+    def trial_finished(self, row: TrialRow, summary: StudySummary) -> None:
+        """Close the trial's run, and keep what the best trials learned, and only that."""
+        run = self._open.pop(row.number, None)
+        if run is not None:  # a trial whose recipe did not compose has none
+            log = TrialPaths(row.folder).log
+            if row.state is State.FAILED and log.exists():
+                run.log_file(log, "logs")  # the process may have died before it could
+            run.end(row.state, row.reason, row.cause)
+        from sweeper.report.leaderboard import write_leaderboard
+
+        kept = {best.number for best in summary.front}
+        for other in summary.rows:
+            if other.number not in kept:
+                trial = TrialPaths(other.folder)
+                trial.learned.unlink(missing_ok=True)
+                trial.model.unlink(missing_ok=True)  # the best of an earlier sweep of the study
+        write_leaderboard(summary, StudyPaths(summary.folder).leaderboard)
+
+    def trial_interrupted(self, number: int, reason: str) -> None:
+        """Close the trial's run, which another controller may have opened."""
+        run = self._open.pop(number, None) or self._runs.find_trial(number)
+        if run is not None:
+            run.end(State.FAILED, f"interrupted: {reason}")
+
+    def study_finished(self, summary: StudySummary, executor: Executor, place: Place) -> None:
+        """Test and keep the winner, close the study's run, and show what came out."""
+        from sweeper.report.leaderboard import print_table, write_leaderboard
+
+        runs, paths, console = self._runs, StudyPaths(summary.folder), open_console()
+        runs.end_orphans(summary.rows)  # of another controller that died after its last trial
+        write_leaderboard(summary, paths.leaderboard)
+        print_table(summary, console)
+        for path in (paths.results, paths.leaderboard, paths.master):
+            runs.study.log_file(path, "study")
+        close_ledger(summary, runs)
+        if summary.best is None:
+            runs.study.end(State.FAILED, "no trial completed")
+            return
+        if not TrialPaths(summary.best.folder).config.exists():
+            raise SweeperError(
+                f"the best trial's folder {shown_path(summary.best.folder)} is gone, so it can be "
+                "neither tested nor kept; start a new study with hydra.sweeper.study_name=<name>"
+            )
+        write_best_recipe(summary)
+        runs.study.log_file(paths.best_recipe, "study")
+        log = paths.winner_log
+        evaluate_winner(summary.best, self._objectives, runs, executor, place, log)
+        keep_models(summary.front, executor, place, log)
+        runs.study.end(State.COMPLETE)
+        folder = shown_path(summary.folder)
+        console.print(f"best recipe:   {folder}/{paths.best_recipe.name}", soft_wrap=True)
+        console.print(
+            f"run it again:  python -m sweeper --config-dir {folder} --config-name best",
+            soft_wrap=True,
+        )
+        console.print(f"compare runs:  {ui_command(runs.uri)}", soft_wrap=True)
+
+    def study_interrupted(self, reason: str) -> None:
+        """Close the runs that are open; the same command goes on with the study."""
+        for run in [*self._open.values(), self._runs.study]:
+            run.end(State.FAILED, f"interrupted: {reason}")

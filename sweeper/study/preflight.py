@@ -1,0 +1,95 @@
+"""Before the first trial of a study: its recipes are checked, what they share is computed."""
+
+import contextlib
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig
+
+from sweeper.config import HIGHER_IS_BETTER, Recipe, warnings
+from sweeper.errors import ConfigError, SweeperError
+from sweeper.execute.base import Executor, SilentChannel
+from sweeper.search.progress import open_console
+from sweeper.validation import parse
+
+
+def check(candidates: Sequence[DictConfig], executor: Executor, log: Path) -> list[Recipe]:
+    """Parse every candidate, then look for the data and weights they name, in a process.
+
+    Raises:
+        ConfigError: with every fault of the candidates.
+        SweeperError: what they name is not there, or does not fit.
+    """
+    faults: list[str] = []
+    recipes: list[Recipe] = []
+    for candidate in candidates:
+        try:
+            recipes.append(parse(candidate))
+        except ConfigError as error:
+            faults += error.faults
+    faults += direction_faults(recipes[:1], candidates[0].hydra.sweeper.direction)
+    if faults:
+        raise ConfigError(faults)
+
+    def work(_channel: object) -> list[str]:
+        from sweeper.train.prepare import prepare
+
+        return prepare(recipes)
+
+    noticed = executor.run(work, log, SilentChannel())
+    advice = [f"warning: {text}" for recipe in recipes for text in warnings(recipe)]
+    for text in dict.fromkeys([*noticed, *advice]):
+        open_console().print(text, soft_wrap=True, markup=False)
+    return recipes
+
+
+def direction_faults(recipes: Sequence[Recipe], direction: Any) -> list[str]:
+    """What is wrong with ``hydra.sweeper.direction`` for what the recipes are judged by."""
+    directions = [direction] if isinstance(direction, str) else list(direction)
+    faults = []
+    for recipe in recipes:
+        good = ["maximize" if HIGHER_IS_BETTER[name] else "minimize" for name in recipe.objectives]
+        if directions != good:
+            wanted = good[0] if len(good) == 1 else f"[{','.join(good)}]"
+            faults.append(
+                f"hydra.sweeper.direction must be {wanted} for objectives="
+                f"[{','.join(recipe.objectives)}], got {direction}"
+            )
+    return faults
+
+
+def prebuild(recipes: Sequence[Recipe], executor: Executor, log: Path) -> float:
+    """Compute what all trials share, in a process; seconds that it took."""
+    # a new store takes MLflow seconds, in which the processor has other work
+    opening = threading.Thread(target=_open_store, args=(recipes[0].tracking.uri,), daemon=True)
+    opening.start()
+    seconds = _compute_shared(recipes, executor, log)
+    opening.join()
+    return seconds
+
+
+def _compute_shared(recipes: Sequence[Recipe], executor: Executor, log: Path) -> float:
+    def work(_channel: object) -> float:
+        from sweeper.train.prebuild import prebuild
+
+        return prebuild(recipes)
+
+    try:
+        seconds: float = executor.run(work, log, SilentChannel())
+    except SweeperError as error:
+        # a trial that cannot do it either says so itself, and may be tried again
+        reason = str(error).splitlines()[0]
+        text = f"warning: what trials share was not computed before them: {reason}; log: {log}"
+        open_console().print(text, soft_wrap=True, markup=False)
+        return 0.0
+    return seconds
+
+
+def _open_store(uri: str) -> None:
+    """Have MLflow imported and its tables made before they are needed."""
+    from sweeper.track.mlflow import absolute_uri, connect
+
+    with contextlib.suppress(SweeperError):  # the study says so when it opens its run
+        connect(absolute_uri(uri))

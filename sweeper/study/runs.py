@@ -1,0 +1,85 @@
+"""The runs of a study in MLflow: its own, and below it one of each trial."""
+
+from collections.abc import Container, Iterable, Sequence
+from dataclasses import dataclass
+
+from sweeper.records import TrialRow
+from sweeper.report.wording import command
+from sweeper.track.mlflow import (
+    MlflowRun,
+    absolute_uri,
+    connect,
+    end_orphans,
+    ensure_experiment,
+    find_run,
+    start_run,
+)
+
+
+@dataclass(frozen=True)
+class StudyRuns:
+    """Where the runs of a study are: the store, the experiment, and the study's own run.
+
+    Every method raises :class:`~sweeper.errors.SweeperError` where the store cannot be used.
+    """
+
+    uri: str
+    experiment_id: str
+    study: MlflowRun
+
+    def start_trial(self, number: int, overrides: Sequence[str]) -> MlflowRun:
+        """Open the run of a trial whose command line is ``overrides``."""
+        tags = {
+            "sweeper.role": "trial",
+            **self._of_trial(number),
+            "sweeper.command": command(overrides),
+        }
+        return start_run(self.study.client, self.experiment_id, f"trial {number:04d}", tags)
+
+    def find_trial(self, number: int) -> MlflowRun | None:
+        """The run of a trial, which another controller may have opened; None where it has none."""
+        return find_run(self.study.client, self.experiment_id, self._of_trial(number))
+
+    def end_orphans(self, rows: Iterable[TrialRow], running: Container[int] | None = None) -> None:
+        """Close what a controller left open; see :func:`sweeper.track.mlflow.end_orphans`."""
+        end_orphans(self.study.client, self.experiment_id, self.study.run_id, rows, running)
+
+    def _of_trial(self, number: int) -> dict[str, str]:
+        return {"mlflow.parentRunId": self.study.run_id, "sweeper.trial_number": str(number)}
+
+
+def open_runs(
+    uri: str,
+    experiment: str,
+    name: str,
+    study_id: str,
+    overrides: Sequence[str],
+    rows: Iterable[TrialRow],
+    running: Container[int],
+) -> StudyRuns:
+    """Open the run of a study, or go on with the one it has.
+
+    Args:
+        uri: the store; a relative sqlite path is made absolute.
+        experiment: name of the experiment, made if need be.
+        name: of a run that is new.
+        study_id: by which the run is found again.
+        overrides: the study's command line.
+        rows: trials that have ended, whatever their runs say.
+        running: numbers of the trials that other controllers run now.
+
+    Raises:
+        SweeperError: the store cannot be used.
+    """
+    uri = absolute_uri(uri)
+    client = connect(uri)
+    experiment_id = ensure_experiment(client, uri, experiment)
+    tags = {"sweeper.role": "study", "sweeper.study_id": study_id}
+    known = find_run(client, experiment_id, tags)
+    if known is None:
+        tags["sweeper.command"] = command(overrides)
+        return StudyRuns(uri, experiment_id, start_run(client, experiment_id, name, tags))
+    known.resume()
+    runs = StudyRuns(uri, experiment_id, known)
+    runs.end_orphans(rows, running)
+    return runs
