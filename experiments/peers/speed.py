@@ -48,11 +48,9 @@ def above_cut(classifier: Any, freeze: Any, blocks: int) -> dict[str, float]:
     """Images/s through the top ``blocks`` and the head: trained, and forward alone."""
     unfrozen = freeze.model_copy(update={"unfreeze_blocks": blocks})
     trainer = classifier.trainer(unfrozen if blocks else None)
-    if blocks:
-        source = trainer.unfrozen.input
-        model = keras.Model(source, trainer.head(trainer.unfrozen.output))
-    else:  # the head takes pooled features
-        model = keras.Model(trainer.head.layers[1].output, trainer.head.output)
+    parts = trainer.split()
+    model = trainer if parts is None else parts[1]
+    taken = classifier.backbone.input if parts is None else parts[0].output
     optimizer = keras.optimizers.Adam(1e-4)
     optimizer.build(model.trainable_variables)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
@@ -68,8 +66,8 @@ def above_cut(classifier: Any, freeze: Any, blocks: int) -> dict[str, float]:
     def forward(images: tf.Tensor) -> tf.Tensor:
         return tf.reduce_sum(model(images, training=False))
 
-    shape = model.input.shape[1:]
-    scale = 255.0 if blocks == ALL_BLOCKS else 1.0
+    shape = taken.shape[1:]
+    scale = 255.0 if parts is None else 1.0
     return {"train": speed_of(train, shape, scale), "forward": speed_of(forward, shape, scale)}
 
 
@@ -78,6 +76,7 @@ def main() -> None:
     from export import benchmark_recipe
 
     from sweeper.data.sources import load
+    from sweeper.models.folding import Folded
     from sweeper.train.folds import splits_of
     from sweeper.train.trial import build_classifier_for
 
@@ -85,13 +84,11 @@ def main() -> None:
     source = load(recipe.dataset)
     ((train, validation),) = splits_of(source, recipe)
     classifier = build_classifier_for(recipe, len(source.class_names))
-    network = keras.Model(
-        classifier.backbone.input,
-        keras.layers.GlobalAveragePooling2D()(classifier.backbone.output),
-    )
+    prefix, _ = classifier.trainer(None).split()
+    network = Folded(prefix)
     forward = speed_of(
         lambda images: tf.reduce_sum(network(images, training=False)),
-        network.input.shape[1:],
+        prefix.input.shape[1:],
         255.0,
     )
     counts = {

@@ -6,6 +6,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from sweeper.models.folding import Folded
+
 Change = Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
 """From images, targets and the int64 number of the draw to changed images and targets."""
 
@@ -28,6 +30,8 @@ class Trainer(keras.Model):
         self.frozen = frozen
         self.unfrozen = unfrozen
         self.head = head
+        self._below = Folded(frozen) if frozen is not None else None
+        self._above = Folded(unfrozen) if unfrozen is not None else None
         self.draw = self.add_weight(
             shape=(), dtype="int64", initializer="zeros", trainable=False, name="draw"
         )
@@ -41,10 +45,10 @@ class Trainer(keras.Model):
         Without a frozen part, of what that part gives instead of images; see :meth:`split`.
         """
         x = images
-        if self.frozen is not None:
-            x = self.frozen(x, training=False)
-        if self.unfrozen is not None:
-            x = self.unfrozen(x, training=training)
+        if self._below is not None:
+            x = self._below(x, training=False)
+        if self._above is not None:
+            x = self._above(x, training=training)
         return self.head(x, training=training)
 
     def split(self) -> "tuple[keras.Model, Trainer] | None":

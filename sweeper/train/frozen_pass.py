@@ -12,7 +12,7 @@ import keras
 import tensorflow as tf
 
 from sweeper.data.augment import Augmentation
-from sweeper.models.inference import compiled
+from sweeper.models.folding import Folded
 from sweeper.models.trainer import Change
 from sweeper.train.cost import flops
 from sweeper.train.views import ORDER, PASS, TARGETS, VALUES, Images
@@ -88,9 +88,16 @@ class FrozenPass:
     def _computation(self, places: tuple[int, ...]) -> Callable[[tf.Tensor], list[tf.Tensor]]:
         """What the prefixes at these places give, traced once for all views."""
         if places not in self._computations:
+            images = self._prefixes[0].input
             outputs = [self._prefixes[place].output for place in places]
-            network = keras.Model(self._prefixes[0].input, outputs)
-            self._computations[places] = compiled(network)
+            network = Folded(keras.Model(images, outputs))
+            shape = tf.TensorSpec(images.shape, images.dtype)
+            self._computations[places] = tf.function(
+                # Keras gives a list of one tensor as the tensor
+                lambda pixels: keras.tree.flatten(network(pixels, training=False)),
+                autograph=False,
+                input_signature=[shape],
+            )
         return self._computations[places]
 
     def _change(self, images: Images, augment: Augmentation) -> Change:
