@@ -32,6 +32,8 @@ def check(candidates: Sequence[DictConfig], executor: Executor, log: Path) -> li
     faults += direction_faults(recipes[:1], candidates[0].hydra.sweeper.direction)
     if faults:
         raise ConfigError(faults)
+    # the fork server starts meanwhile
+    threading.Thread(target=_import_store, args=(recipes[0].tracking.uri,), daemon=True).start()
 
     def work(_channel: object) -> list[str]:
         from sweeper.train.prepare import prepare
@@ -87,8 +89,15 @@ def _compute_shared(recipes: Sequence[Recipe], executor: Executor, log: Path) ->
     return seconds
 
 
+def _import_store(uri: str) -> None:
+    """Have MLflow imported before it is needed: 1.7 s of the 2.7 s that opening a store takes."""
+    from sweeper.track.mlflow import import_store
+
+    import_store(uri)
+
+
 def _open_store(uri: str) -> None:
-    """Have MLflow imported and its tables made before they are needed."""
+    """Have its tables made before they are needed."""
     from sweeper.track.mlflow import absolute_uri, connect
 
     with contextlib.suppress(SweeperError):  # the study says so when it opens its run

@@ -33,15 +33,24 @@ def absolute_uri(uri: str) -> str:
     return f"sqlite:///{file.absolute()}" if file else uri
 
 
+def import_store(uri: str) -> None:
+    """Import what :func:`connect` needs, and touch nothing."""
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    # the address of each run as it ends, in the middle of our display
+    os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
+    import mlflow
+
+    if not uri.startswith("http"):
+        import mlflow.store.tracking.sqlalchemy_store  # noqa: F401
+
+
 def connect(uri: str) -> "MlflowClient":
     """Client of the store at ``uri``; a sqlite database is created if need be.
 
     Raises:
         SweeperError: the store cannot be opened.
     """
-    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-    # the address of each run as it ends, in the middle of our display
-    os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
+    import_store(uri)
     file = sqlite_file(uri)
     if file:
         file.parent.mkdir(parents=True, exist_ok=True)

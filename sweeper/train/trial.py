@@ -7,11 +7,9 @@ import contextlib
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from numpy.typing import NDArray
 
 from sweeper.cache.store import Cache
 from sweeper.config import Recipe
@@ -219,8 +217,3 @@ def evaluation_batches(examples: Examples, recipe: Recipe, n_classes: int) -> Ba
         target=targets,
         shuffle_seed=None,
     )
-
-
-def predict(model: Any, examples: Batches) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """True labels ``[n]`` and the probabilities ``[n, classes]`` of an inference ``model``."""
-    return examples.labels, model.predict(examples.dataset, verbose=0)

@@ -1,17 +1,19 @@
 """What only the best trial gets: the one look at the test set, and a place in MLflow's models."""
 
+from collections.abc import Callable
 from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from sweeper.config import Recipe
 from sweeper.data.batches import Batches
 from sweeper.data.sources import load
 from sweeper.paths import TrialPaths
-from sweeper.train.cost import milliseconds_per_image
+from sweeper.train.cost import compiled, milliseconds_per_image
 from sweeper.train.learned import make_model
-from sweeper.train.trial import evaluation_batches, predict
+from sweeper.train.trial import evaluation_batches
 
 
 def finish(recipe: Recipe, paths: TrialPaths, uri: str, run_id: str) -> dict[str, float]:
@@ -26,9 +28,10 @@ def finish(recipe: Recipe, paths: TrialPaths, uri: str, run_id: str) -> dict[str
     test = evaluation_batches(source.test, recipe, len(source.class_names))
     make_model(recipe, len(source.class_names), paths)
     model = keras.models.load_model(paths.model)
-    metrics = evaluate(model, test)
+    predict = compiled(model)
+    metrics = evaluate(predict, test)
     if "milliseconds_per_image" not in recipe.objectives:  # else the trial has measured it
-        metrics["milliseconds_per_image"] = milliseconds_per_image(model, test)
+        metrics["milliseconds_per_image"] = milliseconds_per_image(predict, test)
     mlflow.set_tracking_uri(uri)
     with mlflow.start_run(run_id=run_id):
         mlflow.log_metrics(metrics)
@@ -37,7 +40,7 @@ def finish(recipe: Recipe, paths: TrialPaths, uri: str, run_id: str) -> dict[str
             name="model",
             signature=_signature(recipe.image_size, len(source.class_names)),
             # given, because inferring them imports the model in a process of its own (7 s)
-            pip_requirements=[f"keras=={keras.__version__}", f"tensorflow=={_tensorflow()}"],
+            pip_requirements=[f"keras=={keras.__version__}", f"tensorflow=={tf.__version__}"],
             metadata={"class_names": list(source.class_names)},
         )
     return metrics
@@ -48,17 +51,15 @@ def keep(recipe: Recipe, paths: TrialPaths) -> None:
     make_model(recipe, len(load(recipe.dataset).class_names), paths)
 
 
-def evaluate(model: Any, examples: Batches) -> dict[str, float]:
-    """Cross-entropy and accuracy of ``model`` (images to probabilities) on all ``examples``.
-
-    The model is not compiled for it: compiled without an optimizer it would be saved with one that
-    Keras then cannot load without a warning.
+def evaluate(predict: Callable[[tf.Tensor], tf.Tensor], examples: Batches) -> dict[str, float]:
+    """Cross-entropy and accuracy of ``predict`` (images to probabilities) on all ``examples``.
 
     Returns:
         ``test_loss`` in nats, ``test_accuracy``, ``test_images``, and ``test_accuracy_low`` and
         ``test_accuracy_high``, the 95 % interval of the accuracy on new images of the same kind.
     """
-    truth, probabilities = predict(model, examples)
+    truth = examples.labels
+    probabilities = np.concatenate([predict(images).numpy() for images, _ in examples.dataset])
     of_truth = probabilities[np.arange(len(truth)), truth]
     correct = int((probabilities.argmax(axis=1) == truth).sum())
     low, high = interval(correct, len(truth))
@@ -90,9 +91,3 @@ def _signature(image_size: int, n_classes: int) -> Any:
     images = TensorSpec(np.dtype(np.float32), (-1, image_size, image_size, 3), name="images")
     probabilities = TensorSpec(np.dtype(np.float32), (-1, n_classes), name="probabilities")
     return ModelSignature(inputs=Schema([images]), outputs=Schema([probabilities]))
-
-
-def _tensorflow() -> str:
-    import tensorflow as tf
-
-    return str(tf.__version__)
