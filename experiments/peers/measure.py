@@ -21,13 +21,22 @@ from typing import Any
 import ours
 import peers
 from floor import floors
-from plan import ALL_BLOCKS, DEPTH_EPOCHS, DEPTHS, MANY_TRIALS, SINGLE_EPOCHS, SWEEPS
+from plan import (
+    ALL_BLOCKS,
+    DEPTH_EPOCHS,
+    DEPTHS,
+    MANY_EPOCHS,
+    MANY_TRIALS,
+    PEER_TRIALS,
+    QUICK_PEER_TRIALS,
+    SINGLE_EPOCHS,
+    SWEEPS,
+)
 from report import comparisons, publish, table
 from results import Results
 from runs import FOLDER, Run, peer_python, timed
 
 ROUNDS = 2
-SINGLE_ROUNDS = 3
 
 Measurement = tuple[str, Callable[[Path], Run]]
 """A name, and what runs in a new folder."""
@@ -89,28 +98,26 @@ class Bench:
         timed([sys.executable, FOLDER / script, argument], self._folder(script), self.shared)
 
 
-def sweep_turns(bench: Bench, row: str, only_tutorial: bool) -> list[Measurement]:
-    """Ours with an empty cache, and the peers, with another seed in each round."""
+def sweep_turns(bench: Bench, row: str, trials: int) -> dict[str, Measurement]:
+    """Ours with an empty cache, and so many ``trials`` of each peer; another seed each round."""
     plan = SWEEPS[row]
 
-    def seed(name: str) -> int:
-        return len(bench.results.runs.get(name, []))
+    def measurement(who: str, run: Callable[[Path, int], Run]) -> Measurement:
+        name = f"{row} {who}"
+        return name, lambda folder: run(folder, len(bench.results.runs.get(name, [])))
 
-    turns: list[Measurement] = [
-        (
-            f"{row} ours",
-            lambda folder: ours.sweep(plan, folder, folder / "cache", seed(f"{row} ours")),
+    shared = bench.shared
+    return {
+        "ours": measurement(
+            "ours", lambda folder, seed: ours.sweep(plan, folder, folder / "cache", seed)
         ),
-        (
-            f"{row} tutorial",
-            lambda folder: peers.tutorial(plan, folder, bench.shared, seed(f"{row} tutorial")),
+        "tutorial": measurement(
+            "tutorial", lambda folder, seed: peers.tutorial(plan, trials, folder, shared, seed)
         ),
-        (
-            f"{row} tuner",
-            lambda folder: peers.tuner(plan, folder, bench.shared, seed(f"{row} tuner")),
+        "tuner": measurement(
+            "tuner", lambda folder, seed: peers.tuner(plan, trials, folder, shared, seed)
         ),
-    ]
-    return turns[:2] if only_tutorial else turns
+    }
 
 
 def single_turns(bench: Bench) -> list[Measurement]:
@@ -125,12 +132,11 @@ def single_turns(bench: Bench) -> list[Measurement]:
 
 
 def slot_turns(warm: Path) -> list[Measurement]:
-    """The frozen sweep on a cache that has all it needs, and on an empty one in one slot."""
+    """The frozen sweep on a cache that has all it needs, in two slots and in one."""
     plan = SWEEPS["frozen_sweep"]
     return [
         ("warm", lambda folder: ours.sweep(plan, folder, warm, 0)),
         ("warm one slot", lambda folder: ours.sweep(plan, folder, warm, 0, slots=1)),
-        ("cold one slot", lambda folder: ours.sweep(plan, folder, folder / "cache", 0, slots=1)),
     ]
 
 
@@ -138,25 +144,27 @@ def quick(bench: Bench) -> None:
     """Three rows, each once."""
     bench.floor()
     bench.in_turns(1, *single_turns(bench))
-    for row in SWEEPS:
-        bench.in_turns(1, *sweep_turns(bench, row, only_tutorial=True))
+    for row, trials in QUICK_PEER_TRIALS.items():
+        turns = sweep_turns(bench, row, trials)
+        bench.in_turns(1, turns["ours"], turns["tutorial"])
 
 
 def everything(bench: Bench, work: Path) -> None:
     """All rows, and the picture of depths."""
     bench.floor()
-    bench.in_turns(SINGLE_ROUNDS, *single_turns(bench))
-    for row in SWEEPS:
-        # what KerasTuner is compared in is the sweep of two phases
-        bench.in_turns(ROUNDS, *sweep_turns(bench, row, only_tutorial=row == "frozen_sweep"))
+    bench.in_turns(ROUNDS, *single_turns(bench))
+    turns = sweep_turns(bench, "frozen_sweep", PEER_TRIALS)
+    bench.in_turns(ROUNDS, turns["ours"], turns["tutorial"])
+    # what KerasTuner is compared in is the sweep of two phases
+    bench.in_turns(ROUNDS, *sweep_turns(bench, "two_phase_sweep", PEER_TRIALS).values())
     warm = work / "warm"
     ours.sweep(SWEEPS["frozen_sweep"], work / "filling", warm, 0)
     bench.in_turns(ROUNDS, *slot_turns(warm))
-    many = replace(SWEEPS["frozen_sweep"], trials=MANY_TRIALS)
+    many = replace(SWEEPS["frozen_sweep"], trials=MANY_TRIALS, epochs=(MANY_EPOCHS, 0))
     bench.in_turns(
         1,
         ("make_sweep", lambda folder: ours.shipped_sweep(folder, folder / "cache")),
-        ("many_trials", lambda folder: ours.sweep(many, folder, warm, 1)),
+        ("many_trials", lambda folder: ours.sweep(many, folder, warm, 0)),
         ("depths ours", lambda folder: ours.depths(folder, warm)),
         ("depths plain", lambda f: peers.plain(f, bench.shared, DEPTHS, DEPTH_EPOCHS)),
     )

@@ -5,16 +5,16 @@ import statistics
 from collections.abc import Sequence
 from pathlib import Path
 
-from plan import PEER_TRIALS, SINGLE_RATE, Plan
+from plan import SINGLE_RATE, Plan
 from runs import FOLDER, Fit, Run, peer_python, timed
 
 
-def tutorial(plan: Plan, folder: Path, shared: Path, seed: int) -> Run:
+def tutorial(plan: Plan, trials: int, folder: Path, shared: Path, seed: int) -> Run:
     """The tutorial script under hydra-optuna-sweeper with its default launcher and sampler."""
     overrides = (
         "hydra/sweeper=optuna",
         "hydra.sweeper.direction=maximize",
-        f"hydra.sweeper.n_trials={PEER_TRIALS}",
+        f"hydra.sweeper.n_trials={trials}",
         "hydra.sweeper.n_jobs=1",
         f"hydra.sweeper.sampler.seed={seed}",
         f"folder={shared}",
@@ -22,19 +22,19 @@ def tutorial(plan: Plan, folder: Path, shared: Path, seed: int) -> Run:
         f"unfrozen_epochs={plan.epochs[1]}",
         *plan.tutorial,
     )
-    return _run("tutorial.py", ("-m", *overrides), folder, PEER_TRIALS)
+    return _run("tutorial.py", ("-m", *overrides), folder, trials)
 
 
-def tuner(plan: Plan, folder: Path, shared: Path, seed: int) -> Run:
+def tuner(plan: Plan, trials: int, folder: Path, shared: Path, seed: int) -> Run:
     """Random search of KerasTuner."""
     options = {
-        "--trials": PEER_TRIALS,
+        "--trials": trials,
         "--seed": seed,
         "--frozen-epochs": plan.epochs[0],
         "--unfrozen-epochs": plan.epochs[1],
     }
     words = [str(word) for option in options.items() for word in option]
-    return _run("tuner.py", (str(shared), *words), folder, PEER_TRIALS)
+    return _run("tuner.py", (str(shared), *words), folder, trials)
 
 
 def plain(folder: Path, shared: Path, blocks: Sequence[int], epochs: int) -> Run:
@@ -47,12 +47,13 @@ def whole(runs: Sequence[Run], trials: int) -> float:
     """Seconds of a sweep of ``trials`` trials, reckoned from shorter ones.
 
     The start, the first trial (which pays for what later ones find ready) and every other trial
-    count once each; each is the median of those that were run.
+    count once each; each is the median of those that were run. Where no run has a second trial,
+    all count as the first.
     """
     start = statistics.median(run.seconds - sum(f.seconds for f in run.fits) for run in runs)
     first = statistics.median(run.fits[0].seconds for run in runs)
-    other = statistics.median(fit.seconds for run in runs for fit in run.fits[1:])
-    return start + first + (trials - 1) * other
+    others = [fit.seconds for run in runs for fit in run.fits[1:]]
+    return start + first + (trials - 1) * (statistics.median(others) if others else first)
 
 
 def _run(script: str, arguments: Sequence[str], folder: Path, fits: int) -> Run:

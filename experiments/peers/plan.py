@@ -52,7 +52,11 @@ SWEEPS = {
 PEER_TRIALS = 3
 """Of each command of a peer; the rest of its sweep is reckoned from them."""
 
+QUICK_PEER_TRIALS = {"frozen_sweep": 1, "two_phase_sweep": 2}
+"""The same where there are minutes only."""
+
 MANY_TRIALS = 200
+MANY_EPOCHS = 2
 
 SINGLE_EPOCHS = 3
 SINGLE_RATE = 3e-4
@@ -60,4 +64,4 @@ SINGLE_RATE = 3e-4
 
 ALL_BLOCKS = 18
 DEPTHS = (0, 1, 3, 6, 10, ALL_BLOCKS)
-DEPTH_EPOCHS = 4
+DEPTH_EPOCHS = 3

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from floor import floors
-from plan import PEER_TRIALS, SINGLE_EPOCHS, SWEEPS
+from plan import SINGLE_EPOCHS, SWEEPS
 from results import Results, load
 from runs import FOLDER, Fit
 
@@ -67,11 +67,12 @@ def _against_peers(results: Results) -> list[Comparison]:
 def _accuracy(results: Results, row: str, peer: str, title: str) -> Comparison:
     """Points of validation accuracy that ours has more, the best of as many trials each."""
     runs, others = results.runs[f"{row} ours"], results.runs[f"{row} {peer}"]
-    own = statistics.mean(run.best(PEER_TRIALS) for run in runs)
+    trials = len(others[0].fits)
+    own = statistics.mean(run.best(trials) for run in runs)
     other = statistics.mean(run.best() for run in others)
     name = f"{row}_{peer}_points"
     best = max(run.best() for run in runs)
-    what = f"best of {PEER_TRIALS} trials {own:.4f}, of all {best:.4f}; {title} {other:.4f}"
+    what = f"best of {trials} trials {own:.4f}, of all {best:.4f}; {title} {other:.4f}"
     return Comparison(name, what, 100 * (own - other), least=-1.0)
 
 
@@ -96,9 +97,6 @@ def _own(results: Results) -> list[Comparison]:
         one = results.seconds("warm one slot")
         what = f"frozen sweep, warm: one slot {one:.1f} s, two {warm:.1f} s"
         rows.append(Comparison("slots", what, one / warm, least=1.5))
-        one = results.seconds("cold one slot")
-        what = f"frozen sweep, cold: one slot {one:.1f} s, two {cold:.1f} s"
-        rows.append(Comparison("slots_cold", what, one / cold))
     if "make_sweep" in results.runs:
         (run,) = results.runs["make_sweep"]
         rows.append(Comparison("make_sweep_seconds", "whole command", run.seconds, most=90.0))
