@@ -6,6 +6,7 @@
 
 import argparse
 import csv
+import math
 import os
 import statistics
 import subprocess
@@ -55,32 +56,33 @@ def sweep(data: str, more: list[str]) -> None:
 
 
 def accuracies(data: str) -> dict[int, list[float]]:
-    """Best validation accuracy of each seed, by the number of views."""
+    """Best validation accuracy for each seed, in the order of ``SEEDS``, by the number of views."""
     table = WORK / data / "experiments" / data / "leaderboard.csv"
-    found: dict[int, list[float]] = defaultdict(list)
+    found: dict[int, dict[int, float]] = defaultdict(dict)
     with table.open(newline="", encoding="utf-8") as file:
         for row in csv.DictReader(file):
-            if row["state"] == "complete":
-                found[int(row["cache.views"])].append(float(row["value"]))
-    return found
+            found[int(row["cache.views"])][int(row["seed"])] = float(row["value"])
+    return {views: [found[views][seed] for seed in SEEDS] for views in VIEWS}
 
 
 def show() -> None:
     """Print the table of all data sets that have been measured, and draw it."""
     measured = {data: accuracies(data) for data in _DATA if (WORK / data).exists()}
-    print("| data | views | mean | smallest to largest | points below fresh |")
+    print("| data | views | mean | smallest to largest | points below fresh, of the same seed |")
     print("|---|---|---|---|---|")
     figure, charts = plt.subplots(
         1, len(measured), figsize=(5 * len(measured), 4), layout="constrained", squeeze=False
     )
     for chart, (data, found) in zip(charts[0], measured.items(), strict=True):
-        fresh = statistics.mean(found[0])
         for place, views in enumerate(VIEWS):
             values = found[views]
             mean = statistics.mean(values)
             name = "fresh" if views == 0 else str(views)
             spread = f"{min(values):.3f} to {max(values):.3f}"
-            print(f"| {data} | {name} | {mean:.4f} | {spread} | {100 * (fresh - mean):+.1f} |")
+            below = [100 * (fresh - value) for fresh, value in zip(found[0], values, strict=True)]
+            error = statistics.stdev(below) / math.sqrt(len(below))
+            lost = f"{statistics.mean(below):+.1f} ± {error:.1f}" if views else ""
+            print(f"| {data} | {name} | {mean:.4f} | {spread} | {lost} |")
             chart.plot([place] * len(values), values, "o", color="tab:blue", alpha=0.6)
             chart.plot([place - 0.25, place + 0.25], [mean, mean], color="tab:orange", linewidth=2)
         chart.set_xticks(range(len(VIEWS)), ["fresh", *map(str, VIEWS[1:])])
