@@ -1,98 +1,42 @@
 """What a trained model costs: its size, its arithmetic, its time, and the memory it took."""
 
 import contextlib
-import math
 import resource
 import statistics
 import sys
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import keras
 import tensorflow as tf
 
 from sweeper.data.batches import Batches
+from sweeper.models.size import Size
 
 _REPEATS = 9
 _MEGABYTE = 10**6
 
 
-def measure(model: Any, examples: Batches, objectives: Collection[str]) -> dict[str, float]:
-    """Every cost of an inference ``model`` by its name as an objective.
+def measure(
+    size: Size, build: Callable[[], Any], examples: Batches, objectives: Collection[str]
+) -> dict[str, float]:
+    """Every cost of a network by its name as an objective.
 
     ``milliseconds_per_image`` takes ten predictions of a batch of ``examples``, and is there only
-    when it is among ``objectives``.
-    """
-    costs: dict[str, float] = {
-        "parameters": count_parameters(model),
-        "trainable_parameters": count_trainable(model),
-        "flops": flops(model),
-        "peak_memory_mb": peak_memory_mb(),  # before the timing, which trains nothing
-    }
-    if "milliseconds_per_image" in objectives:
-        costs["milliseconds_per_image"] = milliseconds_per_image(compiled(model), examples)
-    return costs
-
-
-def count_parameters(model: Any) -> int:
-    """Numbers in all weights of ``model``, frozen ones and statistics included."""
-    return int(model.count_params())
-
-
-def count_trainable(model: Any) -> int:
-    """Numbers in the weights of ``model`` that train, as its layers are set now."""
-    return sum(math.prod(weight.shape) for weight in model.trainable_weights)
-
-
-def flops(model: Any) -> int:
-    """Operations of a prediction for one image in the convolutions and dense layers of ``model``.
-
-    A multiplication and the addition that follows count as 2, so it is twice the "multiply-adds" of
-    the papers (MobileNetV2, 224 px: 300 million; EfficientNetB0: 390 million). What works on each
-    number by itself (activations, normalization, pooling) is left out, as they leave it out.
-
-    TensorFlow's profiler counts part of that, and misses what XLA compiles, such as the grouped
-    convolutions of ConvNeXt.
+    when it is among ``objectives``: else nothing is built.
 
     Args:
-        model: of functional parts, with an input of fixed size.
-
-    Raises:
-        TypeError: a layer with a matrix of weights is of none of the known kinds.
+        size: of the network.
+        build: gives it as an inference model.
+        examples: images to predict.
+        objectives: what is asked for.
     """
-    return sum(_flops_of(layer) for layer in _leaves(model))
-
-
-# each number of their kernels meets each position of the output once
-_PRODUCTS = (
-    keras.layers.Dense,
-    keras.layers.Conv2D,
-    keras.layers.DepthwiseConv2D,
-    keras.layers.SeparableConv2D,
-)
-
-
-def _leaves(model: Any) -> Iterator[Any]:
-    for layer in model.layers:
-        if isinstance(layer, keras.Model):
-            yield from _leaves(layer)
-        else:
-            yield layer
-
-
-def _flops_of(layer: Any) -> int:
-    kernels = [weight for weight in layer.weights if len(weight.shape) > 1]
-    if not kernels:
-        return 0
-    if not isinstance(layer, _PRODUCTS) or isinstance(layer, keras.layers.Conv2DTranspose):
-        raise TypeError(
-            f"the operations of {layer.name}, a {type(layer).__name__}, cannot be counted"
-        )
-    numbers: int = sum(math.prod(kernel.shape) for kernel in kernels)
-    positions: int = math.prod(layer.output.shape[1:-1])
-    return 2 * positions * numbers
+    costs = asdict(size) | {"peak_memory_mb": peak_memory_mb()}  # before timing: it trains nothing
+    if "milliseconds_per_image" in objectives:
+        costs["milliseconds_per_image"] = milliseconds_per_image(compiled(build()), examples)
+    return costs
 
 
 def peak_memory_mb() -> float:

@@ -13,8 +13,8 @@ import tensorflow as tf
 
 from sweeper.data.augment import Augmentation
 from sweeper.models.folding import Folded
+from sweeper.models.size import flops
 from sweeper.models.trainer import Change
-from sweeper.train.cost import flops
 from sweeper.train.views import ORDER, PASS, TARGETS, VALUES, Images
 
 log = logging.getLogger(__name__)

@@ -18,6 +18,7 @@ from sweeper.data.images import kept
 from sweeper.data.sources import Examples, Source, load, undecodable
 from sweeper.data.targets import Targets, class_weights
 from sweeper.errors import SweeperError, TrialPruned
+from sweeper.models.size import size_of
 from sweeper.paths import TrialPaths, entries_dir
 from sweeper.track.base import Tracker
 from sweeper.train import cost, numerics, plots
@@ -159,11 +160,11 @@ class Trial:
                 raise
             finally:
                 self._ledgers.append(ledger(recipe, feed, recorder.epochs, pruned))
-        model = classifier.inference_model()
         path = self._paths.learned if fold is None else self._paths.learned_by_fold(fold)
         save_learned(path, outcome.learned)
         validation = evaluation_batches(held_out, recipe, len(class_names))
-        costs = cost.measure(model, validation, recipe.objectives)
+        size = size_of(classifier.backbone) + size_of(classifier.head)
+        costs = cost.measure(size, classifier.inference_model, validation, recipe.objectives)
         probabilities = outcome.probabilities
         return Fit(outcome.kept, recorder.epochs, held_out.labels, probabilities, costs, path)
 

@@ -18,7 +18,7 @@ from sweeper import config
 from sweeper.models import backbones, catalogue, weights
 from sweeper.models.blocks import Block, divide, find_blocks, find_cuts
 from sweeper.models.build import Classifier, attach_head
-from sweeper.train.cost import flops
+from sweeper.models.size import flops
 
 pytestmark = pytest.mark.families
 
