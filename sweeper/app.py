@@ -24,6 +24,7 @@ from sweeper.validation import flatten, parse
 
 if TYPE_CHECKING:
     from sweeper.track.mlflow import MlflowRun
+    from sweeper.train.network import Known
 
 
 @with_hooks(FineTuneStudy)
@@ -36,6 +37,7 @@ def fine_tune(config: DictConfig) -> float | tuple[float, ...]:
 
 def _in_study(config: DictConfig, trial: CurrentTrial) -> tuple[float, ...]:
     from sweeper.track.mlflow import MlflowRun, connect
+    from sweeper.train.network import find
 
     recipe = parse(config)
     context = trial.spec.context
@@ -44,7 +46,8 @@ def _in_study(config: DictConfig, trial: CurrentTrial) -> tuple[float, ...]:
     for earlier in trial.spec.again:
         if not paths.checkpoints:
             paths.take_checkpoints(TrialPaths(earlier))
-    return _train(recipe, paths, run, trial.report, prune_high=True)
+    known = find(context["known"], recipe)
+    return _train(recipe, paths, run, trial.report, prune_high=True, known=known)
 
 
 def _alone(config: DictConfig) -> tuple[float, ...]:
@@ -121,7 +124,12 @@ def _run_alone(
 
 
 def _train(
-    recipe: Recipe, paths: TrialPaths, run: "MlflowRun", heard: Any, prune_high: bool
+    recipe: Recipe,
+    paths: TrialPaths,
+    run: "MlflowRun",
+    heard: Any,
+    prune_high: bool,
+    known: "Known | None" = None,
 ) -> tuple[float, ...]:
     from sweeper.train.trial import Trial
 
@@ -132,7 +140,7 @@ def _train(
     run.log_file(paths.config, "config")
     run.log_file(paths.overrides, "config")
     try:
-        return Trial(recipe, paths, run, heard, prune_high).run()
+        return Trial(recipe, paths, run, heard, prune_high, known).run()
     finally:
         sys.stdout.flush()
         sys.stderr.flush()

@@ -83,9 +83,26 @@ SWEEP = (
     "phases.frozen.epochs=1",
     "phases.unfrozen.epochs=1",
     "cache.views=1",
-    "-m",
-    "freeze.unfreeze_blocks=range(1,4)",
 )
+
+DEPTHS = "freeze.unfreeze_blocks=range(1,4)"
+
+
+def built(folder: Path) -> list[bool]:
+    """For each trial below ``folder``, whether it built its backbone."""
+    logs = [log.read_text() for log in folder.glob("experiments/*/trials/*/logs/trial.log")]
+    assert all("frozen epoch 0" in log for log in logs)
+    return ["builds EfficientNetLite0" in log for log in logs]
+
+
+@pytest.mark.slow
+def test_trials_in_which_the_head_alone_trains_build_no_backbone(
+    cli: RunCli, tmp_path: Path
+) -> None:
+    alone = ("phases.unfrozen=null", "~hydra.sweeper.params", "hydra.sweeper.n_trials=2")
+    ended = cli(*SWEEP, *alone, "-m", "optimizer.learning_rate=interval(1e-3, 1e-2)")
+    assert ended.returncode == 0, ended.stderr
+    assert built(tmp_path) == [False, False]
 
 
 @pytest.mark.slow
@@ -104,10 +121,11 @@ def test_a_sweep_says_what_it_computed_and_one_that_goes_on_counts_nothing_twice
 
     prebuilt = None
     for trials in (2, 3):
-        ended = cli(*SWEEP, f"hydra.sweeper.n_trials={trials}")
+        ended = cli(*SWEEP, "-m", DEPTHS, f"hydra.sweeper.n_trials={trials}")
         assert ended.returncode == 0, ended.stderr
         (study,), of_trials = ledgers("study"), ledgers("trial")
         assert len(of_trials) == trials
+        assert built(tmp_path) == [True] * trials  # blocks of it train
         # all of it was computed before the first trial
         prebuilt = prebuilt or study[PREBUILT]
         assert study[PREBUILT] == prebuilt > 0

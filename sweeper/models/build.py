@@ -1,7 +1,8 @@
 """Classifiers: a backbone cut into blocks, and a head; what a trial trains and keeps."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import keras
 import numpy as np
@@ -10,12 +11,13 @@ from scipy.special import expit, softmax
 
 from sweeper import config
 from sweeper.errors import ConfigError
-from sweeper.models.backbones import build_backbone
 from sweeper.models.blocks import Block, divide, find_blocks
 from sweeper.models.freezing import BATCH_NORM_MOMENTUM, check_freeze, split_block, thaw
-from sweeper.models.trainer import Trainer
+from sweeper.models.prefix import Facts, Prefix
+from sweeper.models.size import Size, size_of
+from sweeper.models.trainer import Trainer, on_pooled
 
-__all__ = ["Classifier", "attach_head", "build_classifier", "check_freeze", "split_block"]
+__all__ = ["Classifier", "attach_head", "build_head", "check_freeze", "split_block"]
 
 _POOLING = {
     "avg": keras.layers.GlobalAveragePooling2D,
@@ -29,12 +31,29 @@ class Classifier:
     """A backbone, its blocks from the input to the top, and a head that gives logits.
 
     All models made from it share its layers, hence its weights and its trainable flags.
+
+    Attributes:
+        head: from what the backbone gives to logits.
+        one_logit: whether one logit stands for two classes.
+        build: gives the backbone; called once, when it is first needed.
+        pooled: facts of the backbone with the head's pooling, where they are known. With them the
+            backbone is needed only where something in it trains, or somebody runs it.
     """
 
-    backbone: keras.Model
-    blocks: tuple[Block, ...]
     head: keras.Model
     one_logit: bool
+    build: Callable[[], keras.Model]
+    pooled: Facts | None = None
+
+    @cached_property
+    def backbone(self) -> keras.Model:
+        """From images to the last spatial activation."""
+        return self.build()
+
+    @cached_property
+    def blocks(self) -> tuple[Block, ...]:
+        """Those of the backbone, from the input to the top."""
+        return find_blocks(self.backbone)
 
     def trainer(self, freeze: config.Freeze | None) -> Trainer:
         """A fresh, uncompiled model in which the head trains, and what ``freeze`` thaws.
@@ -59,6 +78,35 @@ class Classifier:
         if thawed.below == 0:
             return Trainer(None, self.backbone, self.head)
         return Trainer(*divide(self.backbone, self.blocks[: thawed.below]), self.head)
+
+    def split(self, freeze: config.Freeze | None) -> tuple[Prefix, Trainer] | None:
+        """What :meth:`trainer` and :meth:`Trainer.split` give, without a backbone if facts do.
+
+        Sets trainable flags as :meth:`trainer` does.
+        """
+        if (known := self._known(freeze)) is not None:
+            self.head.trainable = True
+            return Prefix(self._frozen_with_pooling, known), on_pooled(self.head)
+        parts = self.trainer(freeze).split()
+        if parts is None:
+            return None
+        network, rest = parts
+        return Prefix(lambda: network), rest
+
+    def size(self, freeze: config.Freeze | None) -> Size:
+        """Of the whole network, its flags as :meth:`trainer` or :meth:`split` set them."""
+        known = self._known(freeze)
+        below = size_of(self.backbone) if known is None else known.size
+        return below + size_of(self.head)
+
+    def _known(self, freeze: config.Freeze | None) -> Facts | None:
+        """Facts of what is frozen: the head's pooling ends it where the head alone trains."""
+        return self.pooled if freeze is None or freeze.unfreeze_blocks == 0 else None
+
+    def _frozen_with_pooling(self) -> keras.Model:
+        parts = self.trainer(None).split()
+        assert parts is not None  # facts are of one tensor
+        return parts[0]
 
     def depths(self, variables: Sequence[keras.Variable]) -> list[int]:
         """How far below the logits each variable is: 0 in the head, 1 in the top block, and so on.
@@ -103,24 +151,15 @@ class Classifier:
         return keras.Model(images, outputs, name="classifier")
 
 
-def build_classifier(
-    backbone: config.Backbone,
-    head: config.Head,
-    n_classes: int,
-    image_size: int,
-    drop_connect_rate: float | None,
-) -> Classifier:
-    """The classifier of a recipe; see :func:`~sweeper.models.backbones.build_backbone`.
-
-    Raises:
-        MissingInput: the backbone's weights are not there.
-        ConfigError: the weights, the image size or the head do not fit.
-    """
-    return attach_head(build_backbone(backbone, image_size, drop_connect_rate), head, n_classes)
-
-
 def attach_head(backbone: keras.Model, head: config.Head, n_classes: int) -> Classifier:
-    """Put a fresh head on a functional ``backbone``.
+    """Put a fresh head on a functional ``backbone``; see :func:`build_head`."""
+    features = backbone.output
+    built = build_head(head, n_classes, features.shape[1:], features.dtype)
+    return Classifier(built, head.one_logit, lambda: backbone)
+
+
+def build_head(head: config.Head, n_classes: int, shape: Sequence[int], dtype: str) -> keras.Model:
+    """A fresh head for a backbone that gives ``shape`` of ``dtype`` for each image.
 
     In this order, each where ``head`` asks for it: pooling (or Flatten, which ties the head to the
     image size), BatchNormalization, a hidden Dense layer with ReLU, Dropout, Dense to the logits.
@@ -135,8 +174,7 @@ def attach_head(backbone: keras.Model, head: config.Head, n_classes: int) -> Cla
                 "set head.one_logit=false"
             ]
         )
-    features = backbone.output
-    source = keras.Input(features.shape[1:], dtype=features.dtype, name="features")
+    source = keras.Input(shape, dtype=dtype, name="features")
     x = _POOLING[head.pooling](name="pool")(source)
     if head.batch_norm:
         x = keras.layers.BatchNormalization(momentum=BATCH_NORM_MOMENTUM, name="head_bn")(x)
@@ -146,5 +184,4 @@ def attach_head(backbone: keras.Model, head: config.Head, n_classes: int) -> Cla
     units = 1 if head.one_logit else n_classes
     # float32 whatever the policy: a softmax cross-entropy in half precision overflows
     logits = keras.layers.Dense(units, dtype="float32", name="logits")(x)
-    model = keras.Model(source, logits, name="head")
-    return Classifier(backbone, find_blocks(backbone), model, head.one_logit)
+    return keras.Model(source, logits, name="head")

@@ -67,8 +67,7 @@ class Trainer(keras.Model):
         # kind, so that one network may end in several
         own = {**pool.get_config(), "name": f"pool_{type(pool).__name__}"}
         pooled = type(pool).from_config(own)(self.frozen.output)
-        prefix = keras.Model(self.frozen.input, pooled, name="prefix")
-        return prefix, Trainer(None, None, keras.Model(pool.output, self.head.output, name="head"))
+        return keras.Model(self.frozen.input, pooled, name="prefix"), on_pooled(self.head)
 
     def prepare(self, augment: Change | None, weigh: Weigh | None, jit_compile: bool) -> None:
         """Say what each training step does: ``augment`` a batch, ``weigh`` it, learn from it.
@@ -102,3 +101,9 @@ class Trainer(keras.Model):
         """Those of :attr:`changing` that make up the trained network."""
         parts = [part for part in (self.unfrozen, self.head) if part is not None]
         return [variable for part in parts for variable in part.weights]
+
+
+def on_pooled(head: keras.Model) -> Trainer:
+    """A trainer of ``head`` alone, on what its pooling gives; it shares the weights."""
+    pool = head.layers[1]
+    return Trainer(None, None, keras.Model(pool.output, head.output, name="head"))

@@ -45,13 +45,13 @@ class FineTuneStudy(StudyHooks):
 
     def __init__(self) -> None:
         self._open: dict[int, MlflowRun] = {}
-        self._prebuilt = 0.0
+        self._prebuilt, self._known = 0.0, "[]"
 
     def preflight(self, candidates: Sequence[DictConfig], executor: Executor) -> None:
         """Check every candidate and what it names, then compute what all trials share."""
         log = StudyPaths(Path(str(candidates[0].hydra.sweep.dir)).absolute()).prepare_log
         recipes = check(candidates, executor, log)
-        self._prebuilt = prebuild(recipes, executor, log)
+        self._prebuilt, self._known = prebuild(recipes, executor, log)
 
     def fingerprint(self, config: DictConfig) -> Mapping[str, Any]:
         """The recipe; where it runs, is recorded and keeps what it computed may change."""
@@ -82,10 +82,10 @@ class FineTuneStudy(StudyHooks):
         add_prebuilt(self._runs.study, self._prebuilt)
 
     def trial_started(self, spec: TrialSpec, config: DictConfig) -> Mapping[str, str]:
-        """Open the trial's run below the study's."""
+        """Open the trial's run below the study's, and hand on what is known of its network."""
         run = self._runs.start_trial(spec.number, spec.overrides)
         self._open[spec.number] = run
-        return {"uri": self._runs.uri, "run_id": run.run_id}
+        return {"uri": self._runs.uri, "run_id": run.run_id, "known": self._known}
 
     def trial_finished(self, row: TrialRow, summary: StudySummary) -> None:
         """Close the trial's run, and keep what the best trials learned, and only that."""

@@ -62,31 +62,37 @@ def direction_faults(recipes: Sequence[Recipe], direction: Any) -> list[str]:
     return faults
 
 
-def prebuild(recipes: Sequence[Recipe], executor: Executor, log: Path) -> float:
-    """Compute what all trials share, in a process; seconds that it took."""
+def prebuild(recipes: Sequence[Recipe], executor: Executor, log: Path) -> tuple[float, str]:
+    """Compute what all trials share, in a process.
+
+    Returns:
+        Seconds that it took, and what trials may know of their networks, as JSON.
+    """
     # a new store takes MLflow seconds, in which the processor has other work
     opening = threading.Thread(target=_open_store, args=(recipes[0].tracking.uri,), daemon=True)
     opening.start()
-    seconds = _compute_shared(recipes, executor, log)
+    made = _compute_shared(recipes, executor, log)
     opening.join()
-    return seconds
+    return made
 
 
-def _compute_shared(recipes: Sequence[Recipe], executor: Executor, log: Path) -> float:
-    def work(_channel: object) -> float:
+def _compute_shared(recipes: Sequence[Recipe], executor: Executor, log: Path) -> tuple[float, str]:
+    def work(_channel: object) -> tuple[float, str]:
+        from sweeper.train.network import to_json
         from sweeper.train.prebuild import prebuild
 
-        return prebuild(recipes)
+        made = prebuild(recipes)
+        return made.seconds, to_json(made.known)  # text: what it is of would load Keras here
 
     try:
-        seconds: float = executor.run(work, log, SilentChannel())
+        made: tuple[float, str] = executor.run(work, log, SilentChannel())
     except SweeperError as error:
         # a trial that cannot do it either says so itself, and may be tried again
         reason = str(error).splitlines()[0]
         text = f"warning: what trials share was not computed before them: {reason}; log: {log}"
         open_console().print(text, soft_wrap=True, markup=False)
-        return 0.0
-    return seconds
+        return 0.0, "[]"
+    return made
 
 
 def _import_store(uri: str) -> None:

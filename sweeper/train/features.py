@@ -15,7 +15,7 @@ from rich.filesize import decimal
 from sweeper.cache.disk import advice, describe
 from sweeper.cache.key import Key
 from sweeper.cache.store import Cache, Entry
-from sweeper.models.fingerprint import fingerprint
+from sweeper.models.prefix import Prefix
 from sweeper.train.frozen_pass import FrozenPass
 from sweeper.train.views import Images, View, read
 
@@ -38,19 +38,18 @@ class Features:
 
     Args:
         cache: where they are kept.
-        prefixes: frozen models with the input in common, in any order; some may be the same.
+        prefixes: frozen parts with the input in common, in any order; some may be the same. Their
+            networks are built only where they must compute.
         precision: number format that they compute in.
     """
 
-    def __init__(self, cache: Cache, prefixes: Sequence[keras.Model], precision: str) -> None:
+    def __init__(self, cache: Cache, prefixes: Sequence[Prefix], precision: str) -> None:
         self._cache = cache
-        words = [fingerprint(prefix) for prefix in prefixes]
-        unique = dict(zip(words, prefixes, strict=True))
+        unique = {prefix.facts.word: prefix for prefix in prefixes}
         # from the lowest cut to the highest, in every process alike: see _build
-        order = sorted(unique, key=lambda word: (len(unique[word].operations), word))
-        self._place_of = [order.index(word) for word in words]
-        self._prefixes = [unique[word] for word in order]
-        self._shapes = [tuple(prefix.output.shape[1:]) for prefix in self._prefixes]
+        order = sorted(unique, key=lambda word: (unique[word].facts.operations, word))
+        self._place_of = [order.index(prefix.facts.word) for prefix in prefixes]
+        self._facts = [unique[word].facts for word in order]
         self._common: list[dict[str, JsonValue]] = [
             {
                 "network": word,
@@ -62,7 +61,7 @@ class Features:
         ]
         self._wanted: dict[int, dict[Images, None]] = {}
         self._held: dict[int, contextlib.ExitStack] = {}
-        self._pass = FrozenPass(self._prefixes)
+        self._pass = FrozenPass([unique[word] for word in order])
         self.seconds = 0.0
         """What has been computed here took so long."""
 
@@ -97,14 +96,14 @@ class Features:
         budget, total = self._cache.budget_bytes, 0
         # what is cut higher is smaller, and saves more
         for place in sorted(self._wanted, reverse=True):
-            size = sum(images.bytes_of(self._shapes[place]) for images in self._wanted[place])
+            size = sum(images.bytes_of(self._facts[place].shape) for images in self._wanted[place])
             if total + size <= budget:
                 total += size
                 continue
             log.warning(
                 "what frozen layers give (%s an image, %s in all views) is not kept, but computed "
                 "in each epoch: cache.budget_gb is %s; raise it, or lower cache.views",
-                self._shapes[place],
+                self._facts[place].shape,
                 decimal(size),
                 decimal(budget),
             )
@@ -131,7 +130,8 @@ class Features:
             return None
         if entry is not None:  # else the cache has said why
             try:
-                view = read(images, entry, self._shapes[place], self._pass.flops[place])
+                facts = self._facts[place]
+                view = read(images, entry, facts.shape, facts.size.flops)
             except OSError as error:
                 log.warning("features are computed each time, they cannot be mapped: %s", error)
             else:
@@ -148,7 +148,7 @@ class Features:
             self._build(images, {**building, place: folder})
 
         key = Key(KIND, {**images.parts, **self._common[place]})
-        return self._cache.open(key, images.bytes_of(self._shapes[place]), build)
+        return self._cache.open(key, images.bytes_of(self._facts[place].shape), build)
 
     def _build(self, images: Images, building: Mapping[int, Path]) -> None:
         """Build into the folders of ``building``, and what lacks of the prefixes cut higher.

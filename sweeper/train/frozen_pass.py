@@ -13,24 +13,25 @@ import tensorflow as tf
 
 from sweeper.data.augment import Augmentation
 from sweeper.models.folding import Folded
-from sweeper.models.size import flops
+from sweeper.models.prefix import Prefix
 from sweeper.models.trainer import Change
 from sweeper.train.views import ORDER, PASS, TARGETS, VALUES, Images
 
 log = logging.getLogger(__name__)
 
+Compute = Callable[[tf.Tensor], list[tf.Tensor]]
+"""From images to what each of several prefixes gives."""
+
 
 class FrozenPass:
     """Takes images through several of ``prefixes`` at once, which have the input in common.
 
-    A place is the number of a prefix; of two, the higher one is cut as high or higher. ``flops``
-    are operations of each for one image.
+    A place is the number of a prefix; of two, the higher one is cut as high or higher.
     """
 
-    def __init__(self, prefixes: Sequence[keras.Model]) -> None:
+    def __init__(self, prefixes: Sequence[Prefix]) -> None:
         self._prefixes = prefixes
-        self.flops = [flops(prefix) for prefix in prefixes]
-        self._computations: dict[tuple[int, ...], Callable[[tf.Tensor], list[tf.Tensor]]] = {}
+        self._computations: dict[tuple[int, ...], Compute] = {}
         self._changes: dict[Augmentation, Change] = {}
 
     def write(self, images: Images, folders: Mapping[int, Path]) -> None:
@@ -41,15 +42,16 @@ class FrozenPass:
         Raises:
             OSError: the disk does not take it.
         """
+        compute = self._computation(tuple(folders))  # which may build the network
         began = time.perf_counter()
-        self._write(images, folders)
-        made = {"flops": self.flops[max(folders)], "seconds": time.perf_counter() - began}
+        self._write(images, folders, compute)
+        flops = self._prefixes[max(folders)].facts.size.flops
+        made = {"flops": flops, "seconds": time.perf_counter() - began}
         for folder in folders.values():
             (folder / PASS).write_text(json.dumps(made), encoding="ascii")
 
-    def _write(self, images: Images, folders: Mapping[int, Path]) -> None:
-        compute = self._computation(tuple(folders))
-        kept = ", ".join(str(self._prefixes[place].output.shape[1:]) for place in folders)
+    def _write(self, images: Images, folders: Mapping[int, Path], compute: Compute) -> None:
+        kept = ", ".join(str(self._prefixes[place].facts.shape) for place in folders)
         log.info("frozen layers see %d images, view %d, to keep %s", len(images), images.view, kept)
         with contextlib.ExitStack() as open_files:
 
@@ -85,12 +87,12 @@ class FrozenPass:
             else:
                 yield self._change(images, images.augment)(pixels, targets, first + step)
 
-    def _computation(self, places: tuple[int, ...]) -> Callable[[tf.Tensor], list[tf.Tensor]]:
+    def _computation(self, places: tuple[int, ...]) -> Compute:
         """What the prefixes at these places give, traced once for all views."""
         if places not in self._computations:
-            images = self._prefixes[0].input
-            outputs = [self._prefixes[place].output for place in places]
-            network = Folded(keras.Model(images, outputs))
+            networks = [self._prefixes[place].network for place in places]
+            images = networks[0].input
+            network = Folded(keras.Model(images, [one.output for one in networks]))
             shape = tf.TensorSpec(images.shape, images.dtype)
             self._computations[places] = tf.function(
                 # Keras gives a list of one tensor as the tensor

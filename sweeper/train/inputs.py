@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-import keras
 import tensorflow as tf
 
 from sweeper.cache.store import Cache
@@ -94,11 +93,11 @@ class Feed:
 
         Sets the trainable flags of the network.
         """
-        model = self._classifier.trainer(planned.freeze)
         size, seed = self._recipe.batch_size, self._recipe.seed
         kept = self._kept.get(planned.name)
-        parts = model.split() if kept else None
+        parts = self._classifier.split(planned.freeze) if kept else None
         if kept is None or parts is None:
+            model = self._classifier.trainer(planned.freeze)
             side = self._recipe.image_size
             train = batches(self._train, side, size, target=self._targets, shuffle_seed=seed)
             held_out = batches(self._held_out, side, size, target=self._plain, shuffle_seed=None)
@@ -118,7 +117,8 @@ class Feed:
 
     def _open_features(self, cache: Cache, held: contextlib.ExitStack) -> None:
         recipe, phases = self._recipe, planned(self._recipe)
-        frozen = [(phase, prefix) for phase in phases if (prefix := self._prefix(phase))]
+        split = [(phase, self._classifier.split(phase.freeze)) for phase in phases]
+        frozen = [(phase, parts[0]) for phase, parts in split if parts is not None]
         epochs = max((phase.phase.epochs for phase, _ in frozen), default=0)
         images = images_of(recipe, self._train, self._held_out, self._plain, epochs)
         if not images:
@@ -131,10 +131,6 @@ class Feed:
             phase.name: views for (phase, _), views in zip(frozen, opened, strict=True) if views
         }
         self.computed_seconds = features.seconds
-
-    def _prefix(self, phase: PlannedPhase) -> keras.Model | None:
-        parts = self._classifier.trainer(phase.freeze).split()
-        return parts and parts[0]
 
 
 def images_of(

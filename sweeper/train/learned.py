@@ -9,17 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sweeper.config import Recipe
-from sweeper.models.build import Classifier, build_classifier
 from sweeper.paths import TrialPaths, write_aside
 from sweeper.train import numerics
 from sweeper.train.inputs import planned
-
-
-def build_classifier_for(recipe: Recipe, n_classes: int) -> Classifier:
-    """The network that ``recipe`` describes, with a fresh head for ``n_classes``."""
-    return build_classifier(
-        recipe.backbone, recipe.head, n_classes, recipe.image_size, recipe.drop_connect_rate
-    )
+from sweeper.train.network import build_classifier_for
 
 
 def save_learned(path: Path, learned: Sequence[NDArray[Any]]) -> None:

@@ -1,5 +1,6 @@
 """Seeds, number formats and compilation: what decides the last bits of a trial, and its speed."""
 
+import contextlib
 from collections.abc import Iterator
 from typing import Any
 
@@ -29,6 +30,18 @@ def set_up(recipe: Recipe) -> None:
         from tensorflow.python.framework.config import disable_op_determinism
 
         disable_op_determinism()
+
+
+@contextlib.contextmanager
+def seeded(recipe: Recipe) -> Iterator[None]:
+    """Build a part of a network within: with the seed's first random numbers, and as if none went.
+
+    Every layer draws some, even where weights are loaded. So no part's numbers, nor those of the
+    training, depend on which parts are built, and when.
+    """
+    keras.utils.set_random_seed(recipe.seed)
+    yield
+    keras.utils.set_random_seed(recipe.seed)
 
 
 def compile_options(recipe: Recipe, model: keras.Model) -> bool:

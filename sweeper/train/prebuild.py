@@ -2,37 +2,41 @@
 
 import contextlib
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
-
-import keras
+from dataclasses import dataclass, replace
 
 from sweeper.cache.store import Cache
 from sweeper.config import Freeze, Head, Recipe
 from sweeper.data.images import kept
 from sweeper.data.sources import load
 from sweeper.data.targets import Targets
-from sweeper.models.backbones import build_backbone
 from sweeper.models.build import attach_head
+from sweeper.models.prefix import Prefix
 from sweeper.paths import entries_dir
 from sweeper.train import numerics
 from sweeper.train.features import Features
 from sweeper.train.folds import splits_of
 from sweeper.train.inputs import images_of, planned
+from sweeper.train.network import Known, build_backbone_for, known_of
 
 
-def prebuild(recipes: Sequence[Recipe]) -> float:
+@dataclass(frozen=True)
+class Prebuilt:
+    """Seconds that went into frozen layers, and what trials need not build them to know."""
+
+    seconds: float = 0.0
+    known: tuple[Known, ...] = ()
+
+
+def prebuild(recipes: Sequence[Recipe]) -> Prebuilt:
     """Keep the features that trials within the corners ``recipes`` need, if all need the same.
 
     Where trials differ in data, backbone or augmentation, few may need the same: each computes what
     it needs. Where they differ in how much is unfrozen, every cut between the extremes is kept, all
     in one pass over the images.
-
-    Returns:
-        Seconds that went into frozen layers.
     """
     first = recipes[0]
     if not first.cache.views or any(_images(recipe) != _images(first) for recipe in recipes):
-        return 0.0
+        return Prebuilt()
     numerics.set_up(first)
     cache = Cache(entries_dir(), int(first.cache.budget_gb * 1e9))
     source = load(first.dataset)
@@ -41,7 +45,7 @@ def prebuild(recipes: Sequence[Recipe]) -> float:
     with contextlib.ExitStack() as held:
         train = held.enter_context(kept(cache, source.train, first.image_size))
         splits = splits_of(replace(source, train=train), first)
-        prefixes = _prefixes(recipes, n_classes)
+        prefixes, known = _prefixes(recipes, n_classes)
         longest = max((epochs for _, epochs in prefixes), default=0)
         images = [images_of(first, *split, plain, longest) for split in splits]
         features = Features(cache, [prefix for prefix, _ in prefixes], first.precision)
@@ -49,7 +53,7 @@ def prebuild(recipes: Sequence[Recipe]) -> float:
             [one for of_split in images for one in of_split[: 1 + epochs]] for _, epochs in prefixes
         ]
         features.open(wanted, held)
-        return features.seconds
+        return Prebuilt(features.seconds, tuple(known))
 
 
 def _images(recipe: Recipe) -> tuple[object, ...]:
@@ -67,11 +71,15 @@ def _images(recipe: Recipe) -> tuple[object, ...]:
     )
 
 
-def _prefixes(recipes: Sequence[Recipe], n_classes: int) -> list[tuple[keras.Model, int]]:
-    """Every frozen part that trials may have, and the most epochs that they have it for."""
-    backbone = build_backbone(
-        recipes[0].backbone, recipes[0].image_size, recipes[0].drop_connect_rate
-    )
+def _prefixes(
+    recipes: Sequence[Recipe], n_classes: int
+) -> tuple[list[tuple[Prefix, int]], list[Known]]:
+    """Every frozen part that trials may have, and the most epochs that they have it for.
+
+    And what is known of those that end with pooling.
+    """
+    first = recipes[0]
+    backbone = build_backbone_for(first)
     epochs: dict[tuple[Freeze | None, Head], int] = {}
     for recipe in recipes:
         # of the head it is pooling that ends a frozen part, where no block is unfrozen
@@ -79,14 +87,19 @@ def _prefixes(recipes: Sequence[Recipe], n_classes: int) -> list[tuple[keras.Mod
         for phase in planned(recipe):
             between = _between(recipes) if phase.freeze is not None else ()
             for freeze in (phase.freeze, *between):
-                known = epochs.get((freeze, head), 0)
-                epochs[freeze, head] = max(known, phase.phase.epochs)
-    found = []
+                longest = epochs.get((freeze, head), 0)
+                epochs[freeze, head] = max(longest, phase.phase.epochs)
+    found: list[tuple[Prefix, int]] = []
+    known: list[Known] = []
     for (freeze, head), count in epochs.items():
-        parts = attach_head(backbone, head, n_classes).trainer(freeze).split()
+        parts = attach_head(backbone, head, n_classes).split(freeze)
         if parts is not None:
-            found.append((parts[0], count))
-    return found
+            prefix, _ = parts
+            found.append((prefix, count))
+            if freeze is None and head.pooling != "flatten":
+                one = first.model_copy(update={"head": head})
+                known.append(known_of(one, backbone, prefix))
+    return found, known
 
 
 def _between(recipes: Sequence[Recipe]) -> Iterator[Freeze]:

@@ -18,16 +18,16 @@ from sweeper.data.images import kept
 from sweeper.data.sources import Examples, Source, load, undecodable
 from sweeper.data.targets import Targets, class_weights
 from sweeper.errors import SweeperError, TrialPruned
-from sweeper.models.size import size_of
 from sweeper.paths import TrialPaths, entries_dir
 from sweeper.track.base import Tracker
 from sweeper.train import cost, numerics, plots
 from sweeper.train.checkpoint import Checkpoint
 from sweeper.train.fine_tune import FineTune
 from sweeper.train.folds import Fit, means, objectives, splits_of, typical
-from sweeper.train.inputs import Feed
-from sweeper.train.learned import build_classifier_for, save_learned
+from sweeper.train.inputs import Feed, planned
+from sweeper.train.learned import save_learned
 from sweeper.train.ledger import ledger
+from sweeper.train.network import Known, build_classifier_for
 from sweeper.train.preview import save_augmented
 from sweeper.train.recorder import Recorder, Report
 from sweeper.train.sanity import LossCheck, Verdict
@@ -48,6 +48,7 @@ class Trial:
         report: heard after each epoch.
         prune_high: whether a loss far above ln(classes) ends the trial (in a study) or is a
             warning (for a person). NaN always ends it.
+        known: of the backbone of ``recipe``, which is then built only where it is needed.
     """
 
     def __init__(
@@ -57,12 +58,14 @@ class Trial:
         tracker: Tracker,
         report: Report,
         prune_high: bool,
+        known: Known | None = None,
     ) -> None:
         self._recipe = recipe
         self._paths = paths
         self._tracker = tracker
         self._report = report
         self._prune_high = prune_high
+        self._known = known
         self._cache = Cache(entries_dir(), int(recipe.cache.budget_gb * 1e9))
         self._recorders: list[Recorder] = []
         self._ledgers: list[Mapping[str, float]] = []
@@ -142,7 +145,7 @@ class Trial:
             class_weights(recipe.loss, class_names, train.labels),
         )
         log.info("%d training and %d validation images", len(train), len(held_out))
-        classifier = build_classifier_for(recipe, len(class_names))
+        classifier = build_classifier_for(recipe, len(class_names), self._known)
         with contextlib.ExitStack() as held:
             feed = Feed(recipe, classifier, train, held_out, targets, self._cache, held)
             fine_tune = FineTune(
@@ -163,7 +166,7 @@ class Trial:
         path = self._paths.learned if fold is None else self._paths.learned_by_fold(fold)
         save_learned(path, outcome.learned)
         validation = evaluation_batches(held_out, recipe, len(class_names))
-        size = size_of(classifier.backbone) + size_of(classifier.head)
+        size = classifier.size(planned(recipe)[-1].freeze)
         costs = cost.measure(size, classifier.inference_model, validation, recipe.objectives)
         probabilities = outcome.probabilities
         return Fit(outcome.kept, recorder.epochs, held_out.labels, probabilities, costs, path)

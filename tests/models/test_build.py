@@ -19,7 +19,8 @@ from networks import (
 
 from sweeper import config
 from sweeper.errors import ConfigError
-from sweeper.models.build import Classifier, attach_head, build_classifier
+from sweeper.models.backbones import build_backbone
+from sweeper.models.build import Classifier, attach_head
 
 BatchNorm = keras.layers.BatchNormalization
 
@@ -27,13 +28,8 @@ BatchNorm = keras.layers.BatchNormalization
 @pytest.fixture(scope="module", params=["EfficientNetLite0", "MobileNetV2"])
 def classifier(request: pytest.FixtureRequest) -> Classifier:
     keras.utils.set_random_seed(1)
-    return build_classifier(
-        backbone_config(request.param),
-        head_config(batch_norm=True),
-        n_classes=3,
-        image_size=SIZE,
-        drop_connect_rate=None,
-    )
+    backbone = build_backbone(backbone_config(request.param), SIZE, None)
+    return attach_head(backbone, head_config(batch_norm=True), n_classes=3)
 
 
 @pytest.fixture
@@ -222,9 +218,8 @@ def test_logits_are_float32_in_half_precision(photos: Any) -> None:
 def test_a_weights_file_reaches_the_classifier(lite0: keras.Model, tmp_path: Path) -> None:
     path = tmp_path / "w.weights.h5"
     lite0.save_weights(path)
-    classifier = build_classifier(
-        backbone_config("EfficientNetLite0", str(path)), head_config(), 3, SIZE, 0.5
-    )
+    backbone = build_backbone(backbone_config("EfficientNetLite0", str(path)), SIZE, 0.5)
+    classifier = attach_head(backbone, head_config(), 3)
     for ours, theirs in zip(classifier.backbone.weights, lite0.weights, strict=True):
         np.testing.assert_array_equal(ours, theirs)
     rates = {layer.rate for layer in classifier.backbone.layers if layer.name == "block6d_drop"}

@@ -18,7 +18,7 @@ from recipes import recipe
 from sweeper import config
 from sweeper.errors import ConfigError
 from sweeper.models.backbones import build_backbone
-from sweeper.models.build import Classifier, attach_head, build_classifier
+from sweeper.models.build import Classifier, attach_head
 from sweeper.models.freezing import check_freeze, split_block
 
 BatchNorm = keras.layers.BatchNormalization
@@ -199,9 +199,8 @@ def _trainable_parameters(trainer: keras.Model) -> int:
 def test_the_tensorflow_tutorial_counts_the_same() -> None:
     # "Transfer learning and fine-tuning": MobileNetV2 at 160 px, layers from 100 on
     mobile_net = backbone_config("MobileNetV2")
-    classifier = build_classifier(
-        mobile_net, head_config(dropout=0.2, one_logit=True), 2, 160, None
-    )
+    backbone = build_backbone(mobile_net, 160, None)
+    classifier = attach_head(backbone, head_config(dropout=0.2, one_logit=True), 2)
     assert classifier.backbone.count_params() == 2_257_984
     freeze = freeze_config(unfreeze_layers=54, batch_norm="trained")
     trainer = classifier.trainer(freeze)
@@ -218,7 +217,7 @@ def test_the_tensorflow_tutorial_counts_the_same() -> None:
 def test_the_keras_example_counts_the_same() -> None:
     # "Image classification via fine-tuning with EfficientNet": B0 from scratch, 120 breeds
     b0 = backbone_config("EfficientNetB0")
-    classifier = build_classifier(b0, head_config(), 120, SIZE, None)
+    classifier = attach_head(build_backbone(b0, SIZE, None), head_config(), 120)
     trainer = classifier.trainer(freeze_config(unfreeze_blocks="all", batch_norm="trained"))
     total = classifier.backbone.count_params() + classifier.head.count_params()
     assert total == 4_203_291
@@ -228,6 +227,7 @@ def test_the_keras_example_counts_the_same() -> None:
 
 def test_xception_has_its_published_size() -> None:
     head = head_config(pooling="flatten")
-    classifier = build_classifier(backbone_config("Xception"), head, 17, 299, None)
+    backbone = build_backbone(backbone_config("Xception"), 299, None)
+    classifier = attach_head(backbone, head, 17)
     assert classifier.backbone.count_params() == 20_861_480
     assert classifier.head.count_params() == 10 * 10 * 2048 * 17 + 17

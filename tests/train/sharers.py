@@ -6,11 +6,10 @@ import signal
 from pathlib import Path
 
 import numpy as np
-from test_features import Counted, images, in_order, prefixes
+from test_features import Counted, features, images, in_order, prefixes
 
 from sweeper.cache.store import Cache
 from sweeper.train import views
-from sweeper.train.features import Features
 
 
 def compute(root: Path, out: Path, die_after: int) -> None:
@@ -37,8 +36,7 @@ def compute(root: Path, out: Path, die_after: int) -> None:
     if die_after >= 0:
         views.batches = deadly  # type: ignore[assignment]
     with contextlib.ExitStack() as held:
-        features = Features(Cache(root, 10**9), prefixes([1, 0]), "float32")
-        found = features.open([wanted, wanted], held)
+        found = features(Cache(root, 10**9), prefixes([1, 0])).open([wanted, wanted], held)
         values = {
             f"{place} {number}": in_order(view, view.values)
             for place, opened in enumerate(found)

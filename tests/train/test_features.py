@@ -21,6 +21,7 @@ from sweeper.data.examples import Examples, Indices
 from sweeper.data.sources import load
 from sweeper.data.targets import Targets
 from sweeper.models.build import attach_head
+from sweeper.models.prefix import Prefix
 from sweeper.train import numerics
 from sweeper.train.features import Features
 from sweeper.train.views import Images, View
@@ -80,10 +81,14 @@ def store(tmp_path: Path) -> Cache:
     return Cache(tmp_path / "entries", 10**9)
 
 
+def features(store: Cache, models: Sequence[keras.Model], precision: str = "float32") -> Features:
+    return Features(store, [Prefix(lambda model=model: model) for model in models], precision)
+
+
 def opened(
     store: Cache, held: contextlib.ExitStack, models: Sequence[keras.Model], *wanted: Images
 ) -> list[list[View] | None]:
-    return Features(store, models, "float32").open([wanted] * len(models), held)
+    return features(store, models).open([wanted] * len(models), held)
 
 
 def one(
@@ -158,10 +163,10 @@ def test_what_is_kept_is_not_computed_again_and_what_lacks_is(
     wanted = images(examples=counted.examples)
     low, middle, pooled = prefixes()
     opened(store, held, [middle], wanted)
-    again = Features(store, [middle], "float32")
+    again = features(store, [middle])
     again.open([[wanted]], held)
     assert (counted.passes, again.seconds) == (1, 0.0)
-    rest = Features(store, [pooled, low, middle], "float32")
+    rest = features(store, [pooled, low, middle])
     found = rest.open([[wanted]] * 3, held)
     assert counted.passes == 2
     assert rest.seconds > 0
@@ -173,9 +178,7 @@ def test_one_prefix_wanted_twice_is_kept_once(store: Cache, held: contextlib.Exi
     counted = Counted()
     views = [images("augment=digits", view=view, examples=counted.examples) for view in range(3)]
     views = [replace(view, examples=views[0].examples) for view in views]
-    first, second = Features(store, prefixes([0]) + prefixes([0]), "float32").open(
-        [views[:1], views], held
-    )
+    first, second = features(store, prefixes([0]) + prefixes([0])).open([views[:1], views], held)
     assert first is not None
     assert second is not None
     assert (len(first), len(second)) == (1, 3)
@@ -188,7 +191,7 @@ def test_a_prefix_that_wants_fewer_views_gets_no_more(
 ) -> None:
     examples = Counted().examples
     views = [images("augment=digits", view=view, examples=examples) for view in range(3)]
-    Features(store, prefixes([1, 0]), "float32").open([views, views[:1]], held)
+    features(store, prefixes([1, 0])).open([views, views[:1]], held)
     assert len(store.entries()) == 4
 
 
@@ -205,7 +208,7 @@ def test_whatever_changes_numbers_changes_the_key(
 
     def word(wanted: Images, network: keras.Model = model, precision: str = "float32") -> str:
         before = names(store)
-        Features(store, [network], precision).open([[wanted]], held)
+        features(store, [network], precision).open([[wanted]], held)
         (new,) = names(store) - before or {""}
         return new
 

@@ -14,7 +14,7 @@ from sweeper.data.targets import Targets
 from sweeper.paths import entries_dir
 from sweeper.train.folds import splits_of
 from sweeper.train.inputs import Feed, planned
-from sweeper.train.prebuild import prebuild
+from sweeper.train.prebuild import Prebuilt, prebuild
 from sweeper.train.trial import build_classifier_for
 
 BASE = ("image_size=32", "phases.frozen.epochs=1", "phases.unfrozen.epochs=1")
@@ -49,12 +49,12 @@ def trial(made: Recipe) -> tuple[float, list[bool]]:
 )
 def test_after_it_trials_between_the_corners_compute_nothing(changes: tuple[str, ...]) -> None:
     corners = [made(3, *changes), made(1, *changes, "optimizer=sgd", "batch_size=8")]
-    assert prebuild(corners) > 0
+    assert prebuild(corners).seconds > 0
     for depth in (1, 2, 3):
         seconds, cached = trial(made(depth, *changes, "optimizer.learning_rate=0.1"))
         assert seconds == 0
         assert all(cached)
-    assert prebuild(corners) == 0
+    assert prebuild(corners).seconds == 0
 
 
 @pytest.mark.slow
@@ -80,5 +80,5 @@ def test_each_cut_is_kept_in_as_many_views_as_some_trial_sees() -> None:
     ],
 )
 def test_where_few_trials_need_the_same_nothing_is_computed_for_all(one: str, other: str) -> None:
-    assert prebuild([made(1, one), made(1, other)]) == 0
+    assert prebuild([made(1, one), made(1, other)]) == Prebuilt()
     assert not entries_dir().exists()

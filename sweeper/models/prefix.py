@@ -1,0 +1,52 @@
+"""The frozen part of a network: what is asked of it, and the part itself when it must compute."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+
+import keras
+
+from sweeper.models.fingerprint import fingerprint
+from sweeper.models.size import Size, count_parameters, flops
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is asked of a frozen part where all that it gives is kept.
+
+    Attributes:
+        word: its :func:`~sweeper.models.fingerprint.fingerprint`.
+        shape: of what it gives for one image.
+        operations: how many it is made of; of two parts of a network the higher one has more.
+        size: how large it is; nothing in it trains.
+    """
+
+    word: str
+    shape: tuple[int, ...]
+    operations: int
+    size: Size
+
+    @classmethod
+    def of(cls, network: keras.Model) -> "Facts":
+        """The facts of ``network``, which has one output."""
+        size = Size(count_parameters(network), 0, flops(network))
+        shape = tuple(network.output.shape[1:])
+        return cls(fingerprint(network), shape, len(network.operations), size)
+
+
+@dataclass(frozen=True)
+class Prefix:
+    """A frozen part that is built when it is needed, by ``build``; ``known`` are its facts."""
+
+    build: Callable[[], keras.Model]
+    known: Facts | None = None
+
+    @cached_property
+    def network(self) -> keras.Model:
+        """From images to one tensor, in inference mode."""
+        return self.build()
+
+    @cached_property
+    def facts(self) -> Facts:
+        """What is known, or else what the network says."""
+        return self.known or Facts.of(self.network)
