@@ -78,7 +78,7 @@ def main() -> None:
     from sweeper.data.sources import load
     from sweeper.models.folding import Folded
     from sweeper.train.folds import splits_of
-    from sweeper.train.learned import build_classifier_for
+    from sweeper.train.network import build_classifier_for
 
     recipe = benchmark_recipe()
     source = load(recipe.dataset)
