@@ -82,7 +82,8 @@ class _Segment:
         )
 
 
-def _inputs(operation: keras.Operation) -> list[Any]:
+def inputs_of(operation: keras.Operation) -> list[Any]:
+    """Tensors that an operation of a functional model, which calls it once, takes."""
     if isinstance(operation, keras.layers.InputLayer):
         return []
     return list(keras.tree.flatten(operation.input))
@@ -96,13 +97,13 @@ def _crossings(model: keras.Model) -> Iterator[tuple[keras.Operation, bool]]:
     """Operations in topological order, each with whether its output alone is needed later on."""
     operations = list(model.operations)
     made = {id(tensor) for operation in operations for tensor in _outputs(operation)}
-    uses = Counter(id(tensor) for operation in operations for tensor in _inputs(operation))
+    uses = Counter(id(tensor) for operation in operations for tensor in inputs_of(operation))
     uses.update(id(tensor) for tensor in model.outputs)
     if not made.issuperset(uses):
         raise ValueError(f"a layer of {model.name} is called twice; it cannot be cut into blocks")
     alive: set[int] = set()
     for operation in operations:
-        for tensor in _inputs(operation):
+        for tensor in inputs_of(operation):
             uses[id(tensor)] -= 1
             if not uses[id(tensor)]:
                 alive.discard(id(tensor))
@@ -129,7 +130,7 @@ def divide(model: keras.Model, lower: Sequence[Block]) -> tuple[keras.Model, ker
     """
     inside = {name for block in lower for name in block.layers}
     above = [operation for operation in model.operations if operation.name not in inside]
-    needed = {id(tensor) for operation in above for tensor in _inputs(operation)}
+    needed = {id(tensor) for operation in above for tensor in inputs_of(operation)}
     crossing = [
         tensor
         for operation in model.operations

@@ -17,6 +17,8 @@ import keras
 import tensorflow as tf
 from keras.src.models.functional import operation_fn
 
+from sweeper.models.blocks import inputs_of
+
 
 class Folded(keras.Layer):
     """Runs the functional ``network``; the same function of the same weights but for rounding.
@@ -52,13 +54,13 @@ class Folded(keras.Layer):
 def _pairs(network: keras.Model) -> list[tuple[Any, Any]]:
     """Convolutions, each with the normalization of what it gives, which nothing else needs."""
     operations = network.operations
-    uses = Counter(id(tensor) for operation in operations for tensor in _inputs(operation))
+    uses = Counter(id(tensor) for operation in operations for tensor in inputs_of(operation))
     uses.update(id(tensor) for tensor in network.outputs)
     makers = {id(layer.output): layer for layer in operations if type(layer) in _FOLDED}
     pairs = []
     for norm in operations:
         if isinstance(norm, keras.layers.BatchNormalization):
-            (source,) = _inputs(norm)
+            (source,) = inputs_of(norm)
             layer = makers.get(id(source))
             if layer is not None and uses[id(source)] == 1 and _match(layer, norm):
                 pairs.append((layer, norm))
@@ -125,9 +127,3 @@ def _match(layer: Any, norm: Any) -> bool:
 
 def _unchanged(images: Any, **_: Any) -> Any:
     return images
-
-
-def _inputs(operation: keras.Operation) -> list[Any]:
-    if isinstance(operation, keras.layers.InputLayer):
-        return []
-    return list(keras.tree.flatten(operation.input))
