@@ -13,11 +13,13 @@ from pydantic import JsonValue
 from rich.filesize import decimal
 
 from sweeper.cache.disk import advice, describe
-from sweeper.cache.key import Key
+from sweeper.cache.key import Key, code_word
 from sweeper.cache.store import Cache, Entry
+from sweeper.models import folding
 from sweeper.models.prefix import Prefix
+from sweeper.train import frozen_pass
 from sweeper.train.frozen_pass import FrozenPass
-from sweeper.train.views import Images, View, read
+from sweeper.train.views import BATCH, Images, View, read
 
 log = logging.getLogger(__name__)
 
@@ -50,10 +52,13 @@ class Features:
         order = sorted(unique, key=lambda word: (unique[word].facts.operations, word))
         self._place_of = [order.index(prefix.facts.word) for prefix in prefixes]
         self._facts = [unique[word].facts for word in order]
+        # one weight, one image: but not one result, to the last bit, of two ways to compute it
+        computed = f"{code_word(folding, frozen_pass)} in batches of {BATCH}"
         self._common: list[dict[str, JsonValue]] = [
             {
                 "network": word,
                 "precision": precision,
+                "computed by": computed,
                 "keras": keras.__version__,
                 "tensorflow": tf.__version__,
             }

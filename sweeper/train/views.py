@@ -5,17 +5,16 @@ would see.
 """
 
 import hashlib
-import inspect
 import json
 import math
 from dataclasses import dataclass
-from functools import cache
 
 import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 from pydantic import JsonValue
 
+from sweeper.cache.key import code_word
 from sweeper.cache.store import Entry
 from sweeper.data import augment, geometry, mix, rand_augment
 from sweeper.data.augment import Augmentation
@@ -27,7 +26,7 @@ from sweeper.data.targets import Targets
 VALUES, ORDER, TARGETS = "values.float16", "order.int64", "targets.float32"
 PASS = "pass.json"
 _PASS_BYTES = 128
-_BATCH = 64
+BATCH = 64
 """Images that go through frozen layers together; not the recipe's, so that all share them."""
 
 
@@ -65,8 +64,9 @@ class Images:
             "resize": RESIZE,
         }
         if self.augment is not None:
+            drawn = code_word(augment, geometry, mix, rand_augment)
             found["augment"] = self.augment.settings.model_dump(mode="json")
-            found["drawn by"] = f"{_augmentation()} in batches of {_BATCH}"
+            found["drawn by"] = f"{drawn} in batches of {BATCH}"
             found["seed"] = self.augment.seed
             found["view"] = self.view
         if self.mixed:
@@ -95,7 +95,7 @@ class Images:
         return batches(
             self.examples,
             self.image_size,
-            _BATCH,
+            BATCH,
             target=self.plain,
             shuffle_seed=self._shuffle_seed,
         )
@@ -103,13 +103,6 @@ class Images:
     @property
     def _shuffle_seed(self) -> int | None:
         return None if self.augment is None else self.augment.seed
-
-
-@cache
-def _augmentation() -> str:
-    """A word for how images are augmented: another one whenever that is written differently."""
-    source = "".join(inspect.getsource(part) for part in (augment, geometry, mix, rand_augment))
-    return hashlib.blake2b(source.encode(), digest_size=8).hexdigest()
 
 
 @dataclass(frozen=True)

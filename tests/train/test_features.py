@@ -1,6 +1,7 @@
 """What frozen layers give: the right numbers, kept once, under a key for each set of numbers."""
 
 import contextlib
+import inspect
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,15 +15,18 @@ from disks import file_limit
 from models.networks import freeze_config, head_config, tiny_backbone
 from recipes import recipe
 
+from sweeper.cache.key import code_word
 from sweeper.cache.store import Cache
+from sweeper.data import geometry
 from sweeper.data.augment import build_augment
 from sweeper.data.batches import batches, shuffled
 from sweeper.data.examples import Examples, Indices
 from sweeper.data.sources import load
 from sweeper.data.targets import Targets
+from sweeper.models import folding
 from sweeper.models.build import attach_head
 from sweeper.models.prefix import Prefix
-from sweeper.train import numerics
+from sweeper.train import frozen_pass, numerics
 from sweeper.train.features import Features
 from sweeper.train.views import Images, View
 
@@ -230,7 +234,15 @@ def test_whatever_changes_numbers_changes_the_key(
     words.add(word(base))
     monkeypatch.setattr(tf, "__version__", "9.9")
     words.add(word(base))
-    assert len(words) == 12
+    source = inspect.getsource
+    for module in (folding, frozen_pass, geometry):
+        code_word.cache_clear()
+        monkeypatch.setattr(
+            inspect, "getsource", lambda one, at=module: source(one) + "#" * (one is at)
+        )
+        words.add(word(base))
+    code_word.cache_clear()
+    assert len(words) == 15
     assert "" not in words
 
 
