@@ -9,13 +9,14 @@ import keras
 import tensorflow as tf
 
 from sweeper import config
+from sweeper.train.fused import fused
 from sweeper.train.schedules import Rate
 
 
 def build_optimizer(
     optimizer: config.Optimizer, rate: Rate, multipliers: Sequence[float] | None = None
 ) -> keras.optimizers.Optimizer:
-    """A fresh instance of a class of ``keras.optimizers``.
+    """A fresh instance of a class of ``keras.optimizers``, with a faster step where there is one.
 
     Args:
         optimizer: class name and its keywords; its own learning rate is not used.
@@ -27,8 +28,9 @@ def build_optimizer(
         ValueError: Keras refuses a keyword (:func:`check_optimizer` says which), or, when the
             optimizer is built, there are more or fewer variables than multipliers.
     """
-    kind = getattr(keras.optimizers, optimizer.name)
-    keywords = _as_declared(kind, optimizer.keywords)
+    declared = getattr(keras.optimizers, optimizer.name)
+    keywords = _as_declared(declared, optimizer.keywords)
+    kind = fused(declared)
     if multipliers is None or all(multiplier == 1 for multiplier in multipliers):
         return kind(learning_rate=rate, **keywords)
     layer_wise = type(kind.__name__, (_LayerWise, kind), {"multipliers": tuple(multipliers)})

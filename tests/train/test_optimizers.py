@@ -11,6 +11,7 @@ from recipes import recipe
 from sweeper import keras_api
 from sweeper.config import Optimizer
 from sweeper.paths import conf_dir
+from sweeper.train.fused import fused
 from sweeper.train.optimizers import averaging, build_optimizer, check_optimizer
 
 NAMES = keras_api.optimizer_names()
@@ -80,7 +81,8 @@ def test_half_the_rate_is_half_the_way(name: str) -> None:
 
 
 def test_one_rate_for_all_is_the_plain_class() -> None:
-    assert type(build_optimizer(settings("Adam"), RATE, [1.0, 1.0])) is keras.optimizers.Adam
+    assert type(build_optimizer(settings("SGD"), RATE, [1.0, 1.0])) is keras.optimizers.SGD
+    assert type(build_optimizer(settings("Adam"), RATE, [1.0, 1.0])) is fused(keras.optimizers.Adam)
 
 
 def test_the_learning_rate_that_is_shown_is_that_of_the_phase() -> None:
