@@ -33,6 +33,8 @@ class Folded(keras.Layer):
         pairs = _pairs(network)
         # behind a function Keras does not see that it has layers, whose weights would be ours too
         self._parts: Callable[[], tuple[Any, Sequence[tuple[Any, Any]]]] = lambda: (network, pairs)
+        # else Keras would trace the network once more, to learn what it makes of shapes
+        self.built = True
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
         """What ``network(inputs, training=training)`` gives."""

@@ -38,6 +38,7 @@ class Trainer(keras.Model):
         self._augment: Change | None = None
         self._weigh: Weigh | None = None
         self._learn: Callable[[Any], Mapping[str, Any]] = super().train_step
+        self.built = True  # its parts are
 
     def call(self, images: Any, training: bool | None = None) -> Any:
         """``[batch, size, size, 3]`` in [0, 255] to logits ``[batch, units]`` float32.

@@ -57,24 +57,27 @@ class Evaluation:
             logits = model(inputs, training=False)
             return loss(targets, logits), tf.reduce_mean(correct(targets, logits)), logits
 
-        self._step = tf.function(step, reduce_retracing=True, autograph=False)
+        # one graph for batches of any size: the last one may be smaller
+        signature = examples.dataset.element_spec
+        self._step = tf.function(step, input_signature=signature, autograph=False)
 
-    def __call__(self) -> dict[str, float]:
-        """``val_loss`` in nats and ``val_accuracy``, means over all images."""
-        found = [(loss, accuracy, len(logits)) for loss, accuracy, logits in self._batches()]
-        losses, accuracies, images = np.array(found, np.float64).T
-        return {
+    def __call__(self) -> tuple[dict[str, float], NDArray[np.float32]]:
+        """``val_loss`` in nats and ``val_accuracy``, means over all images; and the logits.
+
+        These are ``[n, units]``, in the order of the examples.
+        """
+        found = list(self._batches())
+        images = [len(logits) for _, _, logits in found]
+        losses, accuracies = np.array([batch[:2] for batch in found], np.float64).T
+        metrics = {
             "val_loss": float(np.average(losses, weights=images)),
             "val_accuracy": float(np.average(accuracies, weights=images)),
         }
+        return metrics, np.concatenate([logits.numpy() for _, _, logits in found])
 
     def first_loss(self) -> float:
         """Mean loss on the first batch."""
         return float(next(self._batches())[0])
-
-    def logits(self) -> NDArray[np.float32]:
-        """``[n, units]``, in the order of the examples."""
-        return np.concatenate([logits.numpy() for _, _, logits in self._batches()])
 
     def _batches(self) -> Iterator[tuple[Any, Any, Any]]:
         source = self._held or numerics.prefetched(self._examples.dataset)

@@ -73,7 +73,7 @@ class FineTune:
             earlier += run.epochs
         assert kept is not None
         learned = [variable.numpy() for variable in inputs.model.learned]
-        return Outcome(kept, learned, self.classifier.probabilities(run.evaluation.logits()))
+        return Outcome(kept, learned, self.classifier.probabilities(run.logits()))
 
     def _phase_run(self, phase: PlannedPhase, inputs: Inputs, first_step: int) -> PhaseRun:
         decay, multipliers = (phase.phase.optimizer or self.recipe.optimizer).layer_decay, None

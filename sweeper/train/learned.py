@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 from numpy.typing import NDArray
 
@@ -22,10 +23,10 @@ def save_learned(path: Path, learned: Sequence[NDArray[Any]]) -> None:
     write_aside(path, content.getvalue())
 
 
-def make_model(recipe: Recipe, n_classes: int, paths: TrialPaths) -> None:
-    """Write the trial's whole model, from images to probabilities, unless it is there."""
+def make_model(recipe: Recipe, n_classes: int, paths: TrialPaths) -> keras.Model:
+    """The trial's whole model, from images to probabilities; it is written unless it is there."""
     if paths.model.exists():
-        return
+        return keras.models.load_model(paths.model)
     numerics.set_up(recipe)
     classifier = build_classifier_for(recipe, n_classes)
     trainer = classifier.trainer(planned(recipe)[-1].freeze)
@@ -33,5 +34,7 @@ def make_model(recipe: Recipe, n_classes: int, paths: TrialPaths) -> None:
         for variable, name in zip(trainer.learned, file.files, strict=True):
             variable.assign(file[name])
     aside = paths.model.with_name(f".{paths.model.name}")
-    classifier.inference_model().save(aside)
+    model = classifier.inference_model()
+    model.save(aside)
     aside.replace(paths.model)
+    return model

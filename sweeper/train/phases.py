@@ -93,6 +93,8 @@ class PhaseRun(keras.callbacks.Callback):
         self._averages = _averages(model.optimizer)
         self._kept: list[NDArray[Any]] = []
         self._judged: list[NDArray[Any]] = []
+        self._logits: NDArray[np.float32] | None = None
+        self._judged_logits: NDArray[np.float32] | None = None
         self.epochs: list[Epoch] = []
         """Those that have ended."""
         self._kept_epoch = 0
@@ -134,6 +136,10 @@ class PhaseRun(keras.callbacks.Callback):
             variable.assign(value)
         return self.epochs[self._kept_epoch]
 
+    def logits(self) -> NDArray[np.float32]:
+        """``[n, units]`` of the validation images, of the weights that the phase ended with."""
+        return self.evaluation()[1] if self._logits is None else self._logits
+
     def on_epoch_begin(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
         self._began = time.monotonic()
 
@@ -151,6 +157,7 @@ class PhaseRun(keras.callbacks.Callback):
         self.epochs.append(ended)
         if self._best.after_epoch(metrics) or not self._restores:
             self._kept, self._kept_epoch = self._judged, epoch
+            self._logits = self._judged_logits
         if self._plateau is not None:
             self._rate.factor.assign(self._plateau.after_epoch(metrics))
         last = epoch + 1 == self._phase.epochs or self._best.done
@@ -165,7 +172,7 @@ class PhaseRun(keras.callbacks.Callback):
         raw = [variable.numpy() for variable, _ in self._averages]
         for variable, average in self._averages:
             variable.assign(average)
-        found = self.evaluation()
+        found, self._judged_logits = self.evaluation()
         self._judged = [variable.numpy() for variable in self._trainer.learned]
         for (variable, _), value in zip(self._averages, raw, strict=True):
             variable.assign(value)

@@ -26,8 +26,7 @@ def finish(recipe: Recipe, paths: TrialPaths, uri: str, run_id: str) -> dict[str
 
     source = load(recipe.dataset)
     test = evaluation_batches(source.test, recipe, len(source.class_names))
-    make_model(recipe, len(source.class_names), paths)
-    model = keras.models.load_model(paths.model)
+    model = make_model(recipe, len(source.class_names), paths)
     predict = compiled(model)
     metrics = evaluate(predict, test)
     if "milliseconds_per_image" not in recipe.objectives:  # else the trial has measured it
