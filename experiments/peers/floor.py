@@ -18,13 +18,16 @@ class Floor:
 
 
 def floors(results: Results) -> list[Floor]:
-    """The least work of each row of ours at the fastest speed measured."""
+    """The least work of each row of ours, where the speed was measured."""
+    if not results.floor:
+        return []
+    (speed,) = results.floor
     found = []
     for row, plan in SWEEPS.items():
         blocks = [fit.unfreeze_blocks or 0 for fit in results.runs[f"{row} ours"][0].fits]
-        seconds = min(least_seconds(plan, speed, blocks) for speed in results.floor)
+        seconds = least_seconds(plan, speed, blocks)
         found.append(Floor(row, seconds, results.seconds(f"{row} ours") / seconds))
-    seconds = min(SINGLE_EPOCHS * epoch_seconds(speed, ALL_BLOCKS) for speed in results.floor)
+    seconds = SINGLE_EPOCHS * epoch_seconds(speed, ALL_BLOCKS)
     measured = results.seconds("single_uncached ours")
     return [*found, Floor("single_uncached", seconds, measured / seconds)]
 

@@ -28,15 +28,12 @@ from plan import (
     MANY_EPOCHS,
     MANY_TRIALS,
     PEER_TRIALS,
-    QUICK_PEER_TRIALS,
     SINGLE_EPOCHS,
     SWEEPS,
 )
 from report import comparisons, publish, table
 from results import Results
 from runs import FOLDER, Run, peer_python, timed
-
-ROUNDS = 2
 
 Measurement = tuple[str, Callable[[Path], Run]]
 """A name, and what runs in a new folder."""
@@ -66,20 +63,23 @@ class Bench:
         self._python("speed.py", str(output))
         self.results.floor.append(json.loads(output.read_text()))
 
-    def in_turns(self, rounds: int, *measurements: Measurement) -> None:
-        """Run all of them ``rounds`` times; every other round backwards."""
-        for number in range(rounds):
-            for name, measure in measurements if number % 2 == 0 else measurements[::-1]:
-                run = measure(self._folder(name))
-                self.results.runs.setdefault(name, []).append(run)
-                best = max(fit.val_accuracy for fit in run.fits)
-                minutes = (time.perf_counter() - self._began) / 60
-                print(
-                    f"{minutes:5.1f} min  load {os.getloadavg()[0]:.1f}  {name}: "
-                    f"{run.seconds:.1f} s, {len(run.fits)} fits, best {best:.4f}",
-                    flush=True,
-                )
-                self.save()
+    def cache(self, row: str, seed: int) -> Path:
+        """What ours keeps in the sweep of ``row`` with this seed."""
+        return self._work / f"cache-{row}-{seed}"
+
+    def in_turn(self, *measurements: Measurement) -> None:
+        """Run one after the other."""
+        for name, measure in measurements:
+            run = measure(self._folder(name))
+            self.results.runs.setdefault(name, []).append(run)
+            best = max(fit.val_accuracy for fit in run.fits)
+            minutes = (time.perf_counter() - self._began) / 60
+            print(
+                f"{minutes:5.1f} min  load {os.getloadavg()[0]:.1f}  {name}: "
+                f"{run.seconds:.1f} s, {len(run.fits)} fits, best {best:.4f}",
+                flush=True,
+            )
+            self.save()
 
     def save(self) -> None:
         """Write all that was measured so far."""
@@ -99,7 +99,7 @@ class Bench:
 
 
 def sweep_turns(bench: Bench, row: str, trials: int) -> dict[str, Measurement]:
-    """Ours with an empty cache, and so many ``trials`` of each peer; another seed each round."""
+    """Ours with an empty cache, and so many ``trials`` of each peer; another seed each time."""
     plan = SWEEPS[row]
 
     def measurement(who: str, run: Callable[[Path, int], Run]) -> Measurement:
@@ -109,7 +109,7 @@ def sweep_turns(bench: Bench, row: str, trials: int) -> dict[str, Measurement]:
     shared = bench.shared
     return {
         "ours": measurement(
-            "ours", lambda folder, seed: ours.sweep(plan, folder, folder / "cache", seed)
+            "ours", lambda folder, seed: ours.sweep(plan, folder, bench.cache(row, seed), seed)
         ),
         "tutorial": measurement(
             "tutorial", lambda folder, seed: peers.tutorial(plan, trials, folder, shared, seed)
@@ -141,34 +141,33 @@ def slot_turns(warm: Path) -> list[Measurement]:
 
 
 def quick(bench: Bench) -> None:
-    """Three rows, each once."""
-    bench.floor()
-    bench.in_turns(1, *single_turns(bench))
-    for row, trials in QUICK_PEER_TRIALS.items():
-        turns = sweep_turns(bench, row, trials)
-        bench.in_turns(1, turns["ours"], turns["tutorial"])
+    """Three rows, each once, and one trial of the tutorial script in each sweep."""
+    bench.in_turn(*single_turns(bench))
+    for row in SWEEPS:
+        turns = sweep_turns(bench, row, 1)
+        bench.in_turn(turns["ours"], turns["tutorial"])
 
 
-def everything(bench: Bench, work: Path) -> None:
-    """All rows, and the picture of depths."""
+def everything(bench: Bench) -> None:
+    """All rows, and the picture of depths; what is compared goes there and back."""
+    single = single_turns(bench)
+    bench.in_turn(*single, *single[::-1])
+    frozen = sweep_turns(bench, "frozen_sweep", PEER_TRIALS)
+    bench.in_turn(frozen["ours"], frozen["tutorial"], frozen["ours"])
     bench.floor()
-    bench.in_turns(ROUNDS, *single_turns(bench))
-    turns = sweep_turns(bench, "frozen_sweep", PEER_TRIALS)
-    bench.in_turns(ROUNDS, turns["ours"], turns["tutorial"])
     # what KerasTuner is compared in is the sweep of two phases
-    bench.in_turns(ROUNDS, *sweep_turns(bench, "two_phase_sweep", PEER_TRIALS).values())
-    warm = work / "warm"
-    ours.sweep(SWEEPS["frozen_sweep"], work / "filling", warm, 0)
-    bench.in_turns(ROUNDS, *slot_turns(warm))
+    both = sweep_turns(bench, "two_phase_sweep", PEER_TRIALS)
+    bench.in_turn(both["ours"], both["tutorial"], both["tuner"], both["ours"])
+    warm = bench.cache("frozen_sweep", 0)
+    two_slots, one_slot = slot_turns(warm)
+    bench.in_turn(two_slots, one_slot, two_slots)
     many = replace(SWEEPS["frozen_sweep"], trials=MANY_TRIALS, epochs=(MANY_EPOCHS, 0))
-    bench.in_turns(
-        1,
+    bench.in_turn(
         ("make_sweep", lambda folder: ours.shipped_sweep(folder, folder / "cache")),
         ("many_trials", lambda folder: ours.sweep(many, folder, warm, 0)),
         ("depths ours", lambda folder: ours.depths(folder, warm)),
         ("depths plain", lambda f: peers.plain(f, bench.shared, DEPTHS, DEPTH_EPOCHS)),
     )
-    bench.floor()
 
 
 def main() -> None:
@@ -184,7 +183,7 @@ def main() -> None:
         if given.quick:
             quick(bench)
         else:
-            everything(bench, work)
+            everything(bench)
         bench.save()
     results = bench.results
     print(f"\n{table(results)}\n")

@@ -1,6 +1,5 @@
 """The README's two pictures."""
 
-import statistics
 from pathlib import Path
 
 import matplotlib as mpl
@@ -52,15 +51,14 @@ def draw_trials(results: Results, path: Path) -> None:
 
 def draw_depths(results: Results, path: Path) -> None:
     """How many times faster an epoch is on a filled cache, from the head alone to all blocks."""
-    (own,), (other,) = results.runs["depths ours"], results.runs["depths plain"]
-    # the first epoch builds graphs
+    fits = [("depths", number) for number in range(len(DEPTHS))] + [("single_uncached", 0)]
     seconds = [
-        (statistics.median(a.epoch_seconds[1:]), statistics.median(b.epoch_seconds[1:]))
-        for a, b in zip(own.fits, other.fits, strict=True)
+        (results.epoch_seconds(f"{name} ours", fit), results.epoch_seconds(f"{name} plain", fit))
+        for name, fit in fits
     ]
     ratios = [theirs / ours for ours, theirs in seconds]
     figure, chart = plt.subplots(figsize=(8, 4.2), layout="constrained")
-    places = range(len(DEPTHS))
+    places = range(len(ratios))
     chart.plot(places, ratios, marker="o", color=OURS)
     for place, ratio, (ours, theirs) in zip(places, ratios, seconds, strict=True):
         chart.annotate(
@@ -73,7 +71,7 @@ def draw_depths(results: Results, path: Path) -> None:
     chart.axhline(1, color=PEER, linewidth=1)
     chart.annotate("as fast as plain fit", (0, 1), xytext=(0, -12), textcoords="offset points")
     names = {0: "head only", ALL_BLOCKS: f"all {ALL_BLOCKS}"}
-    chart.set_xticks(places, [names.get(depth, str(depth)) for depth in DEPTHS])
+    chart.set_xticks(places, [names.get(depth, str(depth)) for depth in (*DEPTHS, ALL_BLOCKS)])
     chart.set_xlabel("blocks of the network that train, counted from the top")
     chart.set_ylabel("speed-up of an epoch (log scale)")
     chart.set_yscale("log")
@@ -84,7 +82,7 @@ def draw_depths(results: Results, path: Path) -> None:
         loc="left",
         fontsize=10,
     )
-    chart.set_xlim(-0.3, len(DEPTHS) - 0.3)
+    chart.set_xlim(-0.3, len(ratios) - 0.3)
     chart.spines[["top", "right"]].set_visible(False)
     figure.savefig(path, dpi=110)
     plt.close(figure)

@@ -49,11 +49,8 @@ SWEEPS = {
 }
 """`tuner.py` declares the same space by KerasTuner's own calls."""
 
-PEER_TRIALS = 3
-"""Of each command of a peer; the rest of its sweep is reckoned from them."""
-
-QUICK_PEER_TRIALS = {"frozen_sweep": 1, "two_phase_sweep": 2}
-"""The same where there are minutes only."""
+PEER_TRIALS = 6
+"""Of a peer; the rest of its sweep is reckoned from them."""
 
 MANY_TRIALS = 200
 MANY_EPOCHS = 2
@@ -63,5 +60,6 @@ SINGLE_RATE = 3e-4
 """Learning rate of a fit in which every block trains from the first step on."""
 
 ALL_BLOCKS = 18
-DEPTHS = (0, 1, 3, 6, 10, ALL_BLOCKS)
+DEPTHS = (0, 1, 3, 8)
+"""Of the picture, beside all blocks, which is what a single fine-tune trains."""
 DEPTH_EPOCHS = 3

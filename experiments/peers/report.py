@@ -4,13 +4,12 @@ python experiments/peers/report.py      renews the README from results.json
 """
 
 import statistics
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from floor import floors
 from plan import SINGLE_EPOCHS, SWEEPS
 from results import Results, load
-from runs import FOLDER, Fit
+from runs import FOLDER
 
 README = FOLDER / "README.md"
 MARKS = "<!-- measured -->\n", "<!-- /measured -->\n"
@@ -83,9 +82,9 @@ def _single(results: Results) -> list[Comparison]:
     own, other = map(results.seconds, names)
     what = f"{SINGLE_EPOCHS} epochs, whole command: {own:.1f} s; plain fit {other:.1f} s"
     rows = [Comparison("single_uncached", what, other / own, least=1.2)]
-    epoch = [_epoch([run.fits[0] for run in results.runs[name]]) for name in names]
-    what = f"an epoch after the first: {epoch[0]:.2f} s; plain fit {epoch[1]:.2f} s"
-    return [*rows, Comparison("single_uncached_epoch", what, epoch[1] / epoch[0])]
+    own, other = map(results.epoch_seconds, names)
+    what = f"an epoch after the first: {own:.2f} s; plain fit {other:.2f} s"
+    return [*rows, Comparison("single_uncached_epoch", what, other / own)]
 
 
 def _own(results: Results) -> list[Comparison]:
@@ -111,11 +110,6 @@ def _own(results: Results) -> list[Comparison]:
     return rows
 
 
-def _epoch(fits: Sequence[Fit]) -> float:
-    """Median seconds of an epoch, without the first, in which graphs are built."""
-    return statistics.median(seconds for fit in fits for seconds in fit.epoch_seconds[1:])
-
-
 def table(results: Results) -> str:
     """Markdown tables of comparisons and floors."""
     lines = ["| row | measured | value | must reach | reached |", "|---|---|---|---|---|"]
@@ -123,8 +117,9 @@ def table(results: Results) -> str:
         f"| `{row.name}` | {row.what} | **{row.value:.2f}** | {row.bound} | {row.met} |"
         for row in comparisons(results)
     ]
-    lines += ["", "| row | floor s | measured, times the floor |", "|---|---|---|"]
-    lines += [f"| `{row.name}` | {row.seconds:.1f} | {row.times:.2f} |" for row in floors(results)]
+    if least := floors(results):
+        lines += ["", "| row | floor s | measured, times the floor |", "|---|---|---|"]
+        lines += [f"| `{row.name}` | {row.seconds:.1f} | {row.times:.2f} |" for row in least]
     return "\n".join(lines)
 
 

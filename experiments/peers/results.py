@@ -23,6 +23,11 @@ class Results:
         """Median of whole commands."""
         return statistics.median(run.seconds for run in self.runs[name])
 
+    def epoch_seconds(self, name: str, fit: int = 0) -> float:
+        """Median of an epoch of this fit of a run; without the first, in which graphs are built."""
+        runs = self.runs[name]
+        return statistics.median(one for run in runs for one in run.fits[fit].epoch_seconds[1:])
+
     def peer_seconds(self, row: str, peer: str) -> float:
         """A peer's whole sweep, reckoned from the trials that it ran."""
         return whole(self.runs[f"{row} {peer}"], SWEEPS[row].trials)

@@ -46,12 +46,14 @@ def speed_of(step: Callable[[tf.Tensor], tf.Tensor], shape: Sequence[int], scale
 
 def above_cut(classifier: Any, freeze: Any, blocks: int) -> dict[str, float]:
     """Images/s through the top ``blocks`` and the head: trained, and forward alone."""
+    from sweeper.train.fused import fused
+
     unfrozen = freeze.model_copy(update={"unfreeze_blocks": blocks})
     trainer = classifier.trainer(unfrozen if blocks else None)
     parts = trainer.split()
     model = trainer if parts is None else parts[1]
     taken = classifier.backbone.input if parts is None else parts[0].output
-    optimizer = keras.optimizers.Adam(1e-4)
+    optimizer: Any = fused(keras.optimizers.Adam)(1e-4)
     optimizer.build(model.trainable_variables)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     labels = tf.range(BATCH) % 10
