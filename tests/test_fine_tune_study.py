@@ -12,9 +12,16 @@ from recipes import composed, recipe
 from sweeper.errors import TrialFailed
 from sweeper.execute.inline import InlineExecutor
 from sweeper.paths import conf_dir
-from sweeper.records import COMPUTED, PREBUILT, SAVED_BY_CACHE, SAVED_BY_PRUNING, Cause
+from sweeper.records import (
+    COMPUTED,
+    PREBUILT,
+    SAVED_BY_CACHE,
+    SAVED_BY_PRUNING,
+    Cause,
+    EpochReport,
+)
 from sweeper.study.hooks import FineTuneStudy
-from sweeper.study.preflight import direction_faults
+from sweeper.study.preflight import Passes, direction_faults
 
 RunCli = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -76,6 +83,17 @@ def test_a_sweep_goes_on_where_what_trials_share_cannot_be_computed_before_them(
     )
 
 
+def test_a_long_computation_before_the_trials_is_heard_of_now_and_again(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    seconds = iter([100.0, 101.0, 109.9, 110.0, 119.0, 120.5])
+    shown = Passes(clock=lambda: next(seconds))
+    for number in range(1, 7):
+        assert not shown.report(EpochReport(number, 9, metrics={"images": 50.0})).stop
+    said = "computing what all trials share: 50 images through frozen layers, set"
+    assert capsys.readouterr().out.splitlines() == [f"{said} {n} of 9" for n in (1, 4, 6)]
+
+
 SWEEP = (
     "+experiment=digits_lite0",
     "image_size=32",
@@ -123,6 +141,8 @@ def test_a_sweep_says_what_it_computed_and_one_that_goes_on_counts_nothing_twice
     for trials in (2, 3):
         ended = cli(*SWEEP, "-m", DEPTHS, f"hydra.sweeper.n_trials={trials}")
         assert ended.returncode == 0, ended.stderr
+        shared = "computing what all trials share: 288 images through frozen layers, set 1 of 2"
+        assert (shared in ended.stdout) == (trials == 2)
         (study,), of_trials = ledgers("study"), ledgers("trial")
         assert len(of_trials) == trials
         assert built(tmp_path) == [True] * trials  # blocks of it train

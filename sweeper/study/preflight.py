@@ -1,8 +1,10 @@
 """Before the first trial of a study: its recipes are checked, what they share is computed."""
 
 import contextlib
+import math
 import threading
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +12,12 @@ from omegaconf import DictConfig
 
 from sweeper.config import HIGHER_IS_BETTER, Recipe, warnings
 from sweeper.errors import ConfigError, SweeperError
-from sweeper.execute.base import Executor, SilentChannel
+from sweeper.execute.base import Channel, Executor, SilentChannel
+from sweeper.records import Decision, EpochReport
 from sweeper.search.progress import open_console
 from sweeper.validation import parse
+
+_SECONDS_BETWEEN_LINES = 10.0
 
 
 def check(candidates: Sequence[DictConfig], executor: Executor, log: Path) -> list[Recipe]:
@@ -77,15 +82,18 @@ def prebuild(recipes: Sequence[Recipe], executor: Executor, log: Path) -> tuple[
 
 
 def _compute_shared(recipes: Sequence[Recipe], executor: Executor, log: Path) -> tuple[float, str]:
-    def work(_channel: object) -> tuple[float, str]:
+    def work(channel: Channel) -> tuple[float, str]:
         from sweeper.train.network import to_json
         from sweeper.train.prebuild import prebuild
 
-        made = prebuild(recipes)
+        def on_pass(number: int, of: int, images: int) -> None:
+            channel.report(EpochReport(number, of, metrics={"images": images}))
+
+        made = prebuild(recipes, on_pass)
         return made.seconds, to_json(made.known)  # text: what it is of would load Keras here
 
     try:
-        made: tuple[float, str] = executor.run(work, log, SilentChannel())
+        made: tuple[float, str] = executor.run(work, log, Passes())
     except SweeperError as error:
         # a trial that cannot do it either says so itself, and may be tried again
         reason = str(error).splitlines()[0]
@@ -93,6 +101,25 @@ def _compute_shared(recipes: Sequence[Recipe], executor: Executor, log: Path) ->
         open_console().print(text, soft_wrap=True, markup=False)
         return 0.0, "[]"
     return made
+
+
+class Passes(SilentChannel):
+    """Shows which images go through frozen layers: at first, and then now and again."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._shown_at = -math.inf
+
+    def report(self, report: EpochReport) -> Decision:
+        now = self._clock()
+        if now - self._shown_at >= _SECONDS_BETWEEN_LINES:
+            self._shown_at = now
+            open_console().print(
+                f"computing what all trials share: {report.metrics['images']:.0f} images through "
+                f"frozen layers, set {report.step} of {report.value:g}",
+                soft_wrap=True,
+            )
+        return Decision()
 
 
 def _import_store(uri: str) -> None:

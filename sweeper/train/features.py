@@ -4,7 +4,7 @@ import contextlib
 import itertools
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import keras
@@ -26,6 +26,14 @@ log = logging.getLogger(__name__)
 KIND = "features"
 
 
+OnPass = Callable[[int, int, int], None]
+"""Hears that images go through frozen layers: which set, from 1, of how many, and its images."""
+
+
+def unheard(_number: int, _of: int, _images: int) -> None:
+    """Let nobody hear of it."""
+
+
 class _Refused(Exception):
     """The disk did not take what a pass made for ``places``."""
 
@@ -43,10 +51,19 @@ class Features:
         prefixes: frozen parts with the input in common, in any order; some may be the same. Their
             networks are built only where they must compute.
         precision: number format that they compute in.
+        on_pass: hears what is computed here, before it is.
     """
 
-    def __init__(self, cache: Cache, prefixes: Sequence[Prefix], precision: str) -> None:
+    def __init__(
+        self,
+        cache: Cache,
+        prefixes: Sequence[Prefix],
+        precision: str,
+        on_pass: OnPass = unheard,
+    ) -> None:
         self._cache = cache
+        self._on_pass = on_pass
+        self._sets: list[Images] = []
         unique = {prefix.facts.word: prefix for prefix in prefixes}
         # from the lowest cut to the highest, in every process alike: see _build
         order = sorted(unique, key=lambda word: (unique[word].facts.operations, word))
@@ -88,7 +105,8 @@ class Features:
         self._drop_what_is_too_large()
         self._held = {place: held.enter_context(contextlib.ExitStack()) for place in self._wanted}
         views: dict[tuple[int, Images], View] = {}
-        for one in dict.fromkeys(itertools.chain.from_iterable(wanted)):
+        self._sets = list(dict.fromkeys(itertools.chain.from_iterable(wanted)))
+        for one in self._sets:
             for place in self._wanting(one):
                 if place in self._wanted and (view := self._view(one, place)):
                     views[place, one] = view
@@ -165,6 +183,7 @@ class Features:
                 with self._entry(images, higher, building) as entry:
                     if entry is not None and entry.built_here:
                         return
+        self._on_pass(self._sets.index(images) + 1, len(self._sets), len(images))
         began = time.perf_counter()
         try:
             self._pass.write(images, building)

@@ -13,7 +13,7 @@ from sweeper.models.build import attach_head
 from sweeper.models.prefix import Prefix
 from sweeper.paths import entries_dir
 from sweeper.train import numerics
-from sweeper.train.features import Features
+from sweeper.train.features import Features, OnPass, unheard
 from sweeper.train.folds import splits_of
 from sweeper.train.inputs import images_of, planned
 from sweeper.train.network import Known, build_backbone_for, known_of
@@ -27,12 +27,12 @@ class Prebuilt:
     known: tuple[Known, ...] = ()
 
 
-def prebuild(recipes: Sequence[Recipe]) -> Prebuilt:
+def prebuild(recipes: Sequence[Recipe], on_pass: OnPass = unheard) -> Prebuilt:
     """Keep the features that trials within the corners ``recipes`` need, if all need the same.
 
     Where trials differ in data, backbone or augmentation, few may need the same: each computes what
     it needs. Where they differ in how much is unfrozen, every cut between the extremes is kept, all
-    in one pass over the images.
+    in one pass over the images. ``on_pass`` hears of each.
     """
     first = recipes[0]
     if not first.cache.views or any(_images(recipe) != _images(first) for recipe in recipes):
@@ -48,7 +48,8 @@ def prebuild(recipes: Sequence[Recipe]) -> Prebuilt:
         prefixes, known = _prefixes(recipes, n_classes)
         longest = max((epochs for _, epochs in prefixes), default=0)
         images = [images_of(first, *split, plain, longest) for split in splits]
-        features = Features(cache, [prefix for prefix, _ in prefixes], first.precision)
+        networks = [prefix for prefix, _ in prefixes]
+        features = Features(cache, networks, first.precision, on_pass)
         wanted = [
             [one for of_split in images for one in of_split[: 1 + epochs]] for _, epochs in prefixes
         ]

@@ -49,12 +49,19 @@ def trial(made: Recipe) -> tuple[float, list[bool]]:
 )
 def test_after_it_trials_between_the_corners_compute_nothing(changes: tuple[str, ...]) -> None:
     corners = [made(3, *changes), made(1, *changes, "optimizer=sgd", "batch_size=8")]
-    assert prebuild(corners).seconds > 0
+    heard: list[tuple[int, ...]] = []
+    assert prebuild(corners, lambda *said: heard.append(said)).seconds > 0
+    numbers = [number for number, _, _ in heard]  # one fold's training set is another's held-out
+    assert numbers == sorted(set(numbers))
+    assert numbers[0] == 1
+    assert all(numbers[-1] <= sets and images > 0 for _, sets, images in heard)
     for depth in (1, 2, 3):
         seconds, cached = trial(made(depth, *changes, "optimizer.learning_rate=0.1"))
         assert seconds == 0
         assert all(cached)
-    assert prebuild(corners).seconds == 0
+    heard.clear()
+    assert prebuild(corners, lambda *said: heard.append(said)).seconds == 0
+    assert not heard
 
 
 @pytest.mark.slow
