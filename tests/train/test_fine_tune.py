@@ -176,6 +176,7 @@ def test_an_interrupted_one_goes_on_to_the_same_result(kind: str, tmp_path: Path
         assert again.curves == whole.curves
         assert equal(again.weights, whole.weights)
         assert again.kept.step == whole.kept.step
+        assert np.array_equal(again.probabilities, whole.probabilities)
 
 
 ALIKE = {
@@ -221,6 +222,7 @@ def test_it_may_be_interrupted_again_and_again(tmp_path: Path) -> None:
     again = Run(made, tmp_path / "many").go()
     assert again.curves == whole.curves
     assert equal(again.weights, whole.weights)
+    assert np.array_equal(again.probabilities, whole.probabilities)
 
 
 def test_the_same_seed_gives_the_same_curves_and_another_seed_others(tmp_path: Path) -> None:
@@ -239,6 +241,7 @@ def test_the_best_epoch_of_each_phase_is_restored(tmp_path: Path) -> None:
     best = max(e.metrics["val_accuracy"] for e in of_phase)
     assert run.kept.metrics["val_accuracy"] == best
     assert (run.predicted.argmax(axis=1) == run.held_out.labels).mean() == pytest.approx(best)
+    np.testing.assert_allclose(run.probabilities, run.predicted, atol=2e-3)
 
 
 def test_the_last_epoch_is_kept_where_the_recipe_says_so(tmp_path: Path) -> None:
@@ -269,6 +272,7 @@ def test_averaged_weights_are_judged_and_kept_and_training_does_not_see_them(
         assert one.metrics["loss"] == other.metrics["loss"]  # trained alike, to the last bit
         assert one.metrics["val_loss"] != other.metrics["val_loss"]
     assert not equal(plain.weights, averaged.weights)
+    np.testing.assert_allclose(averaged.probabilities, averaged.predicted, atol=2e-3)
     of_truth = averaged.predicted[np.arange(100), averaged.held_out.labels]
     assert -np.log(of_truth).mean() == pytest.approx(
         averaged.epochs[-1].metrics["val_loss"], rel=1e-4
