@@ -1,9 +1,12 @@
 """Every path this package reads or writes, and the one way it writes a file."""
 
+import contextlib
 import os
 import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 PACKAGE = Path(__file__).resolve().parent
 
@@ -44,12 +47,18 @@ def xla_dir() -> Path:
 
 def write_aside(path: Path, content: str | bytes) -> None:
     """Write ``content`` beside ``path``, then rename, so that nobody ever reads half a file."""
+    with open_aside(path) as file:
+        file.write(content.encode() if isinstance(content, str) else content)
+
+
+@contextlib.contextmanager
+def open_aside(path: Path) -> Iterator[BinaryIO]:
+    """A file to write in, which becomes ``path`` when the block ends; what is too much to hold."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    data = content.encode() if isinstance(content, str) else content
     handle, aside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "wb") as file:
-            file.write(data)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         Path(aside).chmod(0o644)

@@ -1,7 +1,6 @@
 """The state of a fine-tune after an epoch, in one file that is whole or not there."""
 
 import hashlib
-import io
 import json
 import zipfile
 from collections.abc import Mapping, Sequence
@@ -13,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sweeper.config import Recipe
-from sweeper.paths import write_aside
+from sweeper.paths import open_aside
 
 Arrays = Sequence[NDArray[Any]]
 
@@ -61,9 +60,8 @@ class Checkpoint:
         arrays: dict[str, Any] = {
             f"{key}.{i}": one for key, group in groups.items() for i, one in enumerate(group)
         }
-        content = io.BytesIO()
-        np.savez(content, plain=np.array(json.dumps(plain)), **arrays)
-        write_aside(self.path, content.getvalue())
+        with open_aside(self.path) as file:
+            np.savez(file, plain=np.array(json.dumps(plain)), **arrays)
 
     def load(self) -> Saved | None:
         """What was saved last, or None: nothing was, or it cannot be used."""

@@ -1,6 +1,5 @@
 """What a trial learned, without what it began with; a whole model is made of it when wanted."""
 
-import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sweeper.config import Recipe
-from sweeper.paths import TrialPaths, write_aside
+from sweeper.paths import TrialPaths, open_aside
 from sweeper.train import numerics
 from sweeper.train.inputs import planned
 from sweeper.train.network import build_classifier_for
@@ -18,9 +17,8 @@ from sweeper.train.network import build_classifier_for
 
 def save_learned(path: Path, learned: Sequence[NDArray[Any]]) -> None:
     """Keep the weights of the last phase's unfrozen part and of the head, in their order."""
-    content = io.BytesIO()
-    np.savez(content, *learned)
-    write_aside(path, content.getvalue())
+    with open_aside(path) as file:
+        np.savez(file, *learned)
 
 
 def make_model(recipe: Recipe, n_classes: int, paths: TrialPaths) -> keras.Model:
