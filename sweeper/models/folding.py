@@ -18,6 +18,7 @@ import tensorflow as tf
 from keras.src.models.functional import operation_fn
 
 from sweeper.models.blocks import inputs_of
+from sweeper.models.depthwise import depthwise_conv
 
 
 class Folded(keras.Layer):
@@ -90,13 +91,7 @@ def _conv(layer: Any, images: Any, scale: Any) -> Any:
 
 def _depthwise(layer: Any, images: Any, scale: Any) -> Any:
     kernel = layer.kernel * tf.reshape(scale, layer.kernel.shape[2:])
-    return keras.ops.depthwise_conv(
-        images,
-        tf.cast(kernel, layer.compute_dtype),
-        strides=layer.strides,
-        padding=layer.padding,
-        dilation_rate=layer.dilation_rate,
-    )
+    return depthwise_conv(images, tf.cast(kernel, layer.compute_dtype), layer)
 
 
 def _separable(layer: Any, images: Any, scale: Any) -> Any:
