@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from plan import ALL_BLOCKS, SINGLE_EPOCHS, SWEEPS, Plan
+from plan import ALL_BLOCKS, SWEEPS, Plan
 from results import Results
 
 
@@ -27,9 +27,9 @@ def floors(results: Results) -> list[Floor]:
         blocks = [fit.unfreeze_blocks or 0 for fit in results.runs[f"{row} ours"][0].fits]
         seconds = least_seconds(plan, speed, blocks)
         found.append(Floor(row, seconds, results.seconds(f"{row} ours") / seconds))
-    seconds = SINGLE_EPOCHS * epoch_seconds(speed, ALL_BLOCKS)
-    measured = results.seconds("single_uncached ours")
-    return [*found, Floor("single_uncached", seconds, measured / seconds)]
+    single = "single_uncached ours"
+    seconds = results.epochs(single) * epoch_seconds(speed, ALL_BLOCKS)
+    return [*found, Floor("single_uncached", seconds, results.seconds(single) / seconds)]
 
 
 def least_seconds(plan: Plan, speed: dict[str, Any], blocks: Sequence[int]) -> float:

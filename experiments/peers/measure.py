@@ -28,6 +28,7 @@ from plan import (
     MANY_EPOCHS,
     MANY_TRIALS,
     PEER_TRIALS,
+    QUICK_SINGLE_EPOCHS,
     SINGLE_EPOCHS,
     SWEEPS,
 )
@@ -120,13 +121,13 @@ def sweep_turns(bench: Bench, row: str, trials: int) -> dict[str, Measurement]:
     }
 
 
-def single_turns(bench: Bench) -> list[Measurement]:
+def single_turns(bench: Bench, epochs: int) -> list[Measurement]:
     """One fine-tune of everything, ours and plain."""
     return [
-        ("single_uncached ours", lambda folder: ours.single(folder, folder / "cache")),
+        ("single_uncached ours", lambda folder: ours.single(folder, folder / "cache", epochs)),
         (
             "single_uncached plain",
-            lambda folder: peers.plain(folder, bench.shared, [ALL_BLOCKS], SINGLE_EPOCHS),
+            lambda folder: peers.plain(folder, bench.shared, [ALL_BLOCKS], epochs),
         ),
     ]
 
@@ -142,7 +143,7 @@ def slot_turns(warm: Path) -> list[Measurement]:
 
 def quick(bench: Bench) -> None:
     """Three rows, each once, and one trial of the tutorial script in each sweep."""
-    bench.in_turn(*single_turns(bench))
+    bench.in_turn(*single_turns(bench, QUICK_SINGLE_EPOCHS))
     for row in SWEEPS:
         turns = sweep_turns(bench, row, 1)
         bench.in_turn(turns["ours"], turns["tutorial"])
@@ -150,8 +151,8 @@ def quick(bench: Bench) -> None:
 
 def everything(bench: Bench) -> None:
     """All rows, and the picture of depths; what is compared goes there and back."""
-    single = single_turns(bench)
-    bench.in_turn(*single, *single[::-1])
+    # once: ten epochs average what is by chance
+    bench.in_turn(*single_turns(bench, SINGLE_EPOCHS))
     frozen = sweep_turns(bench, "frozen_sweep", PEER_TRIALS)
     bench.in_turn(frozen["ours"], frozen["tutorial"], frozen["ours"])
     bench.floor()

@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from plan import ALL_BLOCKS, DEPTH_EPOCHS, DEPTHS, SINGLE_EPOCHS, SINGLE_RATE, Plan
+from plan import ALL_BLOCKS, DEPTH_EPOCHS, DEPTHS, SINGLE_RATE, Plan
 from runs import Fit, Run, timed
 
 SLOTS = 2
@@ -53,9 +53,9 @@ def shipped_sweep(folder: Path, cache: Path) -> Run:
     return Run(seconds, _trials(folder, recipe, trials))
 
 
-def single(folder: Path, cache: Path) -> Run:
+def single(folder: Path, cache: Path, epochs: int) -> Run:
     """One fine-tune with every block trainable and nothing cached."""
-    return _fine_tune(folder, cache, ALL_BLOCKS, SINGLE_EPOCHS, ("cache.views=0",))
+    return _fine_tune(folder, cache, ALL_BLOCKS, epochs, ("cache.views=0",))
 
 
 def depths(folder: Path, cache: Path) -> Run:

@@ -55,7 +55,12 @@ PEER_TRIALS = 6
 MANY_TRIALS = 200
 MANY_EPOCHS = 2
 
-SINGLE_EPOCHS = 3
+SINGLE_EPOCHS = 10
+"""As many as a trial of the sweeps has."""
+
+QUICK_SINGLE_EPOCHS = 3
+"""The same where there are minutes only."""
+
 SINGLE_RATE = 3e-4
 """Learning rate of a fit in which every block trains from the first step on."""
 

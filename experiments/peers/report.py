@@ -7,7 +7,7 @@ import statistics
 from dataclasses import dataclass
 
 from floor import floors
-from plan import SINGLE_EPOCHS, SWEEPS
+from plan import SWEEPS
 from results import Results, load
 from runs import FOLDER
 
@@ -80,7 +80,8 @@ def _single(results: Results) -> list[Comparison]:
     if not all(name in results.runs for name in names):
         return []
     own, other = map(results.seconds, names)
-    what = f"{SINGLE_EPOCHS} epochs, whole command: {own:.1f} s; plain fit {other:.1f} s"
+    epochs = results.epochs(names[0])
+    what = f"{epochs} epochs, whole command: {own:.1f} s; plain fit {other:.1f} s"
     rows = [Comparison("single_uncached", what, other / own, least=1.2)]
     own, other = map(results.epoch_seconds, names)
     what = f"an epoch after the first: {own:.2f} s; plain fit {other:.2f} s"

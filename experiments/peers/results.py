@@ -23,6 +23,10 @@ class Results:
         """Median of whole commands."""
         return statistics.median(run.seconds for run in self.runs[name])
 
+    def epochs(self, name: str) -> int:
+        """How many a fit of these runs has."""
+        return len(self.runs[name][0].fits[0].epoch_seconds)
+
     def epoch_seconds(self, name: str, fit: int = 0) -> float:
         """Median of an epoch of this fit of a run; without the first, in which graphs are built."""
         runs = self.runs[name]

@@ -92,9 +92,7 @@ class PhaseRun(keras.callbacks.Callback):
         model.optimizer.build(model.trainable_variables)
         self._averages = _averages(model.optimizer)
         self._kept: list[NDArray[Any]] = []
-        self._judged: list[NDArray[Any]] = []
         self._logits: NDArray[np.float32] | None = None
-        self._judged_logits: NDArray[np.float32] | None = None
         self.epochs: list[Epoch] = []
         """Those that have ended."""
         self._kept_epoch = 0
@@ -145,7 +143,8 @@ class PhaseRun(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
         trained = time.monotonic()
-        metrics = {key: float(value) for key, value in (logs or {}).items()} | self._evaluate()
+        found, judged, logits = self._judge()
+        metrics = {key: float(value) for key, value in (logs or {}).items()} | found
         now = time.monotonic()
         metrics |= {
             "learning_rate": self._learning_rate(epoch),
@@ -156,8 +155,7 @@ class PhaseRun(keras.callbacks.Callback):
         ended = Epoch(self._first_step + epoch, self._name, epoch == 0, metrics)
         self.epochs.append(ended)
         if self._best.after_epoch(metrics) or not self._restores:
-            self._kept, self._kept_epoch = self._judged, epoch
-            self._logits = self._judged_logits
+            self._kept, self._kept_epoch, self._logits = judged, epoch, logits
         if self._plateau is not None:
             self._rate.factor.assign(self._plateau.after_epoch(metrics))
         last = epoch + 1 == self._phase.epochs or self._best.done
@@ -167,16 +165,19 @@ class PhaseRun(keras.callbacks.Callback):
         if self._best.done:
             self._trainer.stop_training = True
 
-    def _evaluate(self) -> dict[str, float]:
-        """Averaged weights are judged and kept; the raw ones go on training, bit for bit."""
+    def _judge(self) -> tuple[dict[str, float], list[NDArray[Any]], NDArray[np.float32]]:
+        """Metrics, the weights that have them, and the logits that these give.
+
+        Averaged weights are judged and kept; the raw ones go on training, bit for bit.
+        """
         raw = [variable.numpy() for variable, _ in self._averages]
         for variable, average in self._averages:
             variable.assign(average)
-        found, self._judged_logits = self.evaluation()
-        self._judged = [variable.numpy() for variable in self._trainer.learned]
+        found, logits = self.evaluation()
+        judged = [variable.numpy() for variable in self._trainer.learned]
         for (variable, _), value in zip(self._averages, raw, strict=True):
             variable.assign(value)
-        return found
+        return found, judged, logits
 
     def _learning_rate(self, epoch: int) -> float:
         """That of the epoch's last step; the optimizer says that of the next one."""
