@@ -48,8 +48,8 @@ def postgres(folder: Path) -> Iterator[str]:
     ):
         binaries, owner = _server_of_an_ordinary_user(Path(home))
         data = Path(home, "data")
-        port = _free_port()
         _create(binaries / "initdb", data, owner)
+        port = _free_port()  # as late as can be: it may be another's before the server has it
         settings = [word for pair in SETTINGS.items() for word in ("-c", "=".join(pair))]
         with (
             subprocess.Popen(

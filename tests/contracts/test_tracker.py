@@ -1,6 +1,7 @@
 """What every tracker must do, subclassed once for each."""
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -137,12 +138,9 @@ class TestMlflowRun(TrackerContract):
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Address of a real MLflow server with a database and an artifact store of its own."""
     folder = tmp_path_factory.mktemp("server")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    uri = f"http://127.0.0.1:{port}"
     command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1"]
-    command += ["--port", str(port), "--workers", "1"]
+    # a port found free beforehand may be another's by the time the server takes it
+    command += ["--port", "0", "--workers", "1"]
     command += ["--backend-store-uri", f"sqlite:///{folder}/server.db"]
     command += ["--artifacts-destination", str(folder / "artifacts")]
     with subprocess.Popen(
@@ -155,11 +153,15 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         start_new_session=True,
     ) as running:
         assert running.stderr is not None
+        said = []
         try:
             for line in running.stderr:
-                if "Uvicorn running on" in line:
+                said.append(line)
+                if at := re.search(r"Uvicorn running on (http://127\.0\.0\.1:\d+)", line):
+                    yield at[1]
                     break
-            yield uri
+            else:
+                raise RuntimeError("the server ended before it ran:\n" + "".join(said))
         finally:
             os.killpg(running.pid, signal.SIGTERM)
             running.stderr.close()
