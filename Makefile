@@ -47,10 +47,10 @@ backbones: $(READY)  ## Print the table of docs/backbones.md from the networks t
 ui: $(READY)  ## Open the MLflow UI on http://127.0.0.1:5000
 	$(BIN)/mlflow ui --host 127.0.0.1 --port 5000 --backend-store-uri sqlite:///mlruns/mlflow.db
 
-bench: $(READY)  ## Measure sweeps beside a tutorial script, KerasTuner and plain fit (47 minutes)
+bench: $(READY)  ## Measure sweeps beside a tutorial script, KerasTuner and plain fit (39 minutes)
 	$(BIN)/python experiments/peers/measure.py
 
-bench-quick: $(READY)  ## Three rows of it, once each (9 minutes)
+bench-quick: $(READY)  ## Three rows of it, once each (7 minutes)
 	$(BIN)/python experiments/peers/measure.py --quick
 
 bench-engine: $(READY)  ## Measure the search engine beside Optuna and hydra-optuna-sweeper (20 minutes)
