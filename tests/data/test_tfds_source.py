@@ -3,6 +3,7 @@
 import http.server
 import io
 import threading
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -25,11 +26,15 @@ def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def _no_internet(monkeypatch: pytest.MonkeyPatch) -> None:
+def _no_internet(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """All of the internet behind a port where nobody listens; this machine itself is reachable."""
     for scheme in ("http", "https"):
         monkeypatch.setenv(f"{scheme}_proxy", "http://127.0.0.1:9")
     monkeypatch.setenv("no_proxy", "127.0.0.1")
+    # urllib reads proxies at its first request, and keeps them for the process
+    urllib.request.install_opener(None)
+    yield
+    urllib.request.install_opener(None)
 
 
 def test_prepared_data_is_read_as_it_was_written(data_dir):
