@@ -15,7 +15,7 @@ from rich.filesize import decimal
 from sweeper.cache.disk import advice, describe
 from sweeper.cache.key import Key, code_word
 from sweeper.cache.store import Cache, Entry
-from sweeper.models import folding
+from sweeper.models import depthwise, folding
 from sweeper.models.prefix import Prefix
 from sweeper.train import frozen_pass
 from sweeper.train.frozen_pass import FrozenPass
@@ -70,7 +70,7 @@ class Features:
         self._place_of = [order.index(prefix.facts.word) for prefix in prefixes]
         self._facts = [unique[word].facts for word in order]
         # one weight, one image: but not one result, to the last bit, of two ways to compute it
-        computed = f"{code_word(folding, frozen_pass)} in batches of {BATCH}"
+        computed = f"{code_word(depthwise, folding, frozen_pass)} in batches of {BATCH}"
         self._common: list[dict[str, JsonValue]] = [
             {
                 "network": word,

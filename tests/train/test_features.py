@@ -23,7 +23,7 @@ from sweeper.data.batches import batches, shuffled
 from sweeper.data.examples import Examples, Indices
 from sweeper.data.sources import load
 from sweeper.data.targets import Targets
-from sweeper.models import folding
+from sweeper.models import depthwise, folding
 from sweeper.models.build import attach_head
 from sweeper.models.prefix import Prefix
 from sweeper.train import frozen_pass, numerics
@@ -235,14 +235,14 @@ def test_whatever_changes_numbers_changes_the_key(
     monkeypatch.setattr(tf, "__version__", "9.9")
     words.add(word(base))
     source = inspect.getsource
-    for module in (folding, frozen_pass, geometry):
+    for module in (depthwise, folding, frozen_pass, geometry):
         code_word.cache_clear()
         monkeypatch.setattr(
             inspect, "getsource", lambda one, at=module: source(one) + "#" * (one is at)
         )
         words.add(word(base))
     code_word.cache_clear()
-    assert len(words) == 15
+    assert len(words) == 16
     assert "" not in words
 
 
