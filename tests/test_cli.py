@@ -44,7 +44,12 @@ def runs_of(folder: Path, experiment: str, role: str):  # type: ignore[no-untype
 
 
 @pytest.fixture(scope="module")
-def swept(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+def temporary(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("t")
+
+
+@pytest.fixture(scope="module")
+def swept(tmp_path_factory: pytest.TempPathFactory, temporary: Path) -> tuple[Path, str]:
     folder = tmp_path_factory.mktemp("sweep")
     ended = subprocess.run(
         [
@@ -61,6 +66,7 @@ def swept(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
             "optimizer.learning_rate=choice(0.005,1e30)",
         ],
         cwd=folder,
+        env={**os.environ, "TMPDIR": str(temporary)},
         capture_output=True,
         text=True,
         timeout=280,
@@ -69,6 +75,12 @@ def swept(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     assert ended.returncode == 0, ended.stderr
     assert ended.stderr == ""
     return folder, ended.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("swept")
+def test_a_sweep_leaves_nothing_in_the_temporary_folder(temporary: Path) -> None:
+    assert list(temporary.iterdir()) == []
 
 
 @pytest.mark.slow

@@ -18,6 +18,13 @@ _READY = 2
 RESIZE = "bilinear, antialias where it shrinks"
 """How images are resized: other words for it make other keys of what is kept."""
 
+as_written = tf.autograph.experimental.do_not_convert
+"""For functions of datasets, and those within them, which AutoGraph need not convert.
+
+It would look through each for a twentieth of a second, and keep what it made of it in the system's
+temporary folder, where the process of a trial leaves it.
+"""
+
 Target = Callable[[tf.Tensor], Any]
 """From labels ``[b]`` int64 to what the loss compares with, a tensor or several."""
 
@@ -40,7 +47,7 @@ class Batches:
 
     def epochs(self, first: int, last: int) -> tf.data.Dataset:
         """Batches of the epochs from ``first`` up to and without ``last``, one after another."""
-        dataset = tf.data.Dataset.range(first, last).flat_map(self.epoch)
+        dataset = tf.data.Dataset.range(first, last).flat_map(as_written(self.epoch))
         count = tf.data.experimental.assert_cardinality((last - first) * self.steps)
         return dataset.apply(count).prefetch(_READY).with_options(plain_options())
 

@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from sweeper.cache.key import Key
 from sweeper.cache.store import Cache
-from sweeper.data.batches import RESIZE, batches
+from sweeper.data.batches import RESIZE, as_written, batches
 from sweeper.data.examples import Examples, Indices
 from sweeper.data.mapping import mapped
 
@@ -85,7 +85,7 @@ def _key(examples: Examples, image_size: int) -> Key | None:
 
 def _write(examples: Examples, image_size: int, file: Path) -> None:
     plain = batches(examples, image_size, _BATCH, target=lambda label: label, shuffle_seed=None)
-    rounded = plain.dataset.map(lambda images, _: tf.cast(tf.round(images), tf.uint8))
+    rounded = plain.dataset.map(as_written(lambda images, _: tf.cast(tf.round(images), tf.uint8)))
     # written, not mapped: who writes to a map of a full disk is killed
     with file.open("wb") as output:
         for images in rounded.as_numpy_iterator():

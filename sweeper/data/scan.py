@@ -10,12 +10,13 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from sweeper import paths
-from sweeper.data.batches import parallelism, plain_options
+from sweeper.data.batches import as_written, parallelism, plain_options
 from sweeper.data.examples import Examples
 from sweeper.data.listing import Part, shortened
 from sweeper.errors import ConfigError
@@ -121,10 +122,13 @@ def _undecodable(examples: Examples) -> tuple[Undecodable, ...]:
 
 def _decodable(examples: Examples) -> tf.data.Dataset:
     """Places of the examples that decode, a batch at a time, decoded on all cores."""
-    # the size alone, or every image would be copied into Python
-    sizes = examples.raw().enumerate()
-    sizes = sizes.map(lambda place, raw: (place, tf.size(examples.decode(raw))), parallelism())
-    places = sizes.ignore_errors().map(lambda place, _: place).batch(_BATCH)
+
+    def sized(place: tf.Tensor, raw: Any) -> tuple[tf.Tensor, tf.Tensor]:
+        # the size alone, or every image would be copied into Python
+        return place, tf.size(examples.decode(raw))
+
+    sizes = examples.raw().enumerate().map(as_written(sized), parallelism())
+    places = sizes.ignore_errors().map(as_written(lambda place, _: place)).batch(_BATCH)
     return places.with_options(plain_options())
 
 

@@ -12,6 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from sweeper.config import Tfds, nearest
+from sweeper.data.batches import as_written
 from sweeper.data.examples import Examples, Indices, class_counts
 from sweeper.data.internet import any_answers
 from sweeper.data.listing import Listing, Part, decode_image, files_content, unequal_classes
@@ -154,7 +155,8 @@ def _part(dataset: Tfds, builder: Any, split: str, key: str) -> Part:
         wanted[indices] = True
         images = _records(builder, split, dataset.image_key)
         chosen = tf.data.Dataset.zip(tf.data.Dataset.from_tensor_slices(wanted), images)
-        encoded = chosen.filter(lambda keep, _: keep).map(lambda _, one: one[dataset.image_key])
+        chosen = chosen.filter(as_written(lambda keep, _: keep))
+        encoded = chosen.map(as_written(lambda _, one: one[dataset.image_key]))
         # the encoded bytes stay in memory: a shuffle holds them anyway, and reading the records
         # again would read those of the other parts as well
         return encoded.apply(tf.data.experimental.assert_cardinality(len(indices))).cache()
@@ -199,7 +201,7 @@ def _damaged(files: Sequence[Any]) -> list[str]:
     found = []
     for file in dict.fromkeys(one.filename for one in files):
         try:
-            tf.data.TFRecordDataset(file).reduce(0, lambda count, _: count + 1)
+            tf.data.TFRecordDataset(file).reduce(0, as_written(lambda count, _: count + 1))
         except tf.errors.OpError:
             found.append(str(file))
     return found
@@ -222,7 +224,7 @@ def _records(builder: Any, split: str, key: str) -> tf.data.Dataset:
     options.autotune.enabled = False
     # ClassLabel needs no decoding; other features of the record are not even parsed
     skip = {key: tfds.decode.SkipDecoding()}
-    return builder.as_dataset(
+    return as_written(builder.as_dataset)(
         split=split,
         shuffle_files=False,
         decoders=tfds.decode.PartialDecoding({key: True}, decoders=skip),

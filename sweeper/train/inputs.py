@@ -180,19 +180,23 @@ def of_views(
     """
     labels = views[0].images.examples.labels
     count = len(labels)
+    with tf.device("CPU"):
+        orders = tf.concat([view.rows for view in views], 0)
 
     def fetch(number: Any, places: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        def of(view: View) -> tuple[tf.Tensor, tf.Tensor]:
-            with tf.device("CPU"):  # the files stay where they are
-                rows = tf.gather(view.rows, places)
-                values = tf.cast(tf.gather(view.values, rows), tf.float32)
-                if view.targets is None:
-                    return values, targets(tf.gather(labels, places))
-                return values, targets.smoothed(tf.gather(view.targets, rows))
+        with tf.device("CPU"):  # the files stay where they are
+            turn = (number - first_step) % len(views)
+            rows = tf.gather(orders, turn * count + places)
 
-        turn = tf.cast((number - first_step) % len(views), tf.int32)
-        features, wanted = tf.switch_case(turn, [partial(of, view) for view in views])
-        return features, wanted
+            def of_turn(files: Sequence[tf.Tensor]) -> tf.Tensor:
+                choices = [partial(tf.gather, file, rows) for file in files]
+                return tf.switch_case(tf.cast(turn, tf.int32), choices)
+
+            values = tf.cast(of_turn([view.values for view in views]), tf.float32)
+            mixed = [view.targets for view in views if view.targets is not None]
+            if mixed:
+                return values, targets.smoothed(of_turn(mixed))
+            return values, targets(tf.gather(labels, places))
 
     def epoch(number: Any) -> tf.data.Dataset:
         places = shuffled(tf.data.Dataset.range(count), count, shuffle_seed, number)

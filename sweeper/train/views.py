@@ -18,7 +18,7 @@ from sweeper.cache.key import code_word
 from sweeper.cache.store import Entry
 from sweeper.data import augment, geometry, mix, rand_augment
 from sweeper.data.augment import Augmentation
-from sweeper.data.batches import RESIZE, Batches, batches, shuffled
+from sweeper.data.batches import RESIZE, Batches, as_written, batches, shuffled
 from sweeper.data.examples import Examples
 from sweeper.data.mapping import mapped
 from sweeper.data.targets import Targets
@@ -83,9 +83,11 @@ class Images:
     def order(self) -> NDArray[np.int64]:
         """``[n]``: the example in each row. What is mixed are neighbours: not of one class."""
         count, seed = len(self), self._shuffle_seed
-        places = tf.data.Dataset.range(self.view, self.view + 1).flat_map(
-            lambda number: shuffled(tf.data.Dataset.range(count), count, seed, number).batch(count)
-        )
+
+        def placed(number: tf.Tensor) -> tf.data.Dataset:
+            return shuffled(tf.data.Dataset.range(count), count, seed, number).batch(count)
+
+        places = tf.data.Dataset.range(self.view, self.view + 1).flat_map(as_written(placed))
         found: NDArray[np.int64] = next(places.as_numpy_iterator())
         return found
 
