@@ -65,6 +65,7 @@ class Feed:
         targets: what labels become in training.
         cache: where features are kept.
         held: takes what is in use of the cache.
+        whole: as for :func:`images_of`.
     """
 
     def __init__(
@@ -76,6 +77,7 @@ class Feed:
         targets: Targets,
         cache: Cache,
         held: contextlib.ExitStack,
+        whole: Examples | None = None,
     ) -> None:
         self._recipe = recipe
         self._classifier = classifier
@@ -86,7 +88,7 @@ class Feed:
         self.computed_seconds = 0.0
         """What was computed of the frozen parts here, and is kept, took so long."""
         if recipe.cache.views:
-            self._open_features(cache, held)
+            self._open_features(cache, held, whole)
 
     def of(self, planned: PlannedPhase, first_step: int) -> Inputs:
         """What the phase trains on; its first epoch has the number ``first_step``.
@@ -104,23 +106,26 @@ class Feed:
             return Inputs(model, train, held_out, build_augment(self._recipe.augment, seed), 1)
         _, rest = parts
         of_held_out, *views = kept
-        train = of_views(views, self._targets, size, seed, first_step)
-        validation = of_views([of_held_out], self._plain, size, None, 0)
+        train = of_views(views, self._train, self._targets, size, seed, first_step)
+        validation = of_views([of_held_out], self._held_out, self._plain, size, None, 0)
         return Inputs(rest, train, validation, None, train.steps)
 
     def seconds_of_epoch(self, name: str) -> float:
         """What the frozen part would take in each epoch of the phase, were it not kept."""
         if name not in self._kept:
             return 0.0
-        validation, *views = self._kept[name]
-        return sum(view.seconds for view in views) / len(views) + validation.seconds
+        of_held_out, *views = self._kept[name]
+        train = sum(view.seconds_of(self._train) for view in views) / len(views)
+        return train + of_held_out.seconds_of(self._held_out)
 
-    def _open_features(self, cache: Cache, held: contextlib.ExitStack) -> None:
+    def _open_features(
+        self, cache: Cache, held: contextlib.ExitStack, whole: Examples | None
+    ) -> None:
         recipe, phases = self._recipe, planned(self._recipe)
         split = [(phase, self._classifier.split(phase.freeze)) for phase in phases]
         frozen = [(phase, parts[0]) for phase, parts in split if parts is not None]
         epochs = max((phase.phase.epochs for phase, _ in frozen), default=0)
-        images = images_of(recipe, self._train, self._held_out, self._plain, epochs)
+        images = images_of(recipe, self._train, self._held_out, self._plain, epochs, whole)
         if not images:
             return
         features = Features(cache, [prefix for _, prefix in frozen], recipe.precision)
@@ -134,11 +139,17 @@ class Feed:
 
 
 def images_of(
-    recipe: Recipe, train: Examples, held_out: Examples, plain: Targets, epochs: int
+    recipe: Recipe,
+    train: Examples,
+    held_out: Examples,
+    plain: Targets,
+    epochs: int,
+    whole: Examples | None,
 ) -> list[Images]:
     """The held-out images, then training images in each view that ``epochs`` epochs see.
 
-    None where there is no epoch, or the source cannot say what its images are.
+    None where there is no epoch, or the source cannot say what its images are. All of ``whole``
+    where that can be: then they are the same in every fold.
 
     Args:
         recipe: how images are resized and augmented, and in how many views.
@@ -146,11 +157,16 @@ def images_of(
         held_out: examples to validate by.
         plain: what labels become, without smoothing.
         epochs: how many there are.
+        whole: what both are a fold of; None where there are no folds.
     """
     augment = build_augment(recipe.augment, recipe.seed)
     views = min(epochs, recipe.cache.views if augment is not None else 1)
     if not views:
         return []
+    if whole is not None:
+        held_out = whole
+        # what is mixed must not see what validates
+        train = train if augment is not None and augment.mixes else whole
     try:
         words = [examples.fingerprint() for examples in (held_out, train)]
     except OSError as error:  # reading the image will say so, where it is needed
@@ -168,20 +184,21 @@ def images_of(
 
 def of_views(
     views: Sequence[View],
+    examples: Examples,
     targets: Targets,
     batch_size: int,
     shuffle_seed: int | None,
     first_step: int,
 ) -> Batches:
-    """Batches of what is kept of the same examples in each of ``views``.
+    """Batches of what is kept of ``examples`` in each of ``views``.
 
     Epoch ``first_step`` sees the first view, the next one the second, and so on round and round, in
     the order that :func:`~sweeper.data.batches.batches` would have.
     """
-    labels = views[0].images.examples.labels
+    labels = examples.labels
     count = len(labels)
     with tf.device("CPU"):
-        orders = tf.concat([view.rows for view in views], 0)
+        orders = tf.concat([view.rows_of(examples) for view in views], 0)
 
     def fetch(number: Any, places: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         with tf.device("CPU"):  # the files stay where they are

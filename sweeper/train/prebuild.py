@@ -47,7 +47,8 @@ def prebuild(recipes: Sequence[Recipe], on_pass: OnPass = unheard) -> Prebuilt:
         splits = splits_of(replace(source, train=train), first)
         prefixes, known = _prefixes(recipes, n_classes)
         longest = max((epochs for _, epochs in prefixes), default=0)
-        images = [images_of(first, *split, plain, longest) for split in splits]
+        whole = train if len(splits) > 1 else None
+        images = [images_of(first, *split, plain, longest, whole) for split in splits]
         networks = [prefix for prefix, _ in prefixes]
         features = Features(cache, networks, first.precision, on_pass)
         wanted = [

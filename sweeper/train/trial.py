@@ -114,6 +114,7 @@ class Trial:
         recipe = self._recipe
         splits = splits_of(source, recipe)
         self._save_pictures(splits[0][0], source.class_names)
+        whole = source.train if len(splits) > 1 else None
         fits = []
         for number, (train, held_out) in enumerate(splits):
             fold = number if len(splits) > 1 else None
@@ -121,7 +122,7 @@ class Trial:
                 self._tracker, self._report, check, recipe.objectives[0], self._prune_high, fold
             )
             self._recorders.append(recorder)
-            fits.append(self._fit(train, held_out, source.class_names, recorder, fold))
+            fits.append(self._fit(train, held_out, whole, source.class_names, recorder, fold))
             if fold is not None:
                 value = objectives(recipe, fits[-1:])[0]
                 self._report(value, fold, f"fold {fold}", {}, compared=True)
@@ -132,6 +133,7 @@ class Trial:
         self,
         train: Examples,
         held_out: Examples,
+        whole: Examples | None,
         class_names: tuple[str, ...],
         recorder: Recorder,
         fold: int | None,
@@ -147,7 +149,7 @@ class Trial:
         log.info("%d training and %d validation images", len(train), len(held_out))
         classifier = build_classifier_for(recipe, len(class_names), self._known)
         with contextlib.ExitStack() as held:
-            feed = Feed(recipe, classifier, train, held_out, targets, self._cache, held)
+            feed = Feed(recipe, classifier, train, held_out, targets, self._cache, held, whole)
             fine_tune = FineTune(
                 recipe,
                 classifier,

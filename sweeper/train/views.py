@@ -124,6 +124,16 @@ class View:
     rows: tf.Tensor
     seconds: float
 
+    def rows_of(self, examples: Examples) -> tf.Tensor:
+        """``[m]`` int64, the row of each of ``examples``, which are some of its own, or all."""
+        places = np.searchsorted(self.images.examples.indices, examples.indices)
+        with tf.device("CPU"):
+            return tf.gather(self.rows, places)
+
+    def seconds_of(self, examples: Examples) -> float:
+        """Their share in ``seconds``."""
+        return self.seconds * len(examples) / len(self.images)
+
 
 def read(images: Images, entry: Entry, shape: tuple[int, ...], flops: int) -> View | None:
     """The view that ``entry`` keeps; None where values are beyond half precision.

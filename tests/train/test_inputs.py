@@ -15,7 +15,7 @@ from recipes import recipe
 from sweeper.cache.store import Cache
 from sweeper.config import Recipe
 from sweeper.data.batches import Batches, batches
-from sweeper.data.examples import Examples
+from sweeper.data.examples import Examples, split_folds
 from sweeper.data.sources import load
 from sweeper.data.targets import Targets
 from sweeper.models.build import attach_head
@@ -41,12 +41,15 @@ def fed(
     held: contextlib.ExitStack,
     train: Examples | None = None,
     backbone: keras.Model | None = None,
+    held_out: Examples | None = None,
+    whole: Examples | None = None,
 ) -> Feed:
     numerics.set_up(made)
     classifier = attach_head(backbone or tiny_backbone(), made.head, 10)
     targets = Targets(10, False, made.loss.label_smoothing)
     store = Cache(folder, 10**9)
-    return Feed(made, classifier, train or digits(30), digits(9), targets, store, held)
+    parts = train or digits(30), held_out or digits(9)
+    return Feed(made, classifier, *parts, targets, store, held, whole)
 
 
 def cached(feed: Feed, made: Recipe) -> list[bool]:
@@ -186,9 +189,60 @@ def test_of_views_takes_any_number_of_epochs_in_one_go(tmp_path: Path) -> None:
     with contextlib.ExitStack() as held:
         feed = fed(made, tmp_path, held)
         views, targets = feed._kept["frozen"][1:], Targets(10, False)
-        train = of_views(views, targets, BATCH, 0, 0)
+        train = of_views(views, digits(30), targets, BATCH, 0, 0)
         together = list(train.epochs(0, 3).as_numpy_iterator())
         assert len(together) == 3 * train.steps
         alone = [part for n in range(3) for part in train.epochs(n, n + 1).as_numpy_iterator()]
         for (one, _), (other, _) in zip(together, alone, strict=True):
             np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("changes", [(), ("augment=digits", "cache.views=2")])
+def test_folds_share_what_frozen_layers_give_and_each_is_fed_its_own(
+    changes: tuple[str, ...], tmp_path: Path
+) -> None:
+    made, whole = small(*changes), digits(60)
+    views = 1 + 2 * bool(changes)
+    seen: dict[tuple[int, int], np.ndarray] = {}
+    for train, held_out in split_folds(whole, 3, 0):
+        with contextlib.ExitStack() as held:
+            feed = fed(made, tmp_path / "whole", held, train, None, held_out, whole)
+            alone = fed(made, tmp_path / "alone", held, train, None, held_out)
+            for phase in planned(made):
+                one, other = feed.of(phase, 0), alone.of(phase, 0)
+                assert one.validation.labels.tolist() == held_out.labels.tolist()
+                fed_both = [(one.validation, other.validation)]
+                if not changes:  # else draws are others, since images stand in another order
+                    fed_both.append((one.train, other.train))
+                for batches_of in fed_both:
+                    mine, expected = (list(b.epochs(2, 3).as_numpy_iterator()) for b in batches_of)
+                    for (values, targets), (same, told) in zip(mine, expected, strict=True):
+                        np.testing.assert_allclose(values, same, rtol=1e-3, atol=1e-3)
+                        np.testing.assert_array_equal(targets, told)
+            for number, view in enumerate(feed._kept["unfrozen"][1:]):
+                values = view.values.numpy()[view.rows_of(train).numpy()]
+                for image, value in zip(train.indices, values, strict=True):
+                    np.testing.assert_array_equal(seen.setdefault((number, image), value), value)
+    # of two cuts
+    assert len(Cache(tmp_path / "whole", 1).entries()) == 2 * views
+    assert len(Cache(tmp_path / "alone", 1).entries()) == 2 * 3 * max(2, views)
+
+
+def test_what_is_mixed_never_sees_what_its_fold_is_validated_by(tmp_path: Path) -> None:
+    made, whole = small("augment.mixup=0.4", "cache.views=2"), digits(60)
+    train, held_out = split_folds(whole, 3, 0)[0]
+    with contextlib.ExitStack() as held:
+        feed = fed(made, tmp_path, held, train, None, held_out, whole)
+        for of_held_out, *views in feed._kept.values():
+            assert len(of_held_out.images) == len(whole)
+            assert [view.images.examples is train for view in views] == [True, True]
+
+
+def test_seconds_of_a_fold_are_its_share(tmp_path: Path) -> None:
+    made, whole = small("augment=digits", "cache.views=2"), digits(60)
+    train, held_out = split_folds(whole, 3, 0)[0]
+    with contextlib.ExitStack() as held:
+        feed = fed(made, tmp_path, held, train, None, held_out, whole)
+        of_held_out, one, other = feed._kept["frozen"]
+        expected = (one.seconds + other.seconds) / 2 * 2 / 3 + of_held_out.seconds / 3
+        assert feed.seconds_of_epoch("frozen") == pytest.approx(expected)

@@ -32,7 +32,8 @@ def trial(made: Recipe) -> tuple[float, list[bool]]:
         train = held.enter_context(kept(store, source.train, made.image_size))
         for part, held_out in splits_of(replace(source, train=train), made):
             classifier = build_classifier_for(made, 10)
-            feed = Feed(made, classifier, part, held_out, Targets(10, False), store, held)
+            whole = train if made.validation.kind == "kfold" else None
+            feed = Feed(made, classifier, part, held_out, Targets(10, False), store, held, whole)
             seconds += feed.computed_seconds
             cached += [feed.seconds_of_epoch(phase.name) > 0 for phase in planned(made)]
     return seconds, cached
@@ -43,7 +44,7 @@ def trial(made: Recipe) -> tuple[float, list[bool]]:
     "changes",
     [
         ("augment=digits", "cache.views=2", "phases.unfrozen.epochs=3", "drop_connect_rate=0.4"),
-        ("validation=kfold", "validation.folds=2"),
+        ("validation=kfold", "validation.folds=2", "augment.mixup=0.2", "cache.views=1"),
         ("validation=test",),
     ],
 )
@@ -51,7 +52,7 @@ def test_after_it_trials_between_the_corners_compute_nothing(changes: tuple[str,
     corners = [made(3, *changes), made(1, *changes, "optimizer=sgd", "batch_size=8")]
     heard: list[tuple[int, ...]] = []
     assert prebuild(corners, lambda *said: heard.append(said)).seconds > 0
-    numbers = [number for number, _, _ in heard]  # one fold's training set is another's held-out
+    numbers = [number for number, _, _ in heard]
     assert numbers == sorted(set(numbers))
     assert numbers[0] == 1
     assert all(numbers[-1] <= sets and images > 0 for _, sets, images in heard)
@@ -73,6 +74,18 @@ def test_each_cut_is_kept_in_as_many_views_as_some_trial_sees() -> None:
     entries = [entry for entry in Cache(entries_dir(), 1).entries() if entry.kind == "features"]
     # of held-out images one view; average and largest pooling: 2 and 1; the cut, once for both: 3
     assert len(entries) == (1 + 2) + (1 + 1) + (1 + 3)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("changes", "sets"), [((), 1), (("augment=digits", "cache.views=1"), 2)])
+def test_folds_are_one_set_of_images(changes: tuple[str, ...], sets: int) -> None:
+    folds = ("validation=kfold", "validation.folds=3", "phases.unfrozen=null")
+    heard: list[tuple[int, ...]] = []
+    corners = [made(1, *folds, *changes), made(1, *folds, *changes, "optimizer=sgd")]
+    prebuild(corners, lambda *said: heard.append(said))
+    images = len(load(corners[0].dataset).train)
+    assert heard == [(number + 1, sets, images) for number in range(sets)]
+    assert trial(corners[0]) == (0.0, [True] * 3)
 
 
 @pytest.mark.parametrize(
