@@ -100,13 +100,22 @@ def hold(folder: Path) -> LockFile | None:
         lock.close()  # it was removed before we had it; another may have come
 
 
-def is_held(folder: Path) -> bool:
-    """Whether a living process uses or builds the entry. Asked within :func:`change`."""
+def take(folder: Path, held: contextlib.ExitStack) -> bool:
+    """Whether no living process uses or builds the entry; then none can as long as ``held`` lasts.
+
+    Called within :func:`change`.
+    """
     try:
-        with LockFile(folder / USE) as lock:
-            return not lock.try_lock()
+        lock = held.enter_context(LockFile(folder / USE))
     except (FileNotFoundError, NotADirectoryError):
-        return False
+        return True
+    return lock.try_lock()
+
+
+def is_held(folder: Path) -> bool:
+    """Whether a living process uses or builds the entry now, which another moment may change."""
+    with contextlib.ExitStack() as held:
+        return not take(folder, held)
 
 
 def stamp(lock: LockFile, folder: Path) -> None:
@@ -141,7 +150,7 @@ def reserved_bytes(folder: Path) -> int:
 def discard(folder: Path) -> None:
     """Remove an entry, so that a kill in the middle leaves a leftover and never half an entry.
 
-    Called within :func:`change`, for a folder that nobody holds.
+    Called within :func:`change`, for a folder that the caller has taken.
     """
     going = folder if folder.name.startswith(".") else aside(folder)
     if going != folder:
@@ -152,9 +161,18 @@ def discard(folder: Path) -> None:
         going.unlink()
 
 
+def discard_unheld(folder: Path) -> bool:
+    """Remove an entry unless somebody has it; whether it went. Called within :func:`change`.
+
+    It is had alone until it is gone: who waits for a killed builder gets its lock at any moment.
+    """
+    with contextlib.ExitStack() as held:
+        if not take(folder, held):
+            return False
+        discard(folder)
+    return True
+
+
 def discard_leftovers(root: Path) -> int:
     """Remove what killed processes left; how many there were. Called within :func:`change`."""
-    left = [folder for folder in folders_aside(root) if not is_held(folder)]
-    for folder in left:
-        discard(folder)
-    return len(left)
+    return sum(discard_unheld(folder) for folder in folders_aside(root))

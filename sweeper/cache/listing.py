@@ -149,9 +149,9 @@ def clear(
             old = not unused_for or entry.last_used is None or entry.last_used <= latest
             if kind not in (None, entry.kind) or (names and entry.name not in names) or not old:
                 continue
-            if entry.in_use:
-                left.append(entry)
-            elif not folders.is_held(root / entry.name):
-                folders.discard(root / entry.name)
-                removed.append(entry)
+            folder = root / entry.name
+            if entry.state is State.LEFTOVER:
+                folder = folders.aside(folder)
+            gone = not entry.in_use and folders.discard_unheld(folder)
+            (removed if gone else left).append(entry)
     return Cleared(tuple(removed), tuple(left))

@@ -8,7 +8,6 @@ from rich.filesize import decimal
 
 from sweeper.cache import folders
 from sweeper.cache.disk import NotKept
-from sweeper.cache.locks import LockFile
 
 
 def make_room(root: Path, size_bytes: int, budget_bytes: int, own: Path | None = None) -> None:
@@ -38,7 +37,7 @@ def make_room(root: Path, size_bytes: int, budget_bytes: int, own: Path | None =
         for folder in sorted(folders.whole_folders(root), key=folders.last_used):
             if missing <= 0:
                 break
-            if _taken(folder, held):
+            if folders.take(folder, held):
                 going.append(folder)
                 missing -= sizes[folder]
         if missing > 0:
@@ -49,12 +48,3 @@ def make_room(root: Path, size_bytes: int, budget_bytes: int, own: Path | None =
             )
         for folder in going:
             folders.discard(folder)
-
-
-def _taken(folder: Path, held: ExitStack) -> bool:
-    """Whether nobody has the entry, so that nobody gets it as long as ``held`` lasts."""
-    try:
-        lock = held.enter_context(LockFile(folder / folders.USE))
-    except (FileNotFoundError, NotADirectoryError):
-        return True
-    return lock.try_lock()

@@ -138,12 +138,12 @@ class Cache:
         folder = self.folder / key.name
         aside = folders.aside(folder)
         with folders.change(self.folder):
-            if folder.exists():
-                if found := self._whole(key):  # it has come since it was looked for
-                    return found[1], False
-                self._discard_damaged(folder)
-            if folders.is_held(aside):
+            if found := self._whole(key):  # it has come since it was looked for
+                return found[1], False
+            if aside.exists() and not folders.discard_unheld(aside):
                 return LockFile(aside / folders.USE), False
+            if folder.exists():
+                self._discard_damaged(folder)
             make_room(self.folder, size_bytes, self.budget_bytes)
             try:
                 return folders.begin(aside, size_bytes), True
@@ -152,13 +152,12 @@ class Cache:
                 raise
 
     def _discard_damaged(self, folder: Path) -> None:
-        if folders.is_held(folder):
+        if not folders.discard_unheld(folder):
             raise NotKept(
                 f"the entry in {folder} is damaged, and in use by a running process; "
                 "it is built again when that has ended"
             )
-        log.warning("%s is damaged, and is built again", folder)
-        folders.discard(folder)
+        log.warning("%s was damaged, and is built again", folder)
 
     def _build(self, key: Key, lock: LockFile, build: Build) -> Manifest:
         """Build the entry aside, and make it whole in one step. ``lock`` is then held shared."""

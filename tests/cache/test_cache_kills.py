@@ -2,7 +2,8 @@
 
 import multiprocessing
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from itertools import count
 from pathlib import Path
@@ -12,6 +13,7 @@ from others import CONTENT, KEY, SIZE, build, die_at, open_once
 from processes import Other
 
 from sweeper.cache.key import Key
+from sweeper.cache.locks import LockFile
 from sweeper.cache.store import Cache
 
 STEPS = 200
@@ -96,6 +98,49 @@ def test_those_who_wait_for_a_killed_builder_go_on(root: Path, stop: str) -> Non
     assert got == ["got built whole", "got found whole"]
     assert builder.count.read_bytes() == b"xx"
     assert _hidden(root) == [".lock"]
+
+
+@contextmanager
+def whoever_waits_for(file: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LockFile]:
+    """Somebody who gets the lock of ``file`` as soon as anybody here lets go of a lock."""
+    close = LockFile.close
+    with LockFile(file) as late, monkeypatch.context() as patched:
+
+        def closed(lock: LockFile) -> None:
+            close(lock)
+            if lock is not late:
+                late.try_share()
+
+        patched.setattr(LockFile, "close", closed)
+        yield late
+
+
+def test_who_wakes_late_keeps_nobody_from_building(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left = root / f".{KEY.name}"
+    left.mkdir(parents=True)
+    (left / "use").touch()
+    with whoever_waits_for(left / "use", monkeypatch) as late:
+        with Cache(root, 10 * SIZE).open(KEY, SIZE, build) as entry:
+            assert entry is not None
+            assert entry.built_here
+        assert not late.is_at(left / "use")
+    assert _hidden(root) == [".lock"]
+
+
+def test_what_is_taken_into_use_while_it_is_cleared_stays_and_is_told(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = Cache(root, 10 * SIZE)
+    with store.open(KEY, SIZE, build):
+        pass
+    file = root / KEY.name / "use"
+    with whoever_waits_for(file, monkeypatch) as late:
+        cleared = store.clear()
+        assert late.is_at(file)
+    assert cleared.removed == ()
+    assert [entry.name for entry in cleared.left] == [KEY.name]
 
 
 def test_what_a_builder_renamed_before_it_was_killed_is_used(root: Path) -> None:
