@@ -148,8 +148,8 @@ def images_of(
 ) -> list[Images]:
     """The held-out images, then training images in each view that ``epochs`` epochs see.
 
-    None where there is no epoch, or the source cannot say what its images are. All of ``whole``
-    where that can be: then they are the same in every fold.
+    Empty where there is no epoch, or the source cannot say what its images are. They are all of
+    ``whole`` where that can be, and so the same in every fold.
 
     Args:
         recipe: how images are resized and augmented, and in how many views.

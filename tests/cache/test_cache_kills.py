@@ -125,7 +125,7 @@ def test_who_wakes_late_keeps_nobody_from_building(
         with Cache(root, 10 * SIZE).open(KEY, SIZE, build) as entry:
             assert entry is not None
             assert entry.built_here
-        assert not late.is_at(left / "use")
+        assert not late.is_at(root / KEY.name / "use")
     assert _hidden(root) == [".lock"]
 
 
