@@ -4,13 +4,17 @@
 
     SweeperError
     |-- ConfigError      stop: the recipe is wrong; lists every fault, nothing has been started
-    |-- MissingInput     stop: data or weights are not there; says where it looked and what mends it
+    |-- MissingInput     stop: data or weights are not there; says where it looked and how to fix it
     |-- SweepInterrupted stop: a person, or a scheduler, ended the sweep; all is closed
-    `-- TrialError       record it and go on with the next trial
-        |-- TrialPruned  the trial is hopeless or was told to stop; carries the reason
+    |-- Outage           stop: no trial is at fault and none counts; the same command continues
+    |   |-- MachineFault a disk, file handles or processes have run out
+    |   `-- TrackerError results cannot be recorded
+    `-- TrialError       record it and continue with the next trial
+        |-- TrialPruned  the trial is hopeless or was stopped; carries the reason
         `-- TrialFailed  it raised, or its process died; carries the reason and the log's tail
 """
 
+import signal
 from collections.abc import Sequence
 
 from sweeper.records import Cause
@@ -19,9 +23,14 @@ from sweeper.records import Cause
 class SweeperError(Exception):
     """Base of everything this package raises on purpose; its text is fit for a person's screen."""
 
+    exit_code = 1
+    """Of a command that ends with this error: 2 where what was asked for is at fault."""
+
 
 class ConfigError(SweeperError):
     """The recipe cannot be run. ``faults`` holds one sentence for each thing that is wrong."""
+
+    exit_code = 2
 
     def __init__(self, faults: Sequence[str]) -> None:
         self.faults = tuple(dict.fromkeys(faults))
@@ -37,9 +46,34 @@ class ConfigError(SweeperError):
 class MissingInput(SweeperError):
     """Data or weights are absent and cannot be fetched."""
 
+    exit_code = 2
+
 
 class SweepInterrupted(SweeperError):
-    """The sweep came to an orderly end before its study did; the same command goes on with it."""
+    """The sweep ended in order before its study was done; the same command continues it.
+
+    ``number`` is the signal that asked for it.
+    """
+
+    def __init__(self, text: str, number: int = signal.SIGINT) -> None:
+        super().__init__(text)
+        self.exit_code = 128 + number
+
+
+class Outage(SweeperError):
+    """What every trial needs is not available. ``reason`` says what, in one sentence."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(reason)
+
+
+class MachineFault(Outage):
+    """This machine lacks disk space, file handles, processes, or may not write."""
+
+
+class TrackerError(Outage):
+    """The tracker cannot be used: results cannot be recorded."""
 
 
 class TrialError(SweeperError):

@@ -64,6 +64,8 @@ class Executor(Protocol):
 
         Raises:
             SweeperError: whatever error of this package the work raised.
+            MachineFault: the machine has no process or no log for it, or what it raised is about
+                the machine: a full disk, no file handles.
             TrialFailed: the work raised something else, its process died or took more than
                 ``timeout`` seconds; the cause says which.
         """

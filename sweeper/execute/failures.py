@@ -1,11 +1,13 @@
 """From exceptions and dead processes to failures with a name and a cause."""
 
 import contextlib
+import errno
+import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from sweeper.errors import TrialFailed
+from sweeper.errors import MachineFault, TrialFailed
 from sweeper.records import Cause
 
 _OUT_OF_MEMORY_CLASSES = frozenset({"MemoryError", "ResourceExhaustedError", "OutOfMemoryError"})
@@ -20,10 +22,77 @@ _OUT_OF_MEMORY_MESSAGES = (
 """What XLA, TensorFlow, PyTorch and the CUDA driver say in exceptions of general classes."""
 
 
-def failure(error: Exception) -> TrialFailed:
-    """Describe an exception that the work raised; the cause is ``OOM`` or ``RAISED``."""
-    reason = f"{type(error).__name__}: {_message(error)}".removesuffix(": ")
-    return TrialFailed(reason, cause=Cause.OOM if is_out_of_memory(error) else Cause.RAISED)
+_FULL = "free some space on that disk"
+_FORBIDDEN = "make that place writable"
+_BROKEN = "look after that disk"
+_ADVICE: Mapping[int, str] = {
+    errno.ENOSPC: _FULL,
+    errno.EDQUOT: _FULL,
+    errno.EFBIG: "raise the limit of a file's size (ulimit -f)",
+    errno.EROFS: _FORBIDDEN,
+    errno.EMFILE: "raise the limit of open files (ulimit -n)",
+    errno.ENFILE: "close other programs: the machine has no file handles left",
+    errno.EAGAIN: "raise the limit of processes (ulimit -u), or lower hydra.sweeper.n_jobs",
+    errno.EIO: _BROKEN,
+    errno.ESTALE: _BROKEN,
+}
+"""What a person can do about a fault of the machine, by the system's error number."""
+
+_SPELLED: Mapping[str, str] = {
+    **{os.strerror(number): text for number, text in _ADVICE.items() if number != errno.EAGAIN},
+    "database or disk is full": _FULL,
+    "attempt to write a readonly database": _FORBIDDEN,
+    "disk I/O error": _BROKEN,
+    "can't start new thread": _ADVICE[errno.EAGAIN],
+}
+"""The same in messages of libraries with errors of their own: TensorFlow, HDF5, SQLite."""
+
+
+def failure(error: Exception) -> TrialFailed | MachineFault:
+    """Describe an exception that the work raised; the cause is ``OOM`` or ``RAISED``.
+
+    What is the machine's fault and not the work's is a :class:`~sweeper.errors.MachineFault`.
+    """
+    return machine_fault(error) or TrialFailed(
+        described(error), cause=Cause.OOM if is_out_of_memory(error) else Cause.RAISED
+    )
+
+
+def described(error: BaseException) -> str:
+    """The kind of ``error`` and its message."""
+    return f"{type(error).__name__}: {_message(error)}".removesuffix(": ")
+
+
+def machine_fault(error: BaseException) -> MachineFault | None:
+    """The fault of the machine that ``error``, or one that it was raised from, is about.
+
+    A disk without space, one that may not be written, no file handles, no processes; None where
+    ``error`` is about something else.
+    """
+    for link in _chain(error):
+        if isinstance(link, MachineFault):
+            return link
+        advice = _ADVICE.get(link.errno or 0) if isinstance(link, OSError) else None
+        message = _message(link)
+        advice = advice or next((a for words, a in _SPELLED.items() if words in message), None)
+        if advice:
+            return MachineFault(f"{described(link)}; {advice}, then run the same command again")
+    return None
+
+
+def no_log(log: Path, error: OSError) -> MachineFault:
+    """What to say where ``log`` cannot be written: nothing can run without one."""
+    return machine_fault(error) or MachineFault(
+        f"the log {log} cannot be written: {described(error)}; make its folder writable, then run "
+        "the same command again"
+    )
+
+
+def no_process(error: OSError | EOFError) -> MachineFault:
+    """What to say where the system, or the fork server, starts no process."""
+    known = machine_fault(error)
+    reason = known.reason if known else described(error)
+    return MachineFault(f"no process could be started: {reason}")
 
 
 def is_out_of_memory(error: BaseException) -> bool:

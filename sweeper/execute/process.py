@@ -19,7 +19,7 @@ import cloudpickle
 
 from sweeper.errors import TrialFailed
 from sweeper.execute.base import Channel, Place, Work
-from sweeper.execute.failures import count_oom_kills, death, failure
+from sweeper.execute.failures import count_oom_kills, death, described, no_process
 from sweeper.execute.output import output_to, tail
 from sweeper.execute.worker import Context, Raised, Returned, Worker
 from sweeper.records import Cause
@@ -81,11 +81,9 @@ class ProcessExecutor:
         try:
             payload = cloudpickle.dumps(work)
         except Exception as error:
-            raise TrialFailed(f"the work cannot be sent: {failure(error).reason}") from error
-        with _start_failures():
-            worker = Worker(self._context, log, place)
+            raise TrialFailed(f"the work cannot be sent: {described(error)}") from error
+        worker = self._new_worker(log, place, kills)
         try:
-            self._start(worker, kills)
             outcome = worker.converse(payload, channel, deadline)
             if outcome == "late":
                 worker.show_stacks()
@@ -119,11 +117,37 @@ class ProcessExecutor:
                 worker.killed = True
                 worker.kill()
 
+    def _new_worker(self, log: Path, place: Place | None, kills: int) -> Worker:
+        """A worker that runs.
+
+        Raises:
+            MachineFault: no process could be started.
+        """
+        with contextlib.suppress(EOFError, ConnectionError):
+            return self._try_worker(log, place, kills)
+        try:  # the fork server has just died: the next one may live
+            return self._try_worker(log, place, kills)
+        except (EOFError, ConnectionError) as error:
+            raise no_process(error) from error
+
+    def _try_worker(self, log: Path, place: Place | None, kills: int) -> Worker:
+        try:
+            worker = Worker(self._context, log, place)
+            try:
+                self._start(worker, kills)
+            except BaseException:
+                self._end(worker)
+                raise
+        except ConnectionError:
+            raise
+        except OSError as error:
+            raise no_process(error) from error
+        return worker
+
     def _start(self, worker: Worker, kills: int) -> None:
         with self._lock, _interrupts_held():
-            with _start_failures():
-                self._ensure_server()
-                worker.start()
+            self._ensure_server()
+            worker.start()
             self._running.add(worker)
             # a kill that came since the run began found no worker yet
             if self._kills != kills:
@@ -159,16 +183,6 @@ def _has_ended(child: int) -> bool:
     return hasattr(os, "waitid") and bool(
         os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT)
     )
-
-
-@contextlib.contextmanager
-def _start_failures() -> Iterator[None]:
-    """Give a process that cannot be had a name: files or memory are short, the server just died."""
-    try:
-        yield
-    except (OSError, EOFError) as error:
-        reason = f"no process could be started: {failure(error).reason}"
-        raise TrialFailed(reason, cause=Cause.KILLED) from error
 
 
 @contextlib.contextmanager

@@ -25,7 +25,7 @@ import cloudpickle
 
 from sweeper.errors import SweeperError, TrialFailed
 from sweeper.execute.base import Channel, Place
-from sweeper.execute.failures import failure
+from sweeper.execute.failures import described, failure, no_log
 from sweeper.execute.output import redirect_output
 from sweeper.records import Attribute, Constraint, Decision, EpochReport
 
@@ -102,7 +102,7 @@ class Worker:
             try:
                 message = pickle.loads(data)
             except Exception as error:
-                reason = f"what the work sent cannot be read: {failure(error).reason}"
+                reason = f"what the work sent cannot be read: {described(error)}"
                 return Raised(TrialFailed(reason))
             if isinstance(message, Returned | Raised):
                 return message
@@ -176,7 +176,11 @@ class _PipeChannel:
 def _serve(pipe: Connection, log: Path, place: Place | None) -> None:
     """Body of the process: receive the pickled work, run it, send how it ended, exit."""
     _leave_terminal()
-    redirect_output(log)
+    try:
+        redirect_output(log)
+    except OSError as error:
+        pipe.send_bytes(pickle.dumps(Raised(no_log(log, error))))
+        return
     # line by line, so that the log of a killed worker ends where the worker did
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
@@ -188,8 +192,9 @@ def _serve(pipe: Connection, log: Path, place: Place | None) -> None:
     if place is not None:
         _settle(place)
     outcome = _attempt(pipe.recv_bytes(), _PipeChannel(pipe))
-    sys.stdout.flush()
-    sys.stderr.flush()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError):  # a full disk must not silence the outcome
+            stream.flush()
     pipe.send_bytes(outcome)
     pipe.close()
 
@@ -233,13 +238,14 @@ def _attempt(work: bytes, channel: Channel) -> bytes:
     except SweeperError as error:
         outcome = Raised(error)
     except Exception as error:
-        traceback.print_exc()
+        with contextlib.suppress(OSError):
+            traceback.print_exc()
         outcome = Raised(failure(error))
     try:
         pickled: bytes = cloudpickle.dumps(outcome)
     except Exception as error:
         traceback.print_exc()
         verb = type(outcome).__name__.lower()
-        reason = f"what the work {verb} cannot be sent: {failure(error).reason}"
+        reason = f"what the work {verb} cannot be sent: {described(error)}"
         pickled = pickle.dumps(Raised(TrialFailed(reason)))
     return pickled

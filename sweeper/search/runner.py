@@ -1,10 +1,12 @@
 """One trial in its slot: suggested, composed, run in its process, and its end kept.
 
 What is about the trial (it raised, was killed, gave nonsense, its recipe does not compose) is kept
-with it as a failure and the sweep goes on. What is about the sweep (the study's store, the search
-space, an application's hooks) ends the sweep, and the trial's parameters are tried again.
+with it as a failure and the sweep continues. What is about the sweep (the study's store, the search
+space, an application's hooks, a full disk, a tracker that is gone) ends the sweep, and the trial's
+parameters are tried again.
 """
 
+import contextlib
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
@@ -15,7 +17,7 @@ import optuna
 from omegaconf import DictConfig
 from optuna.exceptions import UpdateFinishedTrialError
 
-from sweeper.errors import ConfigError, SweeperError, TrialFailed, TrialPruned
+from sweeper.errors import ConfigError, Outage, SweeperError, TrialFailed, TrialPruned
 from sweeper.execute.base import Executor, Place
 from sweeper.paths import TrialPaths
 from sweeper.records import Cause, TrialSpec
@@ -117,6 +119,9 @@ class TrialRunner:
                 raise self._interruption(trial) from None
             trial.set_user_attr(REASON, _clip(pruned.reason))
             raise optuna.TrialPruned(pruned.reason) from None
+        except Outage as error:
+            self._end_with(error, trial)
+            raise
         except SweeperError as error:
             killed = isinstance(error, TrialFailed) and error.cause is Cause.KILLED
             if self._halt.interrupted and killed:
@@ -157,9 +162,12 @@ class TrialRunner:
 
     def _end_with(self, error: BaseException, trial: optuna.Trial) -> None:
         """Let the sweep end with ``error``, unless that is about a trial taken for dead."""
-        self._requeue(trial)
         if not isinstance(error, UpdateFinishedTrialError):
             self._halt.fail(error)
+        # a store that takes nothing any more needs nothing: the trial is open there, and the next
+        # controller finds it interrupted
+        with contextlib.suppress(Exception):
+            self._requeue(trial)
 
     def _requeue(self, trial: optuna.Trial, attempts: Mapping[str, int] | None = None) -> None:
         # behind the gate no other controller takes the trial for dead and does the same

@@ -1,5 +1,6 @@
 """One ``-m``: from Hydra's master configuration and command line to a finished study."""
 
+import contextlib
 import functools
 import uuid
 from collections.abc import Callable, Mapping, Sequence
@@ -188,15 +189,18 @@ class Sweep:
             self._hooks,
             progress,
         )
+
         try:
             try:
                 with heed_interrupts(slots.interrupt, executor.kill, progress.note):
                     slots.run()
-            finally:
+            except BaseException:
                 progress.close()
-                tally.refresh()
-                summary = tally.summary()
-                write_results(summary, paths.results)
+                with contextlib.suppress(Exception):  # what ended the sweep is what a person sees
+                    _settle(tally, paths)
+                raise
+            progress.close()
+            summary = _settle(tally, paths)
             if slots.interrupted:
                 goes_on = "; the same command goes on" if settings.storage else ""
                 raise SweepInterrupted(f"interrupted after {tally.counted} trials{goes_on}")
@@ -207,7 +211,8 @@ class Sweep:
             with store.finishing():
                 self._hooks.study_finished(summary, executor, request.places[0])
         except BaseException as error:
-            self._hooks.study_interrupted(str(error) or type(error).__name__)
+            with contextlib.suppress(SweeperError):
+                self._hooks.study_interrupted(str(error) or type(error).__name__)
             raise
         if all(row.state is not State.COMPLETE for row in summary.rows):
             last = tally.last(State.FAILED)
@@ -230,3 +235,11 @@ class Sweep:
         application = Application(self._task, self._context, n_objectives, state)
         pickled: bytes = cloudpickle.dumps(application)
         return pickled
+
+
+def _settle(tally: Tally, paths: StudyPaths) -> StudySummary:
+    """Write what the trials have resulted in so far."""
+    tally.refresh()
+    summary = tally.summary()
+    write_results(summary, paths.results)
+    return summary

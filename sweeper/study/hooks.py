@@ -106,7 +106,12 @@ class FineTuneStudy(StudyHooks):
         write_leaderboard(summary, StudyPaths(summary.folder).leaderboard)
 
     def trial_interrupted(self, number: int, reason: str) -> None:
-        """Close the trial's run, which another controller may have opened."""
+        """Close the trial's run, which another controller may have opened.
+
+        A tracker that is gone has the run open still; whoever continues the study closes it.
+        """
+        if not self._runs.answers():
+            return
         run = self._open.pop(number, None) or self._runs.find_trial(number)
         if run is not None:
             run.end(State.FAILED, f"interrupted: {reason}")
@@ -146,5 +151,6 @@ class FineTuneStudy(StudyHooks):
 
     def study_interrupted(self, reason: str) -> None:
         """Close the runs that are open; the same command goes on with the study."""
-        for run in [*self._open.values(), self._runs.study]:
+        runs = [*self._open.values(), self._runs.study]
+        for run in runs if self._runs.answers() else ():
             run.end(State.FAILED, f"interrupted: {reason}")

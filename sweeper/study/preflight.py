@@ -11,7 +11,7 @@ from typing import Any
 from omegaconf import DictConfig
 
 from sweeper.config import HIGHER_IS_BETTER, Recipe, warnings
-from sweeper.errors import ConfigError, SweeperError
+from sweeper.errors import ConfigError, Outage, SweeperError
 from sweeper.execute.base import Channel, Executor, SilentChannel
 from sweeper.records import Decision, EpochReport
 from sweeper.search.progress import open_console
@@ -94,6 +94,8 @@ def _compute_shared(recipes: Sequence[Recipe], executor: Executor, log: Path) ->
 
     try:
         made: tuple[float, str] = executor.run(work, log, Passes())
+    except Outage:
+        raise
     except SweeperError as error:
         # a trial that cannot do it either says so itself, and may be tried again
         reason = str(error).splitlines()[0]

@@ -8,6 +8,7 @@ from sweeper.report.wording import command
 from sweeper.track.mlflow import (
     MlflowRun,
     absolute_uri,
+    answers,
     connect,
     end_orphans,
     ensure_experiment,
@@ -20,7 +21,7 @@ from sweeper.track.mlflow import (
 class StudyRuns:
     """Where the runs of a study are: the store, the experiment, and the study's own run.
 
-    Every method raises :class:`~sweeper.errors.SweeperError` where the store cannot be used.
+    Every method raises :class:`~sweeper.errors.TrackerError` where the store cannot be used.
     """
 
     uri: str
@@ -35,6 +36,10 @@ class StudyRuns:
             "sweeper.command": command(overrides),
         }
         return start_run(self.study.client, self.experiment_id, f"trial {number:04d}", tags)
+
+    def answers(self) -> bool:
+        """Whether the store is there, asked without waiting for one that is not."""
+        return answers(self.uri)
 
     def find_trial(self, number: int) -> MlflowRun | None:
         """The run of a trial, which another controller may have opened; None where it has none."""
@@ -69,7 +74,7 @@ def open_runs(
         running: numbers of the trials that other controllers run now.
 
     Raises:
-        SweeperError: the store cannot be used.
+        TrackerError: the store cannot be used.
     """
     uri = absolute_uri(uri)
     client = connect(uri)

@@ -1,6 +1,7 @@
 """Runs in MLflow, through the explicit client: the fluent API is not thread-safe."""
 
 import contextlib
+import errno
 import logging
 import os
 import time
@@ -10,7 +11,7 @@ from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sweeper.errors import SweeperError
+from sweeper.errors import TrackerError
 from sweeper.paths import sqlite_file
 from sweeper.records import State, TrialRow
 from sweeper.track.buffer import Buffer
@@ -48,7 +49,7 @@ def connect(uri: str) -> "MlflowClient":
     """Client of the store at ``uri``; a sqlite database is created if need be.
 
     Raises:
-        SweeperError: the store cannot be opened.
+        TrackerError: the store cannot be opened.
     """
     import_store(uri)
     file = sqlite_file(uri)
@@ -59,10 +60,20 @@ def connect(uri: str) -> "MlflowClient":
     # creating the tables is announced at INFO, on the screen
     logging.getLogger("mlflow").setLevel(logging.WARNING)
     logging.getLogger("alembic").setLevel(logging.WARNING)
-    with _usable(uri):
+    with usable(uri):
         if uri.startswith("http"):
             _knock(uri)
         return MlflowClient(tracking_uri=uri)
+
+
+def answers(uri: str) -> bool:
+    """Whether the store at ``uri`` is there at all; the client would try a dead one for minutes."""
+    try:
+        if uri.startswith("http"):
+            _knock(uri)
+    except OSError:
+        return False
+    return True
 
 
 def _knock(uri: str) -> None:
@@ -76,11 +87,11 @@ def ensure_experiment(client: "MlflowClient", uri: str, name: str) -> str:
     """Id of experiment ``name``; beside a sqlite database its artifacts go to ``artifacts/``.
 
     Raises:
-        SweeperError: the store cannot be reached or refuses.
+        TrackerError: the store cannot be reached or refuses.
     """
     file = sqlite_file(uri)
     location = (file.absolute().parent / "artifacts" / name).as_uri() if file else None
-    with _usable(uri):
+    with usable(uri):
         known = client.get_experiment_by_name(name)
         if known is not None:
             return str(known.experiment_id)
@@ -90,17 +101,22 @@ def ensure_experiment(client: "MlflowClient", uri: str, name: str) -> str:
 
 
 @contextlib.contextmanager
-def _usable(uri: str) -> Iterator[None]:
-    """Turn what the store raises within into one sentence."""
+def usable(uri: str) -> Iterator[None]:
+    """Turn what the store raises within into one sentence.
+
+    Raises:
+        TrackerError: the store cannot be reached, or refuses.
+    """
     from mlflow.exceptions import MlflowException
     from sqlalchemy.exc import SQLAlchemyError
 
     try:
         yield
     except (MlflowException, SQLAlchemyError, OSError) as error:
-        raise SweeperError(
-            f"MLflow at {uri} cannot be used: {str(error).splitlines()[0]}; "
-            "set tracking.uri=<uri> or MLFLOW_TRACKING_URI to another store"
+        text = (str(error) or type(error).__name__).splitlines()[0]
+        raise TrackerError(
+            f"MLflow at {uri} cannot be used: {text}; see that it works, or set tracking.uri=<uri> "
+            "or MLFLOW_TRACKING_URI to another store"
         ) from None
 
 
@@ -108,7 +124,7 @@ def start_run(
     client: "MlflowClient", experiment_id: str, name: str, tags: Mapping[str, str]
 ) -> "MlflowRun":
     """Open a run; whoever opens it also ends it with :meth:`MlflowRun.end`."""
-    with _usable(client.tracking_uri):
+    with usable(client.tracking_uri):
         run = client.create_run(experiment_id, tags=_clip(tags), run_name=name)
     return MlflowRun(client, run.info.run_id)
 
@@ -118,7 +134,7 @@ def find_run(
 ) -> "MlflowRun | None":
     """The run that has all of ``tags``, or None where the store has none."""
     wanted = " and ".join(f"tags.`{key}` = '{value}'" for key, value in tags.items())
-    with _usable(client.tracking_uri):
+    with usable(client.tracking_uri):
         found = client.search_runs([experiment_id], wanted, max_results=1)
     return MlflowRun(client, found[0].info.run_id) if found else None
 
@@ -137,7 +153,7 @@ def end_orphans(
     """
     ended = {row.number: row for row in rows}
     of_study = f"tags.`mlflow.parentRunId` = '{parent_id}' and attributes.status = 'RUNNING'"
-    with _usable(client.tracking_uri):
+    with usable(client.tracking_uri):
         left = client.search_runs([experiment_id], of_study)
     for run in left:
         number = int(run.data.tags.get("sweeper.trial_number", -1))
@@ -155,7 +171,7 @@ def metrics_below(
     """The last metrics of each trial's run below ``parent_id``, by the number of the trial."""
     found: dict[int, Mapping[str, float]] = {}
     token = None
-    with _usable(client.tracking_uri):
+    with usable(client.tracking_uri):
         while True:
             below = f"tags.`mlflow.parentRunId` = '{parent_id}'"
             page = client.search_runs([experiment_id], below, page_token=token)
@@ -172,7 +188,7 @@ class MlflowRun:
     where they come faster. Files, :meth:`end` and :meth:`flush` write all that came before them; a
     process that is killed may lose what its last second brought.
 
-    Every method raises :class:`~sweeper.errors.SweeperError` where the store cannot be used, which
+    Every method raises :class:`~sweeper.errors.TrackerError` where the store cannot be used, which
     may be that of an earlier call.
     """
 
@@ -207,7 +223,9 @@ class MlflowRun:
     def log_file(self, path: Path, folder: str) -> None:
         """Upload ``path`` to the run's ``folder``."""
         self.flush()
-        with _usable(self.client.tracking_uri):
+        if not path.is_file():  # not for the store to answer for
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
+        with usable(self.client.tracking_uri):
             self.client.log_artifact(self.run_id, str(path), folder)
 
     def end(self, state: State, reason: str = "", cause: str = "") -> None:
@@ -215,12 +233,12 @@ class MlflowRun:
         tags = {"sweeper.state": str(state), "sweeper.reason": reason, "sweeper.cause": cause}
         self.set_tags({key: value for key, value in tags.items() if value})
         self.flush()
-        with _usable(self.client.tracking_uri):
+        with usable(self.client.tracking_uri):
             self.client.set_terminated(self.run_id, _STATUS[state])
 
     def resume(self) -> None:
         """Open a run again that had been closed."""
-        with _usable(self.client.tracking_uri):
+        with usable(self.client.tracking_uri):
             self.client.update_run(self.run_id, status="RUNNING")
 
     def _write(self, entries: Sequence["Metric | Param | RunTag"]) -> None:
@@ -231,7 +249,7 @@ class MlflowRun:
         params = [entry for entry in entries if isinstance(entry, Param)]
         # of one that was set again in the meantime, the last counts
         tags = {entry.key: entry for entry in entries if not isinstance(entry, Metric | Param)}
-        with _usable(self.client.tracking_uri):
+        with usable(self.client.tracking_uri):
             self.client.log_batch(self.run_id, metrics, params, list(tags.values()))
 
 

@@ -11,6 +11,7 @@ from sweeper.config import Recipe
 from sweeper.data.batches import Batches
 from sweeper.data.sources import load
 from sweeper.paths import TrialPaths
+from sweeper.track.mlflow import usable
 from sweeper.train.cost import compiled, milliseconds_per_image
 from sweeper.train.learned import make_model
 from sweeper.train.trial import evaluation_batches
@@ -32,7 +33,7 @@ def finish(recipe: Recipe, paths: TrialPaths, uri: str, run_id: str) -> dict[str
     if "milliseconds_per_image" not in recipe.objectives:  # else the trial has measured it
         metrics["milliseconds_per_image"] = milliseconds_per_image(predict, test)
     mlflow.set_tracking_uri(uri)
-    with mlflow.start_run(run_id=run_id):
+    with usable(uri), mlflow.start_run(run_id=run_id):
         mlflow.log_metrics(metrics)
         mlflow.keras.log_model(
             model,

@@ -1,11 +1,21 @@
 """What every executor must do, subclassed once for each."""
 
+import errno
 from abc import ABC, abstractmethod
 from pathlib import Path
 
 import pytest
 
-from sweeper.errors import ConfigError, MissingInput, SweeperError, TrialFailed, TrialPruned
+from sweeper.errors import (
+    ConfigError,
+    MachineFault,
+    MissingInput,
+    SweeperError,
+    SweepInterrupted,
+    TrackerError,
+    TrialFailed,
+    TrialPruned,
+)
 from sweeper.execute.base import Channel, Executor, Place, SilentChannel
 from sweeper.execute.inline import InlineExecutor
 from sweeper.execute.process import ProcessExecutor
@@ -76,6 +86,9 @@ class ExecutorContract(ABC):
             TrialPruned("hopeless"),
             ConfigError(["a", "b"]),
             MissingInput("no data"),
+            MachineFault("no space"),
+            TrackerError("no answer"),
+            SweepInterrupted("interrupted", 15),
             TrialFailed("the task returned nan", cause=Cause.NONSENSE),
         ],
         ids=lambda error: type(error).__name__,
@@ -101,6 +114,15 @@ class ExecutorContract(ABC):
             executor.run(work, tmp_path / "log", SilentChannel())
         assert caught.value.reason == "KeyError: 'nothing here'"
         assert caught.value.cause is Cause.RAISED
+
+    def test_a_full_disk_is_no_failure_of_the_work(
+        self, executor: Executor, tmp_path: Path
+    ) -> None:
+        def work(_channel: Channel) -> None:
+            raise OSError(errno.ENOSPC, "No space left on device", "learned.npz")
+
+        with pytest.raises(MachineFault, match=r"'learned.npz'; free some space on that disk"):
+            executor.run(work, tmp_path / "log", SilentChannel())
 
     def test_running_out_of_memory_is_recognised(self, executor: Executor, tmp_path: Path) -> None:
         def on_the_processor(_channel: Channel) -> None:

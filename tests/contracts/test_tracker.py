@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from sweeper.errors import SweeperError
+from sweeper.errors import SweeperError, TrackerError
 from sweeper.records import State, TrialRow
 from sweeper.track.base import NullTracker, Tracker
 from sweeper.track.mlflow import (
@@ -195,7 +195,7 @@ def test_a_store_that_breaks_later_is_named_in_one_sentence(use: str, tmp_path: 
     client = connect(uri)
     run = start_run(client, ensure_experiment(client, uri, "one"), "run", {})
     (tmp_path / "mlflow.db").write_bytes(b"no database" * 1000)
-    with pytest.raises(SweeperError, match=f"^MLflow at {uri} cannot be used: .*tracking.uri="):
+    with pytest.raises(TrackerError, match=f"^MLflow at {uri} cannot be used: .*tracking.uri="):
         USES[use](run)
 
 

@@ -1,9 +1,11 @@
 """Exceptions and exit codes become causes."""
 
+import errno
 from pathlib import Path
 
 import pytest
 
+from sweeper.errors import MachineFault, TrialFailed
 from sweeper.execute.failures import count_oom_kills, death, failure, is_out_of_memory
 from sweeper.records import Cause
 
@@ -35,7 +37,9 @@ class DeviceError(OutOfMemoryError):
 )
 def test_out_of_memory_is_known_by_class_and_by_message(error: Exception) -> None:
     assert is_out_of_memory(error)
-    assert failure(error).cause is Cause.OOM
+    failed = failure(error)
+    assert isinstance(failed, TrialFailed)
+    assert failed.cause is Cause.OOM
     for hide in ("cause", "context"):
         outer = ValueError("the epoch failed")
         setattr(outer, f"__{hide}__", error)
@@ -43,10 +47,39 @@ def test_out_of_memory_is_known_by_class_and_by_message(error: Exception) -> Non
 
 
 @pytest.mark.parametrize(
-    "error", [ValueError("memory"), OSError("No space left on device"), KeyError("OOM")], ids=str
+    "error", [ValueError("memory"), FileNotFoundError(2, "No such file"), KeyError("OOM")], ids=str
 )
 def test_other_errors_are_not(error: Exception) -> None:
-    assert failure(error).cause is Cause.RAISED
+    failed = failure(error)
+    assert isinstance(failed, TrialFailed)
+    assert failed.cause is Cause.RAISED
+
+
+@pytest.mark.parametrize(
+    ("error", "advice"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device", "learned.npz"), "free some space"),
+        (OSError(errno.EDQUOT, "Disk quota exceeded"), "free some space"),
+        (OSError(errno.EROFS, "Read-only file system"), "writable"),
+        (OSError(errno.EMFILE, "Too many open files"), "ulimit -n"),
+        (BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable"), "ulimit -u"),
+        (OSError(errno.EIO, "Input/output error"), "that disk"),
+        (RuntimeError("can't start new thread"), "ulimit -u"),
+        # of TensorFlow, which has the same class for memory; of HDF5; of SQLite
+        (ResourceExhaustedError("checkpoint/x; No space left on device"), "free some space"),
+        (OSError("Can't write data (errno = 28, 'No space left on device')"), "free some space"),
+        (RuntimeError("(sqlite3.OperationalError) database or disk is full"), "free some space"),
+    ],
+    ids=str,
+)
+def test_a_fault_of_the_machine_is_no_failure_of_the_work(error: Exception, advice: str) -> None:
+    outer = ValueError("the epoch failed")
+    outer.__cause__ = error
+    for raised in (error, outer):
+        found = failure(raised)
+        assert isinstance(found, MachineFault)
+        assert str(error) in found.reason
+        assert advice in found.reason
 
 
 def test_a_circle_of_causes_ends() -> None:

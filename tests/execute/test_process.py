@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 
-from sweeper.errors import TrialFailed
+from sweeper.errors import MachineFault, TrialFailed
 from sweeper.execute import process, worker
 from sweeper.execute.base import Channel, Place, SilentChannel
 from sweeper.execute.process import ProcessExecutor
@@ -518,25 +518,56 @@ def test_a_fork_server_that_died_is_started_anew_unheard(
     assert executor.run(lambda _: os.getppid(), tmp_path / "log", IGNORE) not in {server, 1}
     assert "hello from the server" in (tmp_path / "server.log").read_text()
 
-    # what a worker says before it has a log goes there too, and is found
-    with pytest.raises(TrialFailed, match="exit code 1") as caught:
+    # a log that cannot be written is no fault of the work
+    with pytest.raises(MachineFault, match=r"chatty.py/log cannot be written: .*FileExistsError"):
         executor.run(lambda _: 0, tmp_path / "chatty.py" / "log", IGNORE)
-    assert "FileExistsError" in caught.value.log_tail
     assert capfd.readouterr() == ("", "")
 
 
-def test_a_process_that_cannot_be_had_is_a_failure_with_a_name(
+def test_a_fork_server_that_dies_as_a_worker_starts_is_started_anew(
+    executor: ProcessExecutor, log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start, starts = worker.Worker.start, 0
+
+    def dying(self: worker.Worker) -> None:
+        nonlocal starts
+        starts += 1
+        if starts <= failing:
+            raise EOFError
+        start(self)
+
+    monkeypatch.setattr(worker.Worker, "start", dying)
+    failing = 1
+    assert executor.run(lambda _: 1, log, IGNORE) == 1
+    failing = 99
+    with pytest.raises(MachineFault, match="no process could be started: EOFError"):
+        executor.run(lambda _: 1, log, IGNORE)
+
+
+def test_a_process_that_cannot_be_had_is_the_machines_fault(
     executor: ProcessExecutor, log: Path
 ) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))
     try:
-        with pytest.raises(TrialFailed, match="no process could be started: OSError") as caught:
+        with pytest.raises(MachineFault, match=r"no process could be started: OSError.*ulimit -n"):
             executor.run(lambda _: 1, log, IGNORE)
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-    assert caught.value.cause is Cause.KILLED
     assert executor.run(lambda _: 1, log, IGNORE) == 1
+
+
+def test_a_log_on_a_full_disk_does_not_silence_the_work(executor: ProcessExecutor) -> None:
+    full = Path("/dev/full")
+    if not full.exists():
+        pytest.skip("this system has no /dev/full")
+
+    def work(_channel: Channel) -> None:
+        print("words that no disk has room for")
+
+    with pytest.raises(MachineFault, match="No space left on device; free some space"):
+        executor.run(work, full, IGNORE)
+    assert executor.run(lambda _: 1, full, IGNORE) == 1
 
 
 @pytest.mark.parametrize(("method", "runs"), [("forkserver", 50), ("spawn", 15)])

@@ -18,7 +18,15 @@ from optuna.samplers import BaseSampler, RandomSampler
 from optuna.trial import FrozenTrial, TrialState
 from search.studies import memory
 
-from sweeper.errors import ConfigError, SweeperError, TrialFailed, TrialPruned
+from sweeper.errors import (
+    ConfigError,
+    MachineFault,
+    Outage,
+    SweeperError,
+    TrackerError,
+    TrialFailed,
+    TrialPruned,
+)
 from sweeper.execute.base import Channel, Place
 from sweeper.execute.inline import InlineExecutor
 from sweeper.records import (
@@ -465,6 +473,40 @@ def test_a_fault_stops_the_trials_of_other_slots_at_their_next_report(
         assert stopped.wait(DEADLINE)
         task.release(0)
     assert sweep.states == ["FAIL", "COMPLETE", "WAITING"]
+
+
+@pytest.mark.parametrize("error", [MachineFault("no space"), TrackerError("no answer")], ids=str)
+@pytest.mark.parametrize("n_slots", [1, 2])
+def test_an_outage_ends_the_sweep_and_counts_nothing(n_slots: int, error: Outage) -> None:
+    def task(spec: TrialSpec, _channel: Channel) -> float:
+        raise error
+
+    sweep = Sweep(task, n_slots, retries=dict.fromkeys(Cause, 2), stops={"n_trials": 9})
+    with pytest.raises(type(error)):
+        sweep.run()
+    assert set(sweep.states) == {"FAIL", "WAITING"}
+    assert len(sweep.trials) <= 2 * n_slots
+    assert (sweep.tally.counted, sweep.tally.failed) == (0, 0)
+    lost = [trial for trial in sweep.trials if trial.state is TrialState.FAIL]
+    assert all(REASON not in trial.user_attrs for trial in lost)
+    waiting = [trial for trial in sweep.trials if trial.state is TrialState.WAITING]
+    assert {trial.user_attrs[RETRY_OF] for trial in waiting} == {trial.number for trial in lost}
+
+
+def test_an_outage_is_what_is_raised_where_the_store_fails_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def task(spec: TrialSpec, _channel: Channel) -> float:
+        monkeypatch.setattr(sweep.study, "add_trial", no_room)
+        monkeypatch.setattr(sweep.study, "tell", no_room)
+        raise MachineFault("the disk is full")
+
+    def no_room(*_args: object, **_keywords: object) -> None:
+        raise RuntimeError("database or disk is full")
+
+    sweep = Sweep(task)
+    with pytest.raises(MachineFault, match="the disk is full"):
+        sweep.run()
 
 
 def test_hooks_are_called_one_at_a_time_and_around_each_trial() -> None:
