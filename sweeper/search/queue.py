@@ -8,10 +8,13 @@ from optuna.distributions import BaseDistribution
 from optuna.trial import FrozenTrial, TrialState
 
 from sweeper.errors import ConfigError
-from sweeper.search.study import ATTEMPTS, REASON, RETRY_OF, WARM_START
+from sweeper.search.study import ATTEMPTS, FOLDER, REASON, RETRY_OF, WARM_START
 
 Accepts = Callable[[str, BaseDistribution], bool]
 """Whether a search space has a parameter of this name that may have this distribution too."""
+
+_OF_THE_ATTEMPT = ("completed_rung_", "constraints:")
+"""How the keys begin under which Optuna keeps how far a trial came, and by how much it failed."""
 
 
 def requeue(
@@ -26,18 +29,21 @@ def requeue(
     if any(other.user_attrs.get(RETRY_OF) == trial.number for other in trials):
         return
     system: Mapping[str, Any] = trial.system_attrs
-    # a grid knows its trials by their cell, which parameters alone do not tell it
-    cell: dict[str, Any] = {
-        key: system[key] for key in ("grid_id", "search_space") if key in system
-    }
-    params = {**system.get("fixed_params", {}), **trial.params}
-    # one that was interrupted before it had any is asked for like a new one: a grid has a cell
-    # for those, and none for one whose parameters are said to be fixed
+    # one whose folder is not known was interrupted while it was asked for: it is asked for again
+    if attempts or FOLDER in trial.user_attrs:
+        # what samplers wrote: a cell of a grid, a generation; not what it reached, or broke
+        kept = {key: system[key] for key in system if not key.startswith(_OF_THE_ATTEMPT)}
+        params = {**system.get("fixed_params", {}), **trial.params}
+    else:
+        kept, params = {}, system.get("fixed_params", {})
+        # a grid has a cell for those, and none for one whose parameters are said to be fixed
+        if not params:
+            kept = {key: system[key] for key in ("grid_id", "search_space") if key in system}
     fixed = {"fixed_params": params} if params else {}
     study.add_trial(
         optuna.create_trial(
             state=TrialState.WAITING,
-            system_attrs={**cell, **fixed},
+            system_attrs={**kept, **fixed},
             user_attrs={
                 RETRY_OF: trial.number,
                 ATTEMPTS: dict(attempts or trial.user_attrs.get(ATTEMPTS, {})),

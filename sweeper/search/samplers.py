@@ -17,12 +17,14 @@ from hydra.utils import instantiate
 from omegaconf import OmegaConf
 from optuna.exceptions import ExperimentalWarning
 from optuna.pruners import BasePruner, NopPruner
-from optuna.samplers import BaseSampler, GridSampler, QMCSampler, RandomSampler
+from optuna.samplers import BaseSampler, GridSampler
 
 from sweeper.config import nearest
 from sweeper.errors import ConfigError
 from sweeper.records import Value
+from sweeper.search.brackets import resumable
 from sweeper.search.defaults import PRUNERS, SAMPLERS
+from sweeper.search.proposals import reproducible
 
 Grid = Callable[[], Mapping[str, Sequence[Value]]]
 
@@ -32,19 +34,16 @@ _BY_NAME = {"independent_sampler": SAMPLERS, "wrapped_pruner": PRUNERS}
 """Keywords that take a sampler or pruner, and the groups whose names may stand for one."""
 
 
-def build_sampler(config: Mapping[str, Any], n_known: int, grid: Grid) -> BaseSampler:
-    """Make the sampler that ``config`` describes, for a study that has ``n_known`` trials.
+def build_sampler(config: Mapping[str, Any], grid: Grid) -> BaseSampler:
+    """Make the sampler that ``config`` describes; see :mod:`sweeper.search.proposals`.
 
-    A seeded sampler that continues a study would propose its first points again, so its seed moves
-    on with ``n_known``. ``grid`` gives each parameter's values; it is called for a grid only.
+    ``grid`` gives each parameter's values; it is called for a grid only.
 
     Raises:
         ConfigError: with every fault of ``config``.
     """
     with _experimental_accepted():
-        sampler: BaseSampler = _build(
-            plain(config), "hydra.sweeper.sampler", BaseSampler, n_known, grid
-        )
+        sampler: BaseSampler = _build(plain(config), "hydra.sweeper.sampler", BaseSampler, grid)
     return sampler
 
 
@@ -57,7 +56,7 @@ def build_pruner(config: Mapping[str, Any] | None) -> BasePruner:
     if config is None:
         return NopPruner()
     with _experimental_accepted():
-        pruner: BasePruner = _build(plain(config), "hydra.sweeper.pruner", BasePruner, 0, dict)
+        pruner: BasePruner = _build(plain(config), "hydra.sweeper.pruner", BasePruner, dict)
     return pruner
 
 
@@ -81,7 +80,7 @@ def _experimental_accepted() -> Iterator[None]:
         yield
 
 
-def _build(config: Any, where: str, base: type, n_known: int, grid: Grid) -> Any:
+def _build(config: Any, where: str, base: type, grid: Grid) -> Any:
     made = _find(config, where, base)
     keywords = {str(key): value for key, value in config.items() if key != "_target_"}
     if issubclass(made, GridSampler) and keywords.get("search_space") is None:
@@ -90,14 +89,15 @@ def _build(config: Any, where: str, base: type, n_known: int, grid: Grid) -> Any
     faults += _keyword_faults(made, keywords, where)
     for key, value in keywords.items():
         try:
-            keywords[key] = _nested(key, value, f"{where}.{key}", n_known)
+            keywords[key] = _nested(key, value, f"{where}.{key}")
         except ConfigError as error:
             faults += error.faults
     if faults:
         raise ConfigError(faults)
-    _move_on(made, keywords, n_known)
+    sampler = issubclass(made, BaseSampler)
+    chosen = reproducible(made, _seed(made, keywords)) if sampler else resumable(made)
     try:
-        return made(**keywords)
+        return chosen(**keywords)
     except (TypeError, ValueError) as error:
         raise ConfigError([f"{where} is refused by {made.__name__}: {error}"]) from None
 
@@ -172,7 +172,7 @@ def _value_faults(parameter: inspect.Parameter, value: Any, where: str) -> Itera
         yield f"{where} must be {wanted}, got {value!r} ({type(value).__name__})"
 
 
-def _nested(key: str, value: Any, where: str, n_known: int) -> Any:
+def _nested(key: str, value: Any, where: str) -> Any:
     if key in _BY_NAME and isinstance(value, str):
         group = _BY_NAME[key]
         if value not in group:
@@ -183,22 +183,14 @@ def _nested(key: str, value: Any, where: str, n_known: int) -> Any:
         return value
     if key in _BY_NAME:
         base = BaseSampler if key == "independent_sampler" else BasePruner
-        return _build(value, where, base, n_known, dict)
+        return _build(value, where, base, dict)
     try:
         return instantiate(dict(value), _convert_="all")
     except (HydraException, ImportError) as error:
         raise ConfigError([f"{where}: {' '.join(str(error).split())}"]) from None
 
 
-def _move_on(made: type, keywords: dict[str, Any], n_known: int) -> None:
-    seed = keywords.get("seed")
-    # the points of a grid are numbered in the order that the seed gives: another seed would leave
-    # some out and try others twice
-    if seed is None or issubclass(made, GridSampler):
-        return
-    if issubclass(made, QMCSampler):
-        # its sequence goes on by itself, as long as the seed that scrambles it stays
-        if keywords.get("independent_sampler") is None:
-            keywords["independent_sampler"] = RandomSampler(seed + n_known)
-        return
-    keywords["seed"] = seed + n_known
+def _seed(made: type, keywords: Mapping[str, Any]) -> int | None:
+    """The seed of a sampler's proposals; Optuna's grid has one, 0, where none is set."""
+    seed: int | None = keywords.get("seed")
+    return 0 if seed is None and issubclass(made, GridSampler) else seed

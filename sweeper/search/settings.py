@@ -207,7 +207,7 @@ def _contradictions(values: Mapping[str, Any]) -> Iterator[str]:
     """Faults of sampler and pruner, and of settings that do not go together."""
     sampler = None
     try:
-        sampler = build_sampler(values["sampler"], 0, dict)
+        sampler = build_sampler(values["sampler"], dict)
     except ConfigError as error:
         yield from error.faults
     try:

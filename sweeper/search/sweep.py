@@ -117,9 +117,7 @@ class Sweep:
             self._say(
                 f"the study so far is kept as {put_aside(known, store, self._request.folder)}"
             )
-            known = None
-        n_known = len(known.get_trials(deepcopy=False)) if known is not None else 0
-        sampler = build_sampler(settings.sampler, n_known, self._request.space.grid)
+        sampler = build_sampler(settings.sampler, self._request.space.grid)
         for text in check_sampler(sampler, self._request.space):
             self._say(text)
         pruner = build_pruner(settings.pruner)

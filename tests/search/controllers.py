@@ -15,7 +15,7 @@ from pathlib import Path
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
-from sweeper.search.study import RETRY_OF
+from sweeper.search.study import FOLDER, RETRY_OF
 
 APP = Path(__file__).with_name("mortal_app.py")
 SECONDS = 100
@@ -113,8 +113,8 @@ def check_finished(folder: Path, trials: list[FrozenTrial], n_trials: int) -> No
         again = trial
         while again.state is TrialState.FAIL:
             again = successors[again.number]
-        # one that was interrupted while it was asked for may have had no parameters yet
-        assert trial.params.items() <= again.params.items()
+        # one that was interrupted while it was asked for is asked for again
+        assert FOLDER not in trial.user_attrs or trial.params == again.params
     assert len({trial.params["x"] for trial in trials if trial.state is TrialState.COMPLETE}) == (
         n_trials
     )

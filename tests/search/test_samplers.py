@@ -31,14 +31,14 @@ OWN = {
 NEEDS = {"cmaes": ("cmaes",), "gp": ("torch", "scipy")}
 
 
-def sampler(name: str, n_known: int = 0, **keywords: Any) -> BaseSampler:
-    return build_sampler({**SAMPLERS[name], **keywords}, n_known, lambda: GRID)
+def sampler(name: str, **keywords: Any) -> BaseSampler:
+    return build_sampler({**SAMPLERS[name], **keywords}, lambda: GRID)
 
 
 def faults(config: Any) -> tuple[str, ...]:
     """What is wrong with ``hydra.sweeper.sampler``."""
     with pytest.raises(ConfigError) as caught:
-        build_sampler(config, 0, lambda: GRID)
+        build_sampler(config, lambda: GRID)
     return caught.value.faults
 
 
@@ -110,60 +110,6 @@ def test_experimental_samplers_are_built_in_silence_and_other_warnings_heard() -
         optuna.samplers.BruteForceSampler()
 
 
-def first_points(n_known: int, name: str) -> list[Any]:
-    study = study_of(sampler(name, n_known, seed=3))
-    study.optimize(mixed, n_trials=4)
-    return [trial.params for trial in study.trials[-4:]]
-
-
-@pytest.mark.parametrize("name", ["tpe", "random", "nsgaii"])
-def test_a_seeded_sampler_proposes_new_points_when_a_study_goes_on(name: str) -> None:
-    assert first_points(0, name) == first_points(0, name)
-    assert first_points(4, name) != first_points(0, name)
-
-
-def test_a_seed_moves_on_in_a_nested_sampler_too() -> None:
-    def first(n_known: int) -> float:
-        inner = {"_target_": "optuna.samplers.RandomSampler", "seed": 5}
-        made = sampler("qmc", n_known, independent_sampler=inner)
-        return study_of(made).ask().suggest_float("x", 0, 1)
-
-    assert first(0) == first(0)
-    assert first(1) != first(0)
-
-
-@pytest.mark.parametrize("stop", range(1, SIZE))
-def test_a_seeded_grid_that_goes_on_tries_each_point_once(stop: int) -> None:
-    storage = optuna.storages.InMemoryStorage()
-    for n_known, n_trials in ((0, stop), (stop, None)):
-        made = sampler("grid", n_known, seed=3)
-        study = study_of(made, storage)
-        study.optimize(discrete, n_trials=n_trials)
-    assert len(study.trials) == SIZE
-    assert len({str(trial.params) for trial in study.trials}) == SIZE
-
-
-def test_a_scrambled_sequence_goes_on_where_it_was() -> None:
-    def points(stops: tuple[int, ...]) -> list[float]:
-        storage, known = optuna.storages.InMemoryStorage(), 0
-        for stop in stops:
-            made = sampler("qmc", known, seed=3, scramble=True)
-            study = study_of(made, storage)
-            study.optimize(lambda trial: trial.suggest_float("x", 0, 1), n_trials=stop - known)
-            known = stop
-        return [trial.params["x"] for trial in study.trials]
-
-    assert points((8,)) == points((3, 8))
-
-
-def test_what_a_sequence_leaves_out_is_sampled_anew_when_a_study_goes_on() -> None:
-    def first(n_known: int) -> float:
-        return study_of(sampler("qmc", n_known, seed=3)).ask().suggest_float("x", 0, 1)
-
-    assert first(0) == first(0)
-    assert first(1) != first(0)
-
-
 def test_the_size_of_a_grid_is_known_and_of_others_not() -> None:
     assert grid_size(sampler("grid")) == SIZE
     assert grid_size(sampler("grid", search_space={"x": [1, 2]})) == 2
@@ -174,15 +120,15 @@ def test_only_a_grid_asks_for_the_grid() -> None:
     def grid() -> Mapping[str, Any]:
         raise ConfigError(["x is continuous"])
 
-    assert isinstance(build_sampler(SAMPLERS["tpe"], 0, grid), TPESampler)
+    assert isinstance(build_sampler(SAMPLERS["tpe"], grid), TPESampler)
     with pytest.raises(ConfigError, match="x is continuous"):
-        build_sampler(SAMPLERS["grid"], 0, grid)
+        build_sampler(SAMPLERS["grid"], grid)
 
 
 def test_a_node_of_omegaconf_is_read_with_what_it_refers_to() -> None:
     config = OmegaConf.create({"seed": 3, "node": {**SAMPLERS["random"], "seed": "${seed}"}})
-    made = build_sampler(config.node, 0, dict)
-    again = RandomSampler(seed=3)
+    made = build_sampler(config.node, dict)
+    again = sampler("random", seed=3)
     assert study_of(made).ask().suggest_float("x", 0, 1) == (
         study_of(again).ask().suggest_float("x", 0, 1)
     )
@@ -286,7 +232,7 @@ class Tuned(RandomSampler):
 
 def test_a_sampler_of_ones_own_may_take_any_keyword() -> None:
     target = f"{__name__}.Tuned"
-    made = build_sampler({"_target_": target, "strength": 1, "seed": 3}, 0, dict)
+    made = build_sampler({"_target_": target, "strength": 1, "seed": 3}, dict)
     assert isinstance(made, Tuned)
     assert faults({"_target_": target}) == (
         "hydra.sweeper.sampler.strength is missing; set hydra.sweeper.sampler.strength=<value>",

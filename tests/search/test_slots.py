@@ -392,7 +392,7 @@ def test_trials_that_run_when_the_study_is_done_come_to_their_end() -> None:
 def test_brute_force_tries_each_point_and_ends(n_slots: int, waits: bool) -> None:
     params = {"a": "choice(x,y,z)", "b": {"when": {"a": "x"}, "value": "range(1,4)"}}
     config = SAMPLERS["bruteforce"] | {"seed": 1, "avoid_premature_stop": waits}
-    sweep = Sweep(lambda *_: 1.0, n_slots, params, sampler=build_sampler(config, 0, dict)).run()
+    sweep = Sweep(lambda *_: 1.0, n_slots, params, sampler=build_sampler(config, dict)).run()
     points = [tuple(trial.params.items()) for trial in sweep.trials]
     known = {*((("a", "x"), ("b", b)) for b in (1, 2, 3)), (("a", "y"),), (("a", "z"),)}
     # Optuna may take points that still run for the last ones, unless told to wait for them

@@ -52,6 +52,7 @@ def test_what_was_interrupted_is_closed_and_queued_once_whenever_the_controller_
     running.suggest_float("x", 0, 1)
     queued = study.ask()  # died between queueing and telling
     queued.suggest_float("x", 0, 1)
+    queued.set_user_attr(FOLDER, "trials/0004")
     requeue(study, study.trials[queued.number])
     assert requeue_interrupted(study, dead=True) == [2, 3]
     assert requeue_interrupted(study, dead=True) == []
@@ -215,6 +216,7 @@ def test_starting_points_go_one_by_one_after_what_was_interrupted() -> None:
     study = a_study()
     left = study.ask()
     left.suggest_float("x", 0, 1)
+    left.set_user_attr(FOLDER, "trials/0000")
     points = [{"x": 0.5}, {"x": 0.25}]
     requeue_interrupted(study, dead=True)
     tried = []

@@ -27,7 +27,7 @@ MIXED = {
 
 
 def test_brute_force_over_infinitely_many_values_is_refused() -> None:
-    sampler = build_sampler({"_target_": "optuna.samplers.BruteForceSampler"}, 0, dict)
+    sampler = build_sampler({"_target_": "optuna.samplers.BruteForceSampler"}, dict)
     with pytest.raises(ConfigError) as caught:
         check_sampler(sampler, space(**MIXED, y={"when": {"kind": "a"}, "value": "interval(0,1)"}))
     assert [fault.split()[0] for fault in caught.value.faults] == ["x", "y"]
@@ -35,7 +35,7 @@ def test_brute_force_over_infinitely_many_values_is_refused() -> None:
 
 
 def test_what_a_sampler_draws_at_random_is_said() -> None:
-    qmc = build_sampler({"_target_": "optuna.samplers.QMCSampler"}, 0, dict)
+    qmc = build_sampler({"_target_": "optuna.samplers.QMCSampler"}, dict)
     assert check_sampler(qmc, space(**MIXED)) == [
         "QMC cannot learn from choices and conditions; drawn at random: depth"
     ]
