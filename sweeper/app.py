@@ -85,7 +85,8 @@ def _run_alone(
     from rich.console import Console
 
     from sweeper.search.progress import LineProgress
-    from sweeper.track.mlflow import absolute_uri, connect, ensure_experiment, start_run
+    from sweeper.track.mlflow import connect, ensure_experiment, start_run
+    from sweeper.track.store import absolute_uri
     from sweeper.train import numerics
     from sweeper.train.prepare import prepare
     from sweeper.train.winner import finish

@@ -1,7 +1,9 @@
 """Every path this package reads or writes, and the one way it writes a file."""
 
 import contextlib
+import hashlib
 import os
+import re
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,6 +12,11 @@ from typing import BinaryIO
 
 PACKAGE = Path(__file__).resolve().parent
 
+_UNSAFE = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff/\\:*?\"<>|%#${}`]+")
+"""What parts a path, is not taken by all file systems, or means something in addresses."""
+_LONGEST_NAME = 150
+"""Bytes; file systems take 255, and some files have a name made of another one's."""
+
 
 def conf_dir() -> Path:
     """Folder of the shipped recipes: inside the wheel, or beside the package in a checkout."""
@@ -17,10 +24,33 @@ def conf_dir() -> Path:
     return shipped if shipped.is_dir() else PACKAGE.parent / "conf"
 
 
-def sqlite_file(url: str) -> Path | None:
-    """File that a ``sqlite:///`` address names, None for the address of any other store."""
-    prefix = "sqlite:///"
-    return Path(url.removeprefix(prefix)) if url.startswith(prefix) else None
+def file_name(text: str) -> str:
+    """``text`` as the name of one file or folder, which lies where it is put.
+
+    Another text has another name. One that is a good name stays as it is.
+
+    >>> file_name("dogs"), file_name("/Users/me/dogs")
+    ('dogs', 'Users-me-dogs-ef8294aa')
+    """
+    plain = _UNSAFE.sub("-", text)
+    if plain == text and text.strip(". ") and len(text.encode()) <= _LONGEST_NAME:
+        return text
+    digest = hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:8]
+    shown = plain.encode(errors="ignore")[: _LONGEST_NAME - 9].decode(errors="ignore").strip("-. ")
+    return "-".join(filter(None, (shown, digest)))
+
+
+@contextlib.contextmanager
+def made_folders(folder: Path) -> Iterator[None]:
+    """Make ``folder`` for the block; after it, what was made and is empty goes again."""
+    made = [path for path in (folder, *folder.parents) if not path.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError):  # something lies in it: it stays, with those above it
+            for path in made:
+                path.rmdir()
 
 
 def cache_dir() -> Path:

@@ -10,55 +10,58 @@
 ``mysql+pymysql://``       several  the same
 ========================== ======== =======================================================
 
-Where one writes, a lock on a file beside the store keeps a second controller out; the system
-takes it back when the process dies, however it dies. Where several write, Optuna's heartbeat tells
+Where one writes, locks on the study and on its folder keep a second controller out; the system
+frees them when the process dies, however it dies. Where several write, Optuna's heartbeat tells
 the dead from the living, and a lock in the database makes counting and asking one step.
 """
 
 import contextlib
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import quote
 
-from filelock import FileLock, Timeout
 from optuna.storages import InMemoryStorage, JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
+from sweeper.addresses import sqlite_file, without_secrets
 from sweeper.errors import SweeperError
-from sweeper.paths import sqlite_file
+from sweeper.locks import InUse, held
+from sweeper.paths import file_name
 from sweeper.search.server import ServerStore
-from sweeper.search.store import SqliteStore, Store
+from sweeper.search.store import GATE_SECONDS, SqliteStore, Store
 
 _JOURNAL = "journal:///"
 
 
 @contextlib.contextmanager
-def claimed(url: str | None, study_name: str) -> Iterator[None]:
-    """Within the block, keep other controllers of the study out where the store takes one only.
+def claimed(url: str | None, study_name: str, folder: Path) -> Iterator[None]:
+    """Within the block, keep other controllers out of the study and of its ``folder``.
+
+    Where the store takes several, they share both.
 
     Raises:
-        SweeperError: another controller has it.
+        SweeperError: another controller has the study or the folder.
     """
     file = _file(url) if url else None
-    if file is None:
+    own = "start a study of your own with hydra.sweeper.study_name=<name>"
+    with contextlib.ExitStack() as locks:
+        if file is not None:
+            try:
+                locks.enter_context(held(file.with_name(file_name(f"{file.name}.{study_name}"))))
+            except InUse:
+                raise SweeperError(
+                    f"study {study_name} in {file} is being run by another process, and this store "
+                    f"takes one at a time; wait for it or end it, {own}, or share the study "
+                    "through a server: hydra.sweeper.storage=postgresql+psycopg://..."
+                ) from None
+        if file is not None or url is None:
+            try:
+                locks.enter_context(held(folder))
+            except InUse:
+                raise SweeperError(
+                    f"another process writes to {folder}; wait for it or end it, {own}, or choose "
+                    "another folder with hydra.sweep.dir=<folder>"
+                ) from None
         yield
-        return
-    file.parent.mkdir(parents=True, exist_ok=True)
-    name = f".{file.name}.{quote(study_name, safe='')}.lock"
-    lock = FileLock(file.with_name(name), thread_local=False)
-    try:
-        lock.acquire(blocking=False)
-    except Timeout:
-        raise SweeperError(
-            f"study {study_name} in {file} is being run by another process, and this store takes "
-            "one at a time; wait for it or end it, start a study of your own with "
-            "hydra.sweeper.study_name=<name>, or share the study through a server: "
-            "hydra.sweeper.storage=postgresql+psycopg://..."
-        ) from None
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 def _file(url: str) -> Path | None:
@@ -82,20 +85,12 @@ def open_store(url: str | None, study_name: str, heartbeat_interval: int) -> Sto
         file.parent.mkdir(parents=True, exist_ok=True)
         if url.startswith(_JOURNAL):
             return Store(JournalStorage(JournalFileBackend(str(file))))
-        return SqliteStore(url)
+        with held(file, GATE_SECONDS):  # who begins at once would make the tables too
+            # Optuna reads braces in an address as its own
+            return SqliteStore(url.replace("{", "%7B").replace("}", "%7D"))
     except Exception as error:  # drivers raise what they like
         text = (str(error) or type(error).__name__).splitlines()[0]
         raise SweeperError(
-            f"the study's store {_public(url)} cannot be opened: {text}; "
+            f"the study's store {without_secrets(url)} cannot be opened: {without_secrets(text)}; "
             "set hydra.sweeper.storage to sqlite:///<file>, or to a server that answers"
         ) from None
-
-
-def _public(url: str) -> str:
-    """``url`` without its password."""
-    from sqlalchemy.engine import make_url
-
-    try:
-        return make_url(url).render_as_string(hide_password=True)
-    except Exception:
-        return url.rsplit("@", maxsplit=1)[-1]

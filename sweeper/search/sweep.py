@@ -83,7 +83,7 @@ class Sweep:
             SweepInterrupted: after Ctrl-C, when all is closed.
         """
         settings = self._request.settings
-        with claimed(settings.storage, self._request.name):
+        with claimed(settings.storage, self._request.name, self._request.folder):
             corners = len(self._request.corners)
             count = f"{corners} corners" if corners > 1 else "the one corner"
             self._say(f"checking {count} of the search space before the first trial")

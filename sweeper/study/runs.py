@@ -7,14 +7,13 @@ from sweeper.records import TrialRow
 from sweeper.report.wording import command
 from sweeper.track.mlflow import (
     MlflowRun,
-    absolute_uri,
-    answers,
     connect,
     end_orphans,
     ensure_experiment,
     find_run,
     start_run,
 )
+from sweeper.track.store import absolute_uri, answers
 
 
 @dataclass(frozen=True)

@@ -1,48 +1,27 @@
 """Runs in MLflow, through the explicit client: the fluent API is not thread-safe."""
 
-import contextlib
 import errno
 import logging
 import os
 import time
-import urllib.error
-import urllib.request
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sweeper.errors import TrackerError
-from sweeper.paths import sqlite_file
+from sweeper.addresses import move_credentials, sqlite_file
+from sweeper.paths import file_name
 from sweeper.records import State, TrialRow
 from sweeper.track.buffer import Buffer
+from sweeper.track.names import clipped_tags, param_name, param_value, run_name
+from sweeper.track.store import alone, import_store, knock, usable
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
-    from mlflow.entities import Metric, Param, RunTag
+    from mlflow.entities import Experiment, Metric, Param, RunTag
 
 _STATUS = {State.COMPLETE: "FINISHED", State.PRUNED: "KILLED", State.FAILED: "FAILED"}
-_ANSWER_SECONDS = 10
-_MAX_TAG = 5000
-"""MLflow refuses longer tag values."""
 _SECONDS_BETWEEN_WRITES = 1.0
 """A request takes 15 to 30 ms, as long as an epoch on cached features does (2 slow cores)."""
-
-
-def absolute_uri(uri: str) -> str:
-    """Make a relative sqlite path absolute, since trial processes may work in another folder."""
-    file = sqlite_file(uri)
-    return f"sqlite:///{file.absolute()}" if file else uri
-
-
-def import_store(uri: str) -> None:
-    """Import what :func:`connect` needs, and touch nothing."""
-    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-    # the address of each run as it ends, in the middle of our display
-    os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
-    import mlflow
-
-    if not uri.startswith("http"):
-        import mlflow.store.tracking.sqlalchemy_store  # noqa: F401
 
 
 def connect(uri: str) -> "MlflowClient":
@@ -51,36 +30,17 @@ def connect(uri: str) -> "MlflowClient":
     Raises:
         TrackerError: the store cannot be opened.
     """
+    uri = move_credentials(uri)
     import_store(uri)
-    file = sqlite_file(uri)
-    if file:
-        file.parent.mkdir(parents=True, exist_ok=True)
     from mlflow import MlflowClient
 
     # creating the tables is announced at INFO, on the screen
     logging.getLogger("mlflow").setLevel(logging.WARNING)
     logging.getLogger("alembic").setLevel(logging.WARNING)
     with usable(uri):
-        if uri.startswith("http"):
-            _knock(uri)
-        return MlflowClient(tracking_uri=uri)
-
-
-def answers(uri: str) -> bool:
-    """Whether the store at ``uri`` is there at all; the client would try a dead one for minutes."""
-    try:
-        if uri.startswith("http"):
-            _knock(uri)
-    except OSError:
-        return False
-    return True
-
-
-def _knock(uri: str) -> None:
-    """Ask whether a server answers at all: the client itself would try for minutes."""
-    request = urllib.request.Request(uri, method="HEAD")
-    with contextlib.suppress(urllib.error.HTTPError):  # whatever it says, it is there
-        urllib.request.urlopen(request, timeout=_ANSWER_SECONDS).close()
+        knock(uri)
+        with alone(uri):
+            return MlflowClient(tracking_uri=uri)
 
 
 def ensure_experiment(client: "MlflowClient", uri: str, name: str) -> str:
@@ -90,34 +50,28 @@ def ensure_experiment(client: "MlflowClient", uri: str, name: str) -> str:
         TrackerError: the store cannot be reached or refuses.
     """
     file = sqlite_file(uri)
-    location = (file.absolute().parent / "artifacts" / name).as_uri() if file else None
-    with usable(uri):
+    artifacts = file.absolute().parent / "artifacts" if file else None
+    with usable(uri), alone(uri):
         known = client.get_experiment_by_name(name)
-        if known is not None:
-            return str(known.experiment_id)
-        # without the tag the UI shows the views of a language-model project
-        tags = {"mlflow.experimentKind": "custom_model_development"}
-        return client.create_experiment(name, artifact_location=location, tags=tags)
+        if known is None:
+            location = (artifacts / file_name(name)).as_uri() if artifacts else None
+            known = _create_experiment(client, name, location)
+    return str(known.experiment_id)
 
 
-@contextlib.contextmanager
-def usable(uri: str) -> Iterator[None]:
-    """Turn what the store raises within into one sentence.
-
-    Raises:
-        TrackerError: the store cannot be reached, or refuses.
-    """
+def _create_experiment(client: "MlflowClient", name: str, location: str | None) -> "Experiment":
     from mlflow.exceptions import MlflowException
-    from sqlalchemy.exc import SQLAlchemyError
 
+    # without the tag the UI shows the views of a language-model project
+    tags = {"mlflow.experimentKind": "custom_model_development"}
     try:
-        yield
-    except (MlflowException, SQLAlchemyError, OSError) as error:
-        text = (str(error) or type(error).__name__).splitlines()[0]
-        raise TrackerError(
-            f"MLflow at {uri} cannot be used: {text}; see that it works, or set tracking.uri=<uri> "
-            "or MLFLOW_TRACKING_URI to another store"
-        ) from None
+        return client.get_experiment(client.create_experiment(name, location, tags))
+    except MlflowException:
+        # a server has no lock for two that begin at once: the other one has made it
+        known = client.get_experiment_by_name(name)
+        if known is None:
+            raise
+        return known
 
 
 def start_run(
@@ -125,7 +79,7 @@ def start_run(
 ) -> "MlflowRun":
     """Open a run; whoever opens it also ends it with :meth:`MlflowRun.end`."""
     with usable(client.tracking_uri):
-        run = client.create_run(experiment_id, tags=_clip(tags), run_name=name)
+        run = client.create_run(experiment_id, tags=clipped_tags(tags), run_name=run_name(name))
     return MlflowRun(client, run.info.run_id)
 
 
@@ -198,10 +152,12 @@ class MlflowRun:
         self._buffer: Buffer[Metric | Param | RunTag] = Buffer(self._write, _SECONDS_BETWEEN_WRITES)
 
     def log_params(self, params: Mapping[str, Any]) -> None:
-        """Record ``params``; values become text, as MLflow keeps them."""
+        """Record ``params``; values become text, and names and texts what MLflow keeps."""
         from mlflow.entities import Param
 
-        self._buffer.add(Param(key, str(value)) for key, value in params.items())
+        self._buffer.add(
+            Param(param_name(key), param_value(value)) for key, value in params.items()
+        )
 
     def log_metrics(self, metrics: Mapping[str, float], step: int) -> None:
         """Record all of ``metrics`` at ``step``."""
@@ -214,7 +170,7 @@ class MlflowRun:
         """Set or replace ``tags``."""
         from mlflow.entities import RunTag
 
-        self._buffer.add(RunTag(key, value) for key, value in _clip(tags).items())
+        self._buffer.add(RunTag(key, value) for key, value in clipped_tags(tags).items())
 
     def flush(self) -> None:
         """Write what waits."""
@@ -251,7 +207,3 @@ class MlflowRun:
         tags = {entry.key: entry for entry in entries if not isinstance(entry, Metric | Param)}
         with usable(self.client.tracking_uri):
             self.client.log_batch(self.run_id, metrics, params, list(tags.values()))
-
-
-def _clip(tags: Mapping[str, str]) -> dict[str, str]:
-    return {key: value[:_MAX_TAG] for key, value in tags.items()}

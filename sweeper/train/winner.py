@@ -11,7 +11,7 @@ from sweeper.config import Recipe
 from sweeper.data.batches import Batches
 from sweeper.data.sources import load
 from sweeper.paths import TrialPaths
-from sweeper.track.mlflow import usable
+from sweeper.track.store import usable
 from sweeper.train.cost import compiled, milliseconds_per_image
 from sweeper.train.learned import make_model
 from sweeper.train.trial import evaluation_batches

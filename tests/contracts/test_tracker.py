@@ -12,18 +12,20 @@ from pathlib import Path
 
 import pytest
 
+from sweeper.addresses import sqlite_url
 from sweeper.errors import SweeperError, TrackerError
 from sweeper.records import State, TrialRow
 from sweeper.track.base import NullTracker, Tracker
 from sweeper.track.mlflow import (
     MlflowRun,
-    absolute_uri,
+    _create_experiment,
     connect,
     end_orphans,
     ensure_experiment,
     find_run,
     start_run,
 )
+from sweeper.track.store import absolute_uri
 
 BELOW = {"sweeper.role": "trial"}
 
@@ -253,3 +255,76 @@ def test_relative_databases_become_absolute(
     assert absolute_uri("sqlite:///a/b.db") == f"sqlite:///{tmp_path}/a/b.db"
     assert absolute_uri(f"sqlite:///{tmp_path}/b.db") == f"sqlite:///{tmp_path}/b.db"
     assert absolute_uri("http://127.0.0.1:1") == "http://127.0.0.1:1"
+
+
+RACE = """
+import multiprocessing, sys
+from sweeper.track.mlflow import connect, ensure_experiment, import_store, start_run
+
+def begin(uri, barrier):
+    barrier.wait()
+    client = connect(uri)
+    start_run(client, ensure_experiment(client, uri, "one"), "run", {})
+
+if __name__ == "__main__":
+    import_store(sys.argv[1])
+    fork = multiprocessing.get_context("fork")
+    barrier = fork.Barrier(4)
+    all_of_them = [fork.Process(target=begin, args=(sys.argv[1], barrier)) for _ in range(4)]
+    for process in all_of_them:
+        process.start()
+    for process in all_of_them:
+        process.join()
+    sys.exit(sum(process.exitcode != 0 for process in all_of_them))
+"""
+
+
+@pytest.mark.slow
+def test_processes_that_begin_at_once_make_the_tables_once(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", RACE, f"sqlite:///{tmp_path}/new/mlflow.db"]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stderr
+    assert sorted(path.name for path in (tmp_path / "new").iterdir()) == ["mlflow.db"]
+
+
+def test_an_experiment_that_another_process_has_just_made_is_taken(tmp_path: Path) -> None:
+    uri = f"sqlite:///{tmp_path}/mlflow.db"
+    client = connect(uri)
+    made = ensure_experiment(client, uri, "one")
+    assert _create_experiment(client, "one", None).experiment_id == made
+
+
+@pytest.mark.parametrize("name", ["/Users/me/dogs", "../../up", "a b", "..", "x" * 400, "%2e#?"])
+def test_artifacts_lie_beside_the_database_whatever_names_there_are(
+    name: str, tmp_path: Path
+) -> None:
+    folder = tmp_path / "my%20photos? #1 [old] {x}" / "mlruns"
+    uri = absolute_uri(sqlite_url(folder / "mlflow.db"))
+    client = connect(uri)
+    run = start_run(client, ensure_experiment(client, uri, name), "run", {})
+    (tmp_path / "log.txt").write_text("words")
+    run.log_file(tmp_path / "log.txt", "logs")
+    assert sorted(path.name for path in folder.iterdir()) == ["artifacts", "mlflow.db"]
+    (kept,) = folder.glob("artifacts/*/*/artifacts/logs/log.txt")
+    assert kept.read_text() == "words"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["log.txt", folder.parent.name]
+
+
+def test_names_of_classes_become_names_of_parameters(tmp_path: Path) -> None:
+    names = [
+        "Corn_(maize)___healthy", "Corn_[maize]___healthy", "Pepper,_bell", "cat's & dog's",
+        "a//b", "a/../b", "/a", "..", "", "größe", "100%", "x" * 300, "x" * 301, "\n", "a/", "a\\b",
+    ]  # fmt: skip
+    uri = f"sqlite:///{tmp_path}/mlflow.db"
+    client = connect(uri)
+    run = start_run(client, ensure_experiment(client, uri, "one"), "n" * 300, {})
+    run.log_params({f"loss.class_weight.{name}": index for index, name in enumerate(names)})
+    run.log_params({name: index for index, name in enumerate(names)})
+    run.log_params({"loss.class_weight.plain": 1, "long": "y" * 7000})
+    run.flush()
+    params = client.get_run(run.run_id).data.params
+    assert len(params) == 2 * len(names) + 2
+    assert params["loss.class_weight.plain"] == "1"
+    assert params["loss.class_weight.größe"] == str(names.index("größe"))
+    assert params["long"].startswith("yyy")
+    assert params["long"].endswith("... (7000 characters; all are in config/config.yaml)")

@@ -5,6 +5,9 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from pathlib import Path
 
 import optuna
@@ -17,10 +20,13 @@ from sweeper.errors import SweeperError
 from sweeper.search.opening import claimed, open_store
 from sweeper.search.server import ServerStore
 
+FOLDER = Path("one")
+
 HOLD = """
 import sys
+from pathlib import Path
 from sweeper.search.opening import claimed, open_store
-with claimed(sys.argv[1], "one"):
+with claimed(sys.argv[1], "one", Path("one")):
     store = open_store(sys.argv[1], "one", 60)
     gate = store.gate()
     if sys.argv[2:]:
@@ -46,17 +52,20 @@ def holder(url: str, *arguments: str) -> "subprocess.Popen[str]":
 def test_a_file_takes_one_controller_of_a_study_until_it_dies(tmp_path: Path, scheme: str) -> None:
     url = f"{scheme}:///{tmp_path}/deep/store"
     with holder(url) as other:
-        with pytest.raises(SweeperError, match="is being run by another"), claimed(url, "one"):
+        with (
+            pytest.raises(SweeperError, match="is being run by another"),
+            claimed(url, "one", FOLDER),
+        ):
             pass
-        with claimed(url, "another/study"):
+        with claimed(url, "another/study", FOLDER / "other"):
             pass
         os.kill(other.pid, signal.SIGKILL)
         other.wait()
-        with claimed(url, "one"):
+        with claimed(url, "one", FOLDER):
             store = open_store(url, "one", 60)
             finish(a_study(store), 0.5)
             store.close()
-    with claimed(url, "one"):
+    with claimed(url, "one", FOLDER):
         again = open_store(url, "one", 60)
         assert [trial.value for trial in a_study(again).trials] == [0.5]
         again.close()
@@ -127,3 +136,34 @@ def test_heartbeat_is_on_where_controllers_share(tmp_path: Path) -> None:
     assert heartbeat == 7
     assert store.poll_seconds == 7
     assert isinstance(store.storage, optuna.storages.RDBStorage)
+
+
+def test_threads_that_begin_at_once_make_the_tables_once(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/new {{x}}/studies.db"
+    barrier = threading.Barrier(4)
+
+    def begin(_number: int) -> None:
+        barrier.wait()
+        open_store(url, "one", 60).close()
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(begin, range(4)))
+    assert (tmp_path / "new {x}" / "studies.db").exists()
+
+
+@pytest.mark.parametrize("url", [None, "sqlite:///one.db", "journal:///one.log"])
+def test_a_folder_has_one_controller_whatever_the_store(
+    url: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with claimed("sqlite:///other.db", "one", tmp_path / "experiments" / "one"):
+        for folder, fits in (("one", False), ("two", True)):
+            outcome = nullcontext() if fits else pytest.raises(SweeperError, match=r"sweep\.dir=")
+            with outcome, claimed(url, "one", tmp_path / "experiments" / folder):
+                pass
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_study_name_of_any_length_can_be_claimed(tmp_path: Path) -> None:
+    with claimed(f"sqlite:///{tmp_path}/one.db", "n/" * 300, tmp_path / "folder"):
+        pass

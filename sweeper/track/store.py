@@ -1,0 +1,97 @@
+"""Where MLflow keeps runs: reached without waiting, made once, named without its credentials."""
+
+import contextlib
+import os
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+
+from sweeper.addresses import move_credentials, sqlite_file, sqlite_url, without_secrets
+from sweeper.errors import TrackerError
+from sweeper.locks import InUse, held
+
+_ANSWER_SECONDS = 10
+_WAIT_SECONDS = 120
+"""For another process to make the tables of a database, which takes seconds."""
+
+
+def absolute_uri(uri: str) -> str:
+    """``uri`` as trial processes, which may work in another folder, can use it: with no relative
+    path, and with credentials moved to where MLflow takes them from.
+    """
+    uri = move_credentials(uri)
+    file = sqlite_file(uri)
+    return sqlite_url(file.absolute()) if file and "?" not in uri else uri
+
+
+def import_store(uri: str) -> None:
+    """Import what :func:`connect` needs, and touch nothing."""
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    # the address of each run as it ends, in the middle of our display
+    os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
+    import mlflow
+
+    if not uri.startswith("http"):
+        import mlflow.store.tracking.sqlalchemy_store  # noqa: F401
+
+
+@contextlib.contextmanager
+def alone(uri: str) -> Iterator[None]:
+    """Within the block no other process makes tables or experiments of a sqlite database.
+
+    MLflow makes them without a lock: two that begin at once break each other, some for good.
+    """
+    file = sqlite_file(uri)
+    if file is None:
+        yield
+        return
+    file.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with held(file, _WAIT_SECONDS):
+            yield
+    except InUse:
+        raise TimeoutError(
+            f"another process has kept {file} for {_WAIT_SECONDS} s; is it stopped?"
+        ) from None
+
+
+def answers(uri: str) -> bool:
+    """Whether the store at ``uri`` is there at all; the client would try a dead one for minutes."""
+    try:
+        knock(uri)
+    except OSError:
+        return False
+    return True
+
+
+def knock(uri: str) -> None:
+    """See whether a server answers at all: the client itself would try for minutes.
+
+    Raises:
+        OSError: it does not.
+    """
+    if not uri.startswith("http"):
+        return
+    request = urllib.request.Request(uri, method="HEAD")
+    with contextlib.suppress(urllib.error.HTTPError):  # whatever it says, it is there
+        urllib.request.urlopen(request, timeout=_ANSWER_SECONDS).close()
+
+
+@contextlib.contextmanager
+def usable(uri: str) -> Iterator[None]:
+    """Turn what the store raises within into one sentence.
+
+    Raises:
+        TrackerError: the store cannot be reached, or refuses.
+    """
+    from mlflow.exceptions import MlflowException
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        yield
+    except (MlflowException, SQLAlchemyError, OSError) as error:
+        text = (str(error) or type(error).__name__).splitlines()[0]
+        raise TrackerError(
+            f"MLflow at {without_secrets(uri)} cannot be used: {without_secrets(text)}; "
+            "see that it works, or set tracking.uri=<uri> or MLFLOW_TRACKING_URI to another store"
+        ) from None
