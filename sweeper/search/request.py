@@ -15,9 +15,12 @@ from omegaconf import DictConfig, OmegaConf
 from sweeper.errors import ConfigError
 from sweeper.execute.devices import plan_places, usable_cores, visible_devices
 from sweeper.search.compose import Composer, number_job
+from sweeper.search.rehearsal import rehearse
 from sweeper.search.results import read_best
+from sweeper.search.samplers import build_sampler
 from sweeper.search.settings import SweepSettings
 from sweeper.search.space import parse_space
+from sweeper.search.suitability import check_sampler
 from sweeper.validation import flatten
 
 
@@ -31,6 +34,8 @@ class Request:
         name: of the study.
         places: one for each slot.
         space: what is searched.
+        sampler: of the study.
+        notes: what a person should know of the sampler on this space.
         composer: makes a trial's configuration.
         custom: the person's ``custom_search_space``, to be called with each trial.
         points: parameter sets to try first.
@@ -71,6 +76,9 @@ class Request:
         assert isinstance(params, dict)
         named = {str(key): value for key, value in params.items()}
         self.space = parse_space(parser, named, arguments, self.composer)
+        self.sampler = build_sampler(settings.sampler, self.space.grid)
+        self.notes = check_sampler(self.sampler, self.space)
+        rehearse(settings.sampler, settings.pruner, self.space, settings.directions)
         self.custom = self._custom_space()
         self.points = self._starting_points()
         self.corners = self._compose_corners()

@@ -4,11 +4,9 @@ Their nodes are open, so that a keyword that Optuna does not know is told here w
 knows, wherever it was written.
 """
 
-import inspect
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from importlib.util import find_spec
 from pkgutil import resolve_name
 from typing import Any
 
@@ -24,12 +22,11 @@ from sweeper.errors import ConfigError
 from sweeper.records import Value
 from sweeper.search.brackets import resumable
 from sweeper.search.defaults import PRUNERS, SAMPLERS
+from sweeper.search.keywords import keyword_faults, refusal
 from sweeper.search.proposals import reproducible
 
 Grid = Callable[[], Mapping[str, Sequence[Value]]]
 
-_PACKAGES: Mapping[str, Sequence[str]] = {"cmaes": ("cmaes",), "gp": ("torch", "scipy")}
-"""What Optuna imports at the first sample of a sampler; too late for a message."""
 _BY_NAME = {"independent_sampler": SAMPLERS, "wrapped_pruner": PRUNERS}
 """Keywords that take a sampler or pruner, and the groups whose names may stand for one."""
 
@@ -85,8 +82,7 @@ def _build(config: Any, where: str, base: type, grid: Grid) -> Any:
     keywords = {str(key): value for key, value in config.items() if key != "_target_"}
     if issubclass(made, GridSampler) and keywords.get("search_space") is None:
         keywords["search_space"] = grid()
-    faults = [*_missing_packages(config["_target_"], where)]
-    faults += _keyword_faults(made, keywords, where)
+    faults = list(keyword_faults(made, config["_target_"], keywords, where))
     for key, value in keywords.items():
         try:
             keywords[key] = _nested(key, value, f"{where}.{key}")
@@ -98,8 +94,8 @@ def _build(config: Any, where: str, base: type, grid: Grid) -> Any:
     chosen = reproducible(made, _seed(made, keywords)) if sampler else resumable(made)
     try:
         return chosen(**keywords)
-    except (TypeError, ValueError) as error:
-        raise ConfigError([f"{where} is refused by {made.__name__}: {error}"]) from None
+    except Exception as error:  # whatever a class has against its keywords
+        raise ConfigError([refusal(chosen, made, keywords, where, error)]) from None
 
 
 def _find(config: Any, where: str, base: type) -> type:
@@ -118,58 +114,6 @@ def _find(config: Any, where: str, base: type) -> type:
         noun = base.__name__.removeprefix("Base").lower()
         raise ConfigError([f"{where}._target_ must name an Optuna {noun}, got {target!r}"])
     return found
-
-
-def _missing_packages(target: str, where: str) -> Iterator[str]:
-    for option, packages in _PACKAGES.items():
-        missing = [name for name in packages if find_spec(name) is None]
-        if target == SAMPLERS[option]["_target_"] and missing:
-            place = where if where.count(".") > 2 else where.replace(".", "/")
-            noun = "packages" if len(missing) > 1 else "package"
-            yield (
-                f"{place}={option} needs the {noun} {', '.join(missing)}; "
-                f"pip install 'sweeper[{option}]'"
-            )
-
-
-def _keyword_faults(made: type, keywords: Mapping[str, Any], where: str) -> Iterator[str]:
-    parameters = inspect.signature(made).parameters
-    takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
-    for key, value in keywords.items():
-        if key in parameters:
-            yield from _value_faults(parameters[key], value, f"{where}.{key}")
-        elif not takes_any:
-            yield (
-                f"{where}.{key} is not a keyword of {made.__name__}{nearest(key, parameters)}; "
-                f"known: {', '.join(parameters) or 'none'}"
-            )
-    for key, parameter in parameters.items():
-        required = parameter.default is parameter.empty and parameter.kind in (
-            parameter.POSITIONAL_OR_KEYWORD,
-            parameter.KEYWORD_ONLY,
-        )
-        if required and key not in keywords:
-            yield f"{where}.{key} is missing; set {where}.{key}=<value>"
-
-
-_KINDS: Mapping[str, tuple[str, tuple[type, ...]]] = {
-    "bool": ("true or false", (bool,)),
-    "int": ("a whole number", (int,)),
-    "float": ("a number", (int, float)),
-    "str": ("text", (str,)),
-    "None": ("null", (type(None),)),
-}
-
-
-def _value_faults(parameter: inspect.Parameter, value: Any, where: str) -> Iterator[str]:
-    """Optuna's constructors take any type, and trip over it in the middle of the study."""
-    if value == "???":
-        yield f"{where} is missing; set {where}=<value>"
-        return
-    kinds = inspect.formatannotation(parameter.annotation).strip("'").split(" | ")
-    if set(kinds) <= _KINDS.keys() and not any(type(value) in _KINDS[kind][1] for kind in kinds):
-        wanted = " or ".join(_KINDS[kind][0] for kind in kinds)
-        yield f"{where} must be {wanted}, got {value!r} ({type(value).__name__})"
 
 
 def _nested(key: str, value: Any, where: str) -> Any:

@@ -27,7 +27,7 @@ from sweeper.search.queue import requeue_interrupted, warm_start
 from sweeper.search.request import Request
 from sweeper.search.results import write_results
 from sweeper.search.runner import TrialPlan
-from sweeper.search.samplers import build_pruner, build_sampler, grid_size
+from sweeper.search.samplers import build_pruner, grid_size
 from sweeper.search.settings import WarmStart
 from sweeper.search.slots import Slots
 from sweeper.search.stopping import Stopping
@@ -41,7 +41,6 @@ from sweeper.search.study import (
     open_study,
     put_aside,
 )
-from sweeper.search.suitability import check_sampler
 from sweeper.search.tally import Tally
 
 Task = Callable[[DictConfig], Any]
@@ -117,8 +116,8 @@ class Sweep:
             self._say(
                 f"the study so far is kept as {put_aside(known, store, self._request.folder)}"
             )
-        sampler = build_sampler(settings.sampler, self._request.space.grid)
-        for text in check_sampler(sampler, self._request.space):
+        sampler = self._request.sampler
+        for text in self._request.notes:
             self._say(text)
         pruner = build_pruner(settings.pruner)
         if len(settings.directions) > 1 and not isinstance(pruner, optuna.pruners.NopPruner):

@@ -118,6 +118,13 @@ def spell_yaml(written: object) -> str:
     return Override._get_value_element_as_str(_quoted(written))
 
 
+def shown(value: object) -> str:
+    """Any plain value as a person writes it on the command line, for messages."""
+    if value is None or isinstance(value, bool | int | float | str):
+        return spell(value)
+    return spell_yaml(value)
+
+
 def _quoted(written: object) -> Any:
     if isinstance(written, str):
         return QuotedString(written, Quote.double)

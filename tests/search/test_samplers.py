@@ -178,7 +178,7 @@ def test_no_unknown_keyword_passes(key: str, value: int) -> None:
         ({"multivariate": "yes"}, "multivariate must be true or false or null, got 'yes' (str)"),
         (
             {"multivariate": False, "group": True},
-            "hydra.sweeper.sampler is refused by TPESampler: ``group`` option can only be enabled",
+            "multivariate=false, hydra.sweeper.sampler.group=true is refused by TPESampler: ``gr",
         ),
         ({"_target_": "optuna.samplers.TPESample"}, "_target_ must name a class, got"),
         ({"_target_": "optuna.pruners.NopPruner"}, "_target_ must name an Optuna sampler, got"),
