@@ -5,6 +5,7 @@ Optuna is imported when a sweep begins, so that plain runs and ``--help`` start 
 
 import sys
 from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
 from typing import Any
 
 from hydra.core.config_store import ConfigStore
@@ -32,6 +33,8 @@ def _register() -> None:
     store("hydra/sweeper", "async_optuna", {**sweeper, **SWEEPER})
     for name, node in SAMPLERS.items():
         store("hydra/sweeper/sampler", name, node)
+    # the peer has it; the message about it says what to choose instead
+    store("hydra/sweeper/sampler", "motpe", {"_target_": "optuna.samplers.MOTPESampler"})
     for name, node in PRUNERS.items():
         store("hydra/sweeper/pruner", name, node)
 
@@ -73,3 +76,14 @@ class AsyncOptunaSweeper(Sweeper):
         except KeyboardInterrupt:  # before the first trial, or after the last
             print("interrupted; the same command goes on with a stored study", file=sys.stderr)
             sys.exit(130)
+
+
+if find_spec("hydra_plugins.hydra_optuna_sweeper") is None:
+
+    class OptunaSweeper(AsyncOptunaSweeper):
+        """The peer's class: what many configurations name in ``hydra.sweeper._target_``."""
+
+    # Hydra registers a plugin as __module__.__name__, and imports it as __module__.__qualname__
+    OptunaSweeper.__module__ = "hydra_plugins"
+    OptunaSweeper.__name__ = "hydra_optuna_sweeper.optuna_sweeper.OptunaSweeper"
+    OptunaSweeper.__qualname__ = "async_optuna.OptunaSweeper"

@@ -2,6 +2,7 @@
 
 import functools
 import uuid
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from omegaconf import DictConfig, OmegaConf
 from sweeper.errors import ConfigError
 from sweeper.execute.devices import plan_places, usable_cores, visible_devices
 from sweeper.search.compose import Composer, number_job
+from sweeper.search.migration import written_as_params
 from sweeper.search.rehearsal import rehearse
 from sweeper.search.results import read_best
 from sweeper.search.samplers import build_sampler
@@ -35,7 +37,7 @@ class Request:
         places: one for each slot.
         space: what is searched.
         sampler: of the study.
-        notes: what a person should know of the sampler on this space.
+        notes: what a person should know of the search space, and of the sampler on it.
         composer: makes a trial's configuration.
         custom: the person's ``custom_search_space``, to be called with each trial.
         points: parameter sets to try first.
@@ -70,14 +72,12 @@ class Request:
         )
         self.composer = Composer(context, master)
         parser = OverridesParser.create(config_loader=context.config_loader)
-        # from the master: in what Hydra hands to a sweeper each ${...} is resolved, too early
-        node = master.hydra.sweeper.get("params") or OmegaConf.create({})
-        params = OmegaConf.to_container(node, resolve=False)
-        assert isinstance(params, dict)
-        named = {str(key): value for key, value in params.items()}
-        self.space = parse_space(parser, named, arguments, self.composer)
-        self.sampler = build_sampler(settings.sampler, self.space.grid)
-        self.notes = check_sampler(self.sampler, self.space)
+        params, self.notes = self._params()
+        self.space = parse_space(parser, params, arguments, self.composer)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)  # seen when the settings were read
+            self.sampler = build_sampler(settings.sampler, self.space.grid)
+        self.notes += check_sampler(self.sampler, self.space)
         rehearse(settings.sampler, settings.pruner, self.space, settings.directions)
         self.custom = self._custom_space()
         self.points = self._starting_points()
@@ -91,6 +91,23 @@ class Request:
         # what is searched has a value of its own in each trial
         searched = {key.lstrip("+"): text for key, text in self.space.describe().items()}
         return common | searched
+
+    def _params(self) -> tuple[dict[str, Any], list[str]]:
+        """The search space as a recipe writes it, and what to say of an old way to write it."""
+        # from the master: in what Hydra hands to a sweeper each ${...} is resolved, too early
+        sweeper = self.master.hydra.sweeper
+        params = OmegaConf.to_container(sweeper.get("params") or OmegaConf.create({}))
+        assert isinstance(params, dict)
+        old = sweeper.get("search_space")
+        if not old or params:
+            both = ["hydra.sweeper.search_space is not used beside hydra.sweeper.params"]
+            return {str(key): value for key, value in params.items()}, both if old else []
+        written = written_as_params(OmegaConf.to_container(old, resolve=True))
+        lines = ", ".join(f"{key}: {text}" for key, text in written.items())
+        return {**written}, [
+            "hydra.sweeper.search_space is the way of Hydra 1.1; hydra.sweeper.params has it as "
+            f"{{{lines}}}"
+        ]
 
     def _custom_space(self) -> Callable[[optuna.Trial], None] | None:
         path = self.settings.custom_search_space

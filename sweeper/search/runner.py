@@ -21,6 +21,7 @@ from sweeper.errors import ConfigError, Outage, SweeperError, TrialFailed, Trial
 from sweeper.execute.base import Executor, Place
 from sweeper.paths import TrialPaths
 from sweeper.records import Cause, TrialSpec
+from sweeper.search.cases import bare
 from sweeper.search.compose import Composer, number_job
 from sweeper.search.hooks import StudyHooks
 from sweeper.search.job import TrialJob
@@ -30,7 +31,17 @@ from sweeper.search.queue import requeue
 from sweeper.search.space import SearchSpace
 from sweeper.search.stopping import Halt
 from sweeper.search.store import Store
-from sweeper.search.study import ATTEMPTS, CAUSE, FOLDER, LOG_TAIL, OOM, REASON, RETRY_OF, Study
+from sweeper.search.study import (
+    ATTEMPTS,
+    CAUSE,
+    FOLDER,
+    LOG_TAIL,
+    OOM,
+    OWN_ATTRIBUTES,
+    REASON,
+    RETRY_OF,
+    Study,
+)
 from sweeper.search.tally import Tally
 
 _LONGEST_REASON = 1000
@@ -136,7 +147,17 @@ class TrialRunner:
         params = self._plan.space.suggest(trial)
         if self._plan.custom is None:
             return params
+        fixed = self._plan.space.fixed_values
+        for key, value in fixed.items():  # as in hydra-optuna-sweeper, the hook may look at them
+            if key not in OWN_ATTRIBUTES:
+                trial.set_user_attr(key, value)
         self._plan.custom(trial)
+        both = {bare(key) for key in trial.params.keys() - params.keys()} & set(map(bare, fixed))
+        if both:
+            where = "hydra.sweeper.custom_search_space"
+            raise ConfigError(
+                [f"{where} suggests {key}, which is fixed; leave out one" for key in sorted(both)]
+            )
         return params | trial.params
 
     def _prepare(

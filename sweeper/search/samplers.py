@@ -23,10 +23,15 @@ from sweeper.records import Value
 from sweeper.search.brackets import resumable
 from sweeper.search.defaults import PRUNERS, SAMPLERS
 from sweeper.search.keywords import keyword_faults, refusal
+from sweeper.search.migration import without_peer_defaults
 from sweeper.search.proposals import reproducible
 
 Grid = Callable[[], Mapping[str, Sequence[Value]]]
 
+_OF_HYDRA = ("_target_", "_partial_", "_convert_", "_recursive_")
+"""Keys that say how Hydra would make the object."""
+_REMOVED = {"MOTPESampler": "tpe, which takes several objectives"}
+"""Samplers that Optuna had once, and what to choose instead."""
 _BY_NAME = {"independent_sampler": SAMPLERS, "wrapped_pruner": PRUNERS}
 """Keywords that take a sampler or pruner, and the groups whose names may stand for one."""
 
@@ -79,7 +84,8 @@ def _experimental_accepted() -> Iterator[None]:
 
 def _build(config: Any, where: str, base: type, grid: Grid) -> Any:
     made = _find(config, where, base)
-    keywords = {str(key): value for key, value in config.items() if key != "_target_"}
+    keywords = {str(key): value for key, value in config.items() if key not in _OF_HYDRA}
+    keywords = without_peer_defaults(keywords)
     if issubclass(made, GridSampler) and keywords.get("search_space") is None:
         keywords["search_space"] = grid()
     faults = list(keyword_faults(made, config["_target_"], keywords, where))
@@ -105,6 +111,10 @@ def _find(config: Any, where: str, base: type) -> type:
             [f"{where} must be a group of keys, got {config!r}; choose with {group}=<name>"]
         )
     target = config.get("_target_")
+    removed = _REMOVED.get(str(target).rpartition(".")[2])
+    if removed:
+        group = where.replace(".", "/")
+        raise ConfigError([f"Optuna has no {target} any more; choose {group}={removed}"])
     try:
         found = resolve_name(str(target))
     except Exception as error:  # whatever the module that it names raises on import

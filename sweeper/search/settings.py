@@ -22,6 +22,7 @@ from sweeper.search.checks import (
     whole,
 )
 from sweeper.search.defaults import SAMPLERS, SWEEPER
+from sweeper.search.migration import heartbeat, storage_url
 from sweeper.search.samplers import build_pruner, build_sampler, plain
 
 
@@ -84,12 +85,14 @@ class SweepSettings:
             if not str(key).startswith("_")
         }
         values = {**SWEEPER, "sampler": SAMPLERS["tpe"], "pruner": None, **given}
-        faults = list(unknown(given, SWEEPER, "hydra.sweeper"))
+        faults = list(unknown(given, {**SWEEPER, "search_space": None}, "hydra.sweeper"))
+        _read_storage(values, faults)
         for key, check in _CHECKS.items():
             faults += check(f"hydra.sweeper.{key}", values[key])
         faults += _contradictions(values)
         if faults:
             raise ConfigError(faults)
+        values.pop("search_space", None)  # read with the search space
         direction, warm_start = values.pop("direction"), values.pop("warm_start")
         if isinstance(warm_start, str):
             warm_start = {"study_name": warm_start}
@@ -106,6 +109,18 @@ class SweepSettings:
                 "executor": ExecutorSettings(**executor),
             }
         )
+
+
+def _read_storage(values: dict[str, Any], faults: list[str]) -> None:
+    node = values["storage"]
+    beat = heartbeat(node)
+    if type(beat) is int and beat > 0:
+        values["heartbeat_interval"] = beat
+    try:
+        values["storage"] = storage_url("hydra.sweeper.storage", node)
+    except ConfigError as error:
+        faults += error.faults
+        values["storage"] = None
 
 
 def _direction(where: str, value: Any) -> Iterator[str]:

@@ -22,7 +22,7 @@ from sweeper.search.corners import Survey, survey
 from sweeper.search.distributions import cast, enumerate_values, same, suggest
 from sweeper.search.entries import read_entries
 from sweeper.search.settlement import Settlement
-from sweeper.search.syntax import spell
+from sweeper.search.syntax import read_override, spell, value_of
 
 Compose = Callable[[tuple[str, ...]], DictConfig]
 """From a whole list of overrides to a composed Hydra configuration (with ``hydra``); ConfigError if
@@ -49,6 +49,15 @@ class SearchSpace:
             for cases in self.searched.values()
             for case in cases
         )
+
+    @cached_property
+    def fixed_values(self) -> Mapping[str, Value]:
+        """What is fixed, by key; a value with ``${...}`` as it is written."""
+        written = [line.partition("=") for line in self.fixed if not line.startswith("~")]
+        return {
+            key: text if "${" in text else value_of(read_override(self.parser, f"{key}={text}"))
+            for key, _, text in written
+        }
 
     @cached_property
     def names(self) -> Mapping[str, str]:

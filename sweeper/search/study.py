@@ -34,6 +34,8 @@ ATTEMPTS = "attempts"
 """User attribute of a trial: how often its parameters failed before, by cause."""
 WARM_START = "warm_start"
 """User attribute of a trial that was taken from another study: which one, and its number there."""
+OWN_ATTRIBUTES = frozenset({REASON, FOLDER, LOG_TAIL, CAUSE, OOM, RETRY_OF, ATTEMPTS, WARM_START})
+"""User attributes of a trial that are not the application's to set."""
 FINGERPRINT = "fingerprint"
 """User attribute of a study: what all its trials have in common, by key."""
 EXHAUSTED = "exhausted"

@@ -18,6 +18,7 @@ from sweeper.execute.inline import InlineExecutor
 from sweeper.execute.process import ProcessExecutor
 from sweeper.paths import StudyPaths
 from sweeper.records import State, StudySummary, TrialSpec
+from sweeper.search.guard import check_guard
 from sweeper.search.hooks import hooks_of
 from sweeper.search.interrupts import heed_interrupts
 from sweeper.search.job import Application, TrialJob
@@ -102,6 +103,7 @@ class Sweep:
     def _open_executor(self) -> Executor:
         if self._request.settings.executor.kind == "inline":
             return InlineExecutor()
+        check_guard()
         launcher = str(self._request.master.hydra.runtime.choices.get("hydra/launcher") or "basic")
         if launcher != "basic":
             self._say(f"hydra/launcher={launcher} is not used: trials run in the sweeper's slots")

@@ -154,7 +154,8 @@ def _categorical(elements: Iterable[Any]) -> CategoricalDistribution:
         if value in values[:index]:
             twin = values[values.index(value)]
             # a stored study would give one for the other: Optuna finds a choice by ==
-            raise ValueError(f"Optuna cannot tell the choices {twin!r} and {value!r} apart")
+            both = f"{spell(twin)} and {spell(value)}"
+            raise ValueError(f"Optuna cannot tell the choices {both} apart; leave one out")
     return CategoricalDistribution(values)
 
 

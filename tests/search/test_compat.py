@@ -128,7 +128,77 @@ z: 100
 max_difference: 0.5
 """
 
-RECIPES = {"sphere": SPHERE, "grid": GRID, "two": TWO, "custom": CUSTOM}
+TEMPLATE = """
+defaults:
+  - _self_
+  - experiment: null
+  - optional hparams_search: null
+  - override hydra/hydra_logging: none
+x: 1
+y: 1
+optimized_metric: null
+task_name: train
+hydra:
+  run: {dir: "logs/${task_name}/runs/${now:%Y-%m-%d_%H-%M-%S}"}
+  sweep: {dir: "out", subdir: "${hydra.job.num}"}
+  job_logging: {handlers: {file: {filename: "${hydra.runtime.output_dir}/${task_name}.log"}}}
+"""
+"""How copied templates compose their configuration, such as lightning-hydra-template."""
+
+SEARCH = """
+# @package _global_
+defaults:
+  - override /hydra/sweeper: optuna
+optimized_metric: "val/acc_best"
+hydra:
+  mode: "MULTIRUN"
+  sweeper:
+    _target_: hydra_plugins.hydra_optuna_sweeper.optuna_sweeper.OptunaSweeper
+    storage: null
+    study_name: null
+    n_jobs: 1
+    direction: maximize
+    n_trials: 3
+    sampler:
+      _target_: optuna.samplers.TPESampler
+      seed: 1234
+      n_startup_trials: 10
+    params:
+      x: interval(0.0001, 0.1)
+      y: choice(32, 64, 128, 256)
+"""
+
+OLD_SEARCH = """
+# @package _global_
+defaults:
+  - override /hydra/sweeper: optuna
+hydra:
+  mode: MULTIRUN
+  sweeper:
+    _target_: hydra_plugins.hydra_optuna_sweeper.optuna_sweeper.OptunaSweeper
+    storage: null
+    study_name: null
+    n_jobs: 1
+    direction: maximize
+    n_trials: 3
+    sampler:
+      _target_: optuna.samplers.TPESampler
+      seed: 12345
+      consider_prior: true
+      prior_weight: 1.0
+      consider_magic_clip: true
+      consider_endpoints: false
+      n_startup_trials: 10
+      n_ei_candidates: 24
+      multivariate: false
+      warn_independent_sampling: true
+    search_space:
+      x: {type: float, low: 0.0001, high: 0.2}
+      y: {type: categorical, choices: [32, 64, 128]}
+"""
+
+RECIPES = {"sphere": SPHERE, "grid": GRID, "two": TWO, "custom": CUSTOM, "train": TEMPLATE}
+SEARCHES = {"optuna": SEARCH, "old": OLD_SEARCH}
 
 
 @pytest.fixture
@@ -138,6 +208,10 @@ def app(tmp_path: Path) -> Path:
     for name, recipe in RECIPES.items():
         moved = recipe.replace("hydra/sweeper: optuna", "hydra/sweeper: async_optuna")
         (tmp_path / "conf" / f"{name}.yaml").write_text(moved)
+    (tmp_path / "conf" / "hparams_search").mkdir()
+    for name, recipe in SEARCHES.items():
+        moved = recipe.replace("hydra/sweeper: optuna", "hydra/sweeper: async_optuna")
+        (tmp_path / "conf" / "hparams_search" / f"{name}.yaml").write_text(moved)
     return tmp_path
 
 
@@ -275,3 +349,35 @@ def test_the_failure_rate(app: Path, rate: float, runs: int) -> None:
     assert "RuntimeError: error is set" in ended.stderr
     assert (f"max_failure_rate={rate:g} allows" in ended.stderr) == (rate < 1)
     assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.parametrize("search", SEARCHES)
+def test_the_search_of_a_copied_template_runs_with_one_line_changed(app: Path, search: str) -> None:
+    """It names the peer's class, and is in force without ``-m``."""
+    ended = subprocess.run(
+        [sys.executable, "app.py", "--config-name=train", f"hparams_search={search}"],
+        cwd=app,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stderr == ""
+    assert ended.stdout.count(" complete after ") == 3
+    best = yaml.safe_load((app / "out" / "optimization_results.yaml").read_text())["best_params"]
+    assert best["y"] in (32, 64, 128, 256)
+    assert (app / "out" / "2" / "train.log").exists()
+    converted = "hydra.sweeper.params has it as {x: interval(0.0001, 0.2), y: 32,64,128}"
+    assert (converted in ended.stdout) == (search == "old")
+
+
+def test_an_application_without_a_guard_is_told_so(app: Path) -> None:
+    unguarded = APP.replace('if __name__ == "__main__":\n    main()', "main()")
+    (app / "app.py").write_text(unguarded)
+    ended = run(app, "sphere")
+    assert ended.returncode == 1
+    line = unguarded.splitlines().index("main()") + 1
+    assert f"app.py:{line} calls the application without a guard" in ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert run(app, "sphere", "hydra.sweeper.executor.kind=inline").returncode == 0

@@ -626,6 +626,31 @@ def test_a_custom_space_adds_parameters_and_may_give_a_trial_up() -> None:
     assert spec.folder == (Path("sweep") / "2").absolute()
 
 
+FIXED = {"x": "interval(0,1)", "z": 3, "+name": "a", "reason": 1}
+
+
+def test_a_custom_space_sees_what_is_fixed() -> None:
+    seen = []
+
+    def custom(trial: optuna.Trial) -> None:
+        seen.append(dict(trial.user_attrs))
+
+    sweep = Sweep(half, params=FIXED, custom=custom, stops={"n_trials": 1}).run()
+    # an application's key that is called as one of ours does not make the trial look pruned
+    assert seen == [{"z": 3, "+name": "a"}]
+    assert sweep.states == ["COMPLETE"]
+
+
+@pytest.mark.parametrize(("key", "name"), [("z", "z"), ("+z", "z"), ("name", "name")])
+def test_a_custom_space_that_suggests_what_is_fixed_ends_the_sweep(key: str, name: str) -> None:
+    def custom(trial: optuna.Trial) -> None:
+        trial.suggest_float(key, 0, 1)
+
+    sweep = Sweep(half, params=FIXED, custom=custom, stops={"n_trials": 2})
+    with pytest.raises(ConfigError, match=f"custom_search_space suggests {name}, which is fixed"):
+        sweep.run()
+
+
 def test_a_search_space_that_fails_ends_the_sweep() -> None:
     def custom(_trial: optuna.Trial) -> None:
         raise ZeroDivisionError("one over none")

@@ -65,7 +65,7 @@ def test_sweep_syntax_is_read_as_documented(text: str, distribution: Any) -> Non
     [
         ("choice(1", "no viable alternative"),
         ("choice(1,a,1)", "cannot tell the choices 1 and 1 apart"),
-        ("choice(1,true)", "cannot tell the choices 1 and True apart"),
+        ("choice(1,true)", "cannot tell the choices 1 and true apart"),
         ("range(4,1)", "holds no value"),
         ("range(1,4,0)", "step must not be 0"),
         ("range(0,inf)", "ends must be finite"),
