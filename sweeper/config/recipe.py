@@ -43,10 +43,14 @@ def _devices(value: object) -> object:
 
 
 class Executor(Closed):
-    """Where trials run: ``auto`` (every visible GPU, else the CPU), ``cpu``, or CUDA devices."""
+    """Where trials run: ``auto`` (every visible GPU, else the CPU), ``cpu``, or CUDA devices.
+
+    ``threads`` are those of TensorFlow's operations in each trial on the CPU; None for one a core.
+    """
 
     devices: Annotated[str | list[int | str], PlainValidator(_devices)]
     trials_per_device: Count | None
+    threads: Count | None
 
 
 class Cache(Closed):

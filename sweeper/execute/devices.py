@@ -12,6 +12,7 @@ from sweeper.execute.base import Place
 Devices = Literal["auto", "cpu"] | Sequence[int | str]
 """``executor.devices``: what there is, the CPU, or CUDA devices by place in the list or by id."""
 
+_THREADS = "TF_NUM_INTRAOP_THREADS"
 _UUID = ("GPU-", "MIG-")
 _NVIDIA_SMI = ("nvidia-smi", "--query-gpu=index", "--format=csv,noheader")
 _NVIDIA_SMI_SECONDS = 30
@@ -50,6 +51,7 @@ def plan_places(
     *,
     visible: Sequence[str],
     cores: Sequence[int],
+    threads: int | None = None,
 ) -> tuple[Place, ...]:
     """Give each slot of a study its place.
 
@@ -62,6 +64,8 @@ def plan_places(
             ``trials_per_device``, -1 on the CPU is one for each core.
         visible: see :func:`visible_devices`.
         cores: see :func:`usable_cores`.
+        threads: of TensorFlow's operations in each trial on the CPU; None for one a core of
+            ``cores``, however many slots share them.
 
     Returns:
         One place for each slot. Neighbours in the tuple are on different devices, as far as
@@ -102,9 +106,11 @@ def plan_places(
     if gpus:
         return tuple(_gpu(gpus[slot % len(gpus)]) for slot in range(slots))
     hidden = {"CUDA_VISIBLE_DEVICES": "-1"} if devices == "cpu" else {}
+    threads = threads or len(cores)
     if slots == 1:
-        return (Place(environment=hidden),)
-    return tuple(_cpu(share, hidden) for share in _divide(cores, slots))
+        own = {} if threads == len(cores) else {_THREADS: str(threads)}
+        return (Place(environment={**hidden, **own}),)
+    return tuple(_cpu(share, threads, hidden) for share in _divide(cores, slots))
 
 
 def _is_device(entry: str) -> bool:
@@ -166,15 +172,15 @@ def _gpu(device: str) -> Place:
     )
 
 
-def _cpu(cores: Sequence[int], hidden: dict[str, str]) -> Place:
-    # TensorFlow 2.21, imported by the fork server before, makes its pools when they are first used:
-    # in a worker with one core of two it had one tf_Compute thread, with 8 in these variables 8.
-    # The cores alone had the same effect; the variables are for libraries that count the machine's
-    size = str(len(cores))
-    threads = dict.fromkeys(
-        ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"), size
-    )
-    return Place(environment={**hidden, **threads}, cores=frozenset(cores))
+def _cpu(cores: Sequence[int], threads: int, hidden: dict[str, str]) -> Place:
+    # TensorFlow divides the work of one operation by the number of its threads, and a sum that is
+    # divided in another way has other last bits, which training magnifies. So this number is the
+    # same for one slot and for many; only the cores that run the threads are divided.
+    # The other variables are for libraries that would else count the machine's cores
+    share = str(len(cores))
+    others = dict.fromkeys(("OMP_NUM_THREADS", "TF_NUM_INTEROP_THREADS"), share)
+    environment = {**hidden, **others, _THREADS: str(threads)}
+    return Place(environment=environment, cores=frozenset(cores))
 
 
 def _divide(cores: Sequence[int], slots: int) -> list[Sequence[int]]:

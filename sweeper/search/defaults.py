@@ -55,6 +55,8 @@ SWEEPER: Mapping[str, Any] = {
         "devices": "auto",
         # trials at a time on each device; null: as many as n_jobs needs
         "trials_per_device": None,
+        # of each trial on the CPU, whatever n_jobs is; null: one a core, as the study began
+        "threads": None,
     },
 }
 

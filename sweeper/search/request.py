@@ -14,6 +14,7 @@ from hydra.utils import get_method
 from omegaconf import DictConfig, OmegaConf
 
 from sweeper.errors import ConfigError
+from sweeper.execute.base import Place
 from sweeper.execute.devices import plan_places, usable_cores, visible_devices
 from sweeper.search.compose import Composer, number_job
 from sweeper.search.migration import written_as_params
@@ -35,6 +36,7 @@ class Request:
         folder: of the sweep, absolute.
         name: of the study.
         places: one for each slot.
+        threads: of each trial on the CPU; :meth:`use_threads` changes it.
         space: what is searched.
         sampler: of the study.
         notes: what a person should know of the search space, and of the sampler on it.
@@ -62,14 +64,8 @@ class Request:
         # a stored study without a name is one of many
         unnamed = f"{job}-{uuid.uuid4().hex[:8]}" if settings.storage else job
         self.name = settings.study_name or unnamed
-        devices = settings.executor
-        self.places = plan_places(
-            devices.devices,
-            devices.trials_per_device,
-            settings.n_jobs,
-            visible=visible_devices(),
-            cores=usable_cores(),
-        )
+        self.threads = settings.executor.threads or len(usable_cores())
+        self.places = self._places(visible_devices())
         self.composer = Composer(context, master)
         parser = OverridesParser.create(config_loader=context.config_loader)
         params, self.notes = self._params()
@@ -82,6 +78,22 @@ class Request:
         self.custom = self._custom_space()
         self.points = self._starting_points()
         self.corners = self._compose_corners()
+
+    def use_threads(self, threads: int) -> None:
+        """Let each trial on the CPU have ``threads``, as many as the study began with."""
+        self.threads = threads
+        self.places = self._places(visible_devices())
+
+    def _places(self, visible: Sequence[str]) -> tuple[Place, ...]:
+        devices = self.settings.executor
+        return plan_places(
+            devices.devices,
+            devices.trials_per_device,
+            self.settings.n_jobs,
+            visible=visible,
+            cores=usable_cores(),
+            threads=self.threads,
+        )
 
     def fingerprint(self, of: Callable[[DictConfig], Mapping[str, Any]]) -> dict[str, str]:
         """What the trials have in common: the search space, and ``of`` their configuration."""

@@ -28,11 +28,15 @@ from sweeper.search.samplers import build_pruner, build_sampler, plain
 
 @dataclass(frozen=True)
 class ExecutorSettings:
-    """Where trials run; ``devices`` is ``auto``, ``cpu`` or the CUDA devices."""
+    """Where trials run; ``devices`` is ``auto``, ``cpu`` or the CUDA devices.
+
+    ``threads`` are those of each trial on the CPU, None for as many as the study began with.
+    """
 
     kind: str
     devices: str | tuple[int | str, ...]
     trials_per_device: int | None
+    threads: int | None
 
 
 @dataclass(frozen=True)
@@ -192,6 +196,7 @@ def _executor(where: str, value: Any) -> Iterator[str]:
         yield f"{where}.devices must be auto, cpu or a list of CUDA devices, got {devices!r}"
     each = value.get("trials_per_device")
     yield from or_null(whole(1))(f"{where}.trials_per_device", each)
+    yield from or_null(whole(1))(f"{where}.threads", value.get("threads"))
     if kind == "inline" and (devices != "auto" or each is not None):
         yield f"{where}.kind=inline runs in this process, which devices cannot be dealt out to"
 

@@ -40,6 +40,8 @@ FINGERPRINT = "fingerprint"
 """User attribute of a study: what all its trials have in common, by key."""
 EXHAUSTED = "exhausted"
 """User attribute of a study whose sampler has nothing left to propose."""
+THREADS = "threads"
+"""User attribute of a study: of TensorFlow's operations in each trial on the CPU."""
 STUDY_ID = "study_id"
 """User attribute of a study: tells it from others of its name; :class:`StudyHooks` get it."""
 

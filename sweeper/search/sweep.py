@@ -36,6 +36,7 @@ from sweeper.search.store import Store
 from sweeper.search.study import (
     FOLDER,
     STUDY_ID,
+    THREADS,
     Study,
     check_fingerprint,
     find_study,
@@ -128,9 +129,25 @@ class Sweep:
         check_fingerprint(study, self._request.fingerprint(self._hooks.fingerprint))
         if FOLDER not in study.user_attrs:
             study.set_user_attr(FOLDER, str(self._request.folder))
+        self._keep_threads(study)
         if settings.warm_start is not None:
             self._warm_start(study, settings.warm_start, store)
         return study
+
+    def _keep_threads(self, study: Study) -> None:
+        """Give trials as many threads as the study began with: curves depend on their number."""
+        asked, began = self._request.settings.executor.threads, study.user_attrs.get(THREADS)
+        if began is None:
+            study.set_user_attr(THREADS, self._request.threads)
+        elif asked is not None and asked != began:
+            self._say(
+                f"warning: the study began with {began} threads a trial and continues with "
+                f"{asked}: curves of the same parameters and seed may differ between the two; "
+                "leave out executor.threads to keep them comparable"
+            )
+        elif began != self._request.threads:
+            self._say(f"each trial has {began} threads, as the study began")
+            self._request.use_threads(began)
 
     def _warm_start(self, study: Study, source: WarmStart, store: Store) -> None:
         storage = source.storage or store.storage

@@ -15,7 +15,8 @@ from sweeper.execute.base import Place
 from sweeper.execute.devices import plan_places, usable_cores, visible_devices
 
 FOUR = ("0", "1", "2", "3")
-THREADS = ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
+THREADS = "TF_NUM_INTRAOP_THREADS"
+LIBRARIES = ("OMP_NUM_THREADS", "TF_NUM_INTEROP_THREADS")
 
 
 def plan(
@@ -25,8 +26,11 @@ def plan(
     *,
     visible: Sequence[str] = (),
     cores: Sequence[int] = range(8),
+    threads: int | None = None,
 ) -> tuple[Place, ...]:
-    return plan_places(devices, trials_per_device, n_jobs, visible=visible, cores=cores)
+    return plan_places(
+        devices, trials_per_device, n_jobs, visible=visible, cores=cores, threads=threads
+    )
 
 
 def names(places: tuple[Place, ...]) -> list[str]:
@@ -102,7 +106,15 @@ class TestCpu:
         places = plan("auto", None, 3)
         assert [set(place.cores or ()) for place in places] == [{0, 1}, {2, 3, 4}, {5, 6, 7}]
         for place in places:
-            assert {place.environment[name] for name in THREADS} == {str(len(place.cores or ()))}
+            of_libraries = [place.environment[name] for name in LIBRARIES]
+            assert of_libraries == [str(len(place.cores or ()))] * 2
+
+    @pytest.mark.parametrize("n_jobs", [1, 2, 3, 8, 11])
+    def test_a_trial_has_as_many_threads_however_many_run_beside_it(self, n_jobs: int) -> None:
+        for place in plan("cpu", None, n_jobs):
+            assert place.environment.get(THREADS, "8") == "8"
+        for place in plan("cpu", None, n_jobs, threads=3):
+            assert place.environment[THREADS] == "3"
 
     def test_all_jobs_is_one_for_each_core_unless_room_is_given(self) -> None:
         assert len(plan("auto", None, -1)) == 8

@@ -110,6 +110,17 @@ def test_as_many_trials_as_jobs_run_at_once(tmp_path: Path) -> None:
     assert "hydra/launcher=cluster is not used" in ended.stdout
 
 
+def test_a_study_keeps_the_threads_that_it_began_with(tmp_path: Path) -> None:
+    common = (*STORED, *RANDOM, "kind=threads", "x=interval(0,1)", "hydra.sweeper.n_jobs=2")
+    sweep(tmp_path, *common, "hydra.sweeper.n_trials=2", "hydra.sweeper.executor.threads=7")
+    ended = sweep(tmp_path, *common, "hydra.sweeper.n_trials=4")
+    assert "each trial has 7 threads, as the study began" in ended.stdout
+    assert [trial.value for trial in stored(tmp_path)] == [7] * 4
+    ended = sweep(tmp_path, *common, "hydra.sweeper.n_trials=5", "hydra.sweeper.executor.threads=3")
+    assert "warning: the study began with 7 threads a trial and continues with 3" in ended.stdout
+    assert stored(tmp_path)[-1].value == 3
+
+
 @pytest.mark.slow
 def test_trials_fail_each_for_its_cause_and_the_sweep_goes_on(tmp_path: Path) -> None:
     kinds = ["ok", "raise", "kill", "hang", "memory", "device", "nonsense", "nothing", "undefined"]

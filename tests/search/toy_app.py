@@ -59,6 +59,10 @@ def fills_device(_config: DictConfig) -> None:
     raise ResourceExhaustedError("no memory left")
 
 
+def counts_threads(_config: DictConfig) -> float:
+    return float(os.environ["TF_NUM_INTRAOP_THREADS"])
+
+
 def meets(config: DictConfig) -> float:
     """Wait until ``n`` trials are here at the same time."""
     Path("here").mkdir(exist_ok=True)
@@ -115,6 +119,7 @@ KINDS = {
     "nothing": lambda _config: None,
     "undefined": lambda _config: math.nan,
     "two": lambda config: [distance(config), config.n],
+    "threads": counts_threads,
     "meet": meets,
     "report": reports,
     "stubborn": reports_and_will_not_stop,
