@@ -32,13 +32,47 @@ def test_rmsprop_as_the_efficientnet_paper_has_it(overrides: tuple[str, ...]) ->
         ("optimizer=rmsprop",),
         ("optimizer=sgd", "phases.unfrozen.learning_rate=1e-2"),
         (*RMSPROP, "freeze=scratch"),
-        (*RMSPROP, "backbone.weights=null"),
         (*RMSPROP, "freeze=head_only"),
         (*LARGE, "phases.unfrozen=null"),
         (*RMSPROP, "+optimizer@phases.unfrozen.optimizer=adam"),
     ],
 )
 def test_no_word_where_rmsprop_does_no_harm(overrides: tuple[str, ...]) -> None:
+    assert warnings(recipe(*overrides)) == ()
+
+
+RANDOM = "backbone.weights=null"
+ALL = ("phases.frozen=null", "freeze=everything")
+
+
+@pytest.mark.parametrize(
+    ("overrides", "why"),
+    [
+        ((RANDOM,), ["trains the head alone", "some blocks", "keeps BatchNorm"]),
+        ((RANDOM, "backbone=efficientnet_b0", *ALL), ["keeps BatchNorm"]),
+        ((RANDOM, *ALL[1:], "freeze.batch_norm=trained"), ["trains the head alone"]),
+        ((RANDOM, ALL[0], "freeze=head_only", "backbone=vgg16"), ["some blocks"]),
+        (("backbone=efficientnet_scaled", "backbone.width_coefficient=1.1",
+          "backbone.depth_coefficient=1.2"), ["trains the head alone"]),
+    ],
+)  # fmt: skip
+def test_a_random_network_of_which_a_part_stays_random(
+    overrides: tuple[str, ...], why: list[str]
+) -> None:
+    (warning,) = warnings(recipe(*overrides))
+    assert all(part in warning for part in why)
+    assert "set freeze=scratch" in warning
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        ("freeze=scratch",),
+        (RANDOM, *ALL, "freeze.batch_norm=trained"),
+        (RANDOM, *ALL, "backbone=vgg16"),
+    ],
+)
+def test_a_random_network_that_trains_whole_is_fine(overrides: tuple[str, ...]) -> None:
     assert warnings(recipe(*overrides)) == ()
 
 

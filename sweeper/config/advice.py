@@ -37,6 +37,37 @@ def _rmsprop(recipe: Recipe) -> Iterator[str]:
         )
 
 
+_WITHOUT_BATCH_NORM = ("VGG", "ConvNeXt")
+"""Beginnings of the names of networks that have no BatchNorm."""
+
+
+def _random_backbone(recipe: Recipe) -> Iterator[str]:
+    """Random weights in layers that never train, or under BatchNorm that keeps mean 0, variance 1.
+
+    With EfficientNetB0, Xception or MobileNetV2 the features of different images then differ by
+    less than 1e-5 of their size, and every loss stays at ln(number of classes).
+    """
+    if recipe.backbone.weights is not None:
+        return
+    freeze, kept = recipe.freeze, []
+    if recipe.phases.frozen is not None:
+        kept.append("phases.frozen trains the head alone")
+    blocks = recipe.backbone.blocks
+    if recipe.phases.unfrozen is not None:
+        if freeze.unfreeze_blocks not in ("all", blocks or "all"):
+            kept.append("only some blocks are unfrozen")
+        if freeze.batch_norm != "trained" and not recipe.backbone.name.startswith(
+            _WITHOUT_BATCH_NORM
+        ):
+            kept.append(f"freeze.batch_norm={freeze.batch_norm} keeps BatchNorm at mean 0")
+    if kept:
+        yield (
+            f"backbone.weights=null makes {recipe.backbone.name} random, and {' and '.join(kept)}: "
+            "such a network hardly learns; set freeze=scratch, which trains everything from the "
+            "first epoch, or backbone.weights=imagenet"
+        )
+
+
 def _loss_scale(recipe: Recipe) -> Iterator[str]:
     for name, phase in (("frozen", recipe.phases.frozen), ("unfrozen", recipe.phases.unfrozen)):
         optimizer = (phase and phase.optimizer) or recipe.optimizer
@@ -49,7 +80,7 @@ def _loss_scale(recipe: Recipe) -> Iterator[str]:
 
 def warnings(recipe: Recipe) -> tuple[str, ...]:
     """Everything in ``recipe`` that is known to mislead."""
-    found = [*_rmsprop(recipe), *_loss_scale(recipe)]
+    found = [*_rmsprop(recipe), *_random_backbone(recipe), *_loss_scale(recipe)]
     pretrained = recipe.backbone.weights is not None
     if isinstance(recipe.validation, TestSet):
         found.append(

