@@ -15,7 +15,7 @@ from sweeper.execute.base import Place
 from sweeper.execute.devices import plan_places, usable_cores, visible_devices
 from sweeper.execute.output import output_to
 from sweeper.paths import TrialPaths, write_aside
-from sweeper.records import EpochReport, State, TrialSpec
+from sweeper.records import EpochReport, Owner, State, TrialSpec
 from sweeper.report.wording import command, spelled_test, ui_command
 from sweeper.search.hooks import with_hooks
 from sweeper.search.job import CurrentTrial, current_trial
@@ -25,6 +25,7 @@ from sweeper.validation import flatten, parse
 if TYPE_CHECKING:
     from sweeper.track.mlflow import MlflowRun
     from sweeper.train.network import Known
+    from sweeper.train.recorder import Report
 
 
 @with_hooks(FineTuneStudy)
@@ -47,7 +48,8 @@ def _in_study(config: DictConfig, trial: CurrentTrial) -> tuple[float, ...]:
         if not paths.checkpoints:
             paths.take_checkpoints(TrialPaths(earlier))
     known = find(context["known"], recipe)
-    return _train(recipe, paths, run, trial.report, prune_high=True, known=known)
+    owner = Owner(run.run_id, context["study_id"])
+    return _train(recipe, paths, run, trial.report, owner, prune_high=True, known=known)
 
 
 def _alone(config: DictConfig) -> tuple[float, ...]:
@@ -75,7 +77,14 @@ def _alone(config: DictConfig) -> tuple[float, ...]:
 
 def _place(recipe: Recipe) -> Place:
     visible, cores = visible_devices(), usable_cores()
-    (place,) = plan_places(recipe.executor.devices, None, 1, visible=visible, cores=cores)
+    (place,) = plan_places(
+        recipe.executor.devices,
+        None,
+        1,
+        visible=visible,
+        cores=cores,
+        threads=recipe.executor.threads,
+    )
     return place
 
 
@@ -107,7 +116,7 @@ def _run_alone(
             lines.epoch(0, spec, EpochReport(step, value, phase, metrics))
 
     try:
-        values = _train(recipe, paths, run, on_screen, prune_high=False)
+        values = _train(recipe, paths, run, on_screen, Owner(run.run_id), prune_high=False)
         test = finish(recipe, paths, uri, run.run_id)
     except BaseException as error:
         state = State.PRUNED if isinstance(error, TrialPruned) else State.FAILED
@@ -128,7 +137,8 @@ def _train(
     recipe: Recipe,
     paths: TrialPaths,
     run: "MlflowRun",
-    heard: Any,
+    report: "Report",
+    owner: Owner,
     prune_high: bool,
     known: "Known | None" = None,
 ) -> tuple[float, ...]:
@@ -141,7 +151,7 @@ def _train(
     run.log_file(paths.config, "config")
     run.log_file(paths.overrides, "config")
     try:
-        return Trial(recipe, paths, run, heard, prune_high, known).run()
+        return Trial(recipe, paths, run, report, prune_high, known, owner).run()
     finally:
         sys.stdout.flush()
         sys.stderr.flush()

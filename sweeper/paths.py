@@ -158,6 +158,10 @@ class TrialPaths:
         return self.folder / "plots"
 
     @property
+    def confusion_matrix(self) -> Path:
+        return self.plots / "confusion_matrix.png"
+
+    @property
     def config(self) -> Path:
         return self.folder / "config.yaml"
 
@@ -182,6 +186,12 @@ class TrialPaths:
     def learned_by_fold(self, fold: int) -> Path:
         """That of one fold, until it is known which fold's is kept."""
         return self.folder / f"learned.fold{fold}.npz"
+
+    def remove_results(self) -> None:
+        """Remove what an earlier run in this folder produced; logs and checkpoints stay."""
+        results = (self.model, *self.folder.glob("learned*.npz"), *self.plots.glob("*.png"))
+        for path in results:
+            path.unlink(missing_ok=True)
 
     def checkpoint(self, fold: int | None) -> Path:
         """Where an interrupted fine-tune stands; None for a trial without folds."""

@@ -52,6 +52,21 @@ class TrialSpec:
 
 
 @dataclass(frozen=True)
+class Owner:
+    """Whose files lie in a trial's folder: the run of one attempt, and the study it belongs to.
+
+    ``run`` is the id of the MLflow run; ``study`` that of the study, empty for a single fine-tune.
+    """
+
+    run: str = ""
+    study: str = ""
+
+
+UNOWNED = Owner()
+"""For work that no tracker records."""
+
+
+@dataclass(frozen=True)
 class EpochReport:
     """What a trial says after each epoch; ``step`` counts on across phases, from 0.
 

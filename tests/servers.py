@@ -49,7 +49,7 @@ def postgres(folder: Path) -> Iterator[str]:
         binaries, owner = _server_of_an_ordinary_user(Path(home))
         data = Path(home, "data")
         _create(binaries / "initdb", data, owner)
-        port = _free_port()  # as late as can be: it may be another's before the server has it
+        port = free_port()  # as late as can be: it may be another's before the server has it
         settings = [word for pair in SETTINGS.items() for word in ("-c", "=".join(pair))]
         with (
             subprocess.Popen(
@@ -130,7 +130,7 @@ def _stop(server: subprocess.Popen[bytes]) -> None:
         server.wait()
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

@@ -15,8 +15,8 @@ from sweeper.data.examples import Examples
 _READY = 2
 """Batches decoded ahead of the model: one in use, one spare."""
 
-RESIZE = "bilinear, antialias where it shrinks"
-"""How images are resized: other words for it make other keys of what is kept."""
+RESIZE = "bilinear, antialias where it shrinks, rounded"
+"""How images are resized; part of the cache key of what is kept of them."""
 
 as_written = tf.autograph.experimental.do_not_convert
 """For functions of datasets, and those within them, which AutoGraph need not convert.
@@ -31,7 +31,7 @@ Target = Callable[[tf.Tensor], Any]
 
 @dataclass(frozen=True)
 class Batches:
-    """Images ``[b, s, s, 3]`` float32 in [0, 255], with what the target makes of their labels.
+    """Images ``[b, s, s, 3]`` float32, whole numbers in [0, 255], and targets made of labels.
 
     ``steps`` batches make one epoch over ``images`` images; the last may be smaller.
 
@@ -155,7 +155,10 @@ def shuffled(
 
 
 def _resize(images: tf.Tensor, size: tuple[int, int] | None, side: int) -> tf.Tensor:
-    """``[..., h, w, 3]`` uint8 to ``[..., side, side, 3]`` float32."""
+    """``[..., h, w, 3]`` uint8 to ``[..., side, side, 3]`` float32, whole numbers.
+
+    They are whole so that training, validation, test and what is kept as uint8 see one image.
+    """
     if size == (side, side):
         return tf.cast(images, tf.float32)
     # antialias changes nothing where an image grows, and costs twice as much there
@@ -163,4 +166,4 @@ def _resize(images: tf.Tensor, size: tuple[int, int] | None, side: int) -> tf.Te
     if size is None:
         images = tf.ensure_shape(images, [None, None, 3])
     resized = tf.image.resize(images, (side, side), method="bilinear", antialias=shrinks)
-    return tf.ensure_shape(resized, [*resized.shape[:-3], side, side, 3])
+    return tf.ensure_shape(tf.round(resized), [*resized.shape[:-3], side, side, 3])

@@ -29,9 +29,8 @@ def kept(cache: Cache, examples: Examples, image_size: int) -> Iterator[Examples
     """Yield ``examples`` decoded, of ``image_size``, read from the machine's cache.
 
     They are the same images under the same places, labels and names, and may be selected from like
-    any. Resized values are rounded to 8 bits: at most half a level from those that :func:`batches`
-    makes of ``examples``, and equal where an image has the size already. All processes map the same
-    file, which stays as long as the context does.
+    any: :func:`batches` makes the same pixels of both. All processes map the same file, which stays
+    as long as the context does.
 
     ``examples`` themselves are yielded where nothing is kept: the cache has no room, the source
     cannot say what its images are, or they lie in memory in this size.
@@ -77,7 +76,7 @@ def _key(examples: Examples, image_size: int) -> Key | None:
             "data": fingerprint,
             "images": len(examples),
             "image_size": image_size,
-            "resize": f"{RESIZE}, rounded to uint8",
+            "resize": RESIZE,
             "tensorflow": tf.version.VERSION,
         },
     )
@@ -85,10 +84,10 @@ def _key(examples: Examples, image_size: int) -> Key | None:
 
 def _write(examples: Examples, image_size: int, file: Path) -> None:
     plain = batches(examples, image_size, _BATCH, target=lambda label: label, shuffle_seed=None)
-    rounded = plain.dataset.map(as_written(lambda images, _: tf.cast(tf.round(images), tf.uint8)))
+    small = plain.dataset.map(as_written(lambda images, _: tf.cast(images, tf.uint8)))
     # written, not mapped: who writes to a map of a full disk is killed
     with file.open("wb") as output:
-        for images in rounded.as_numpy_iterator():
+        for images in small.as_numpy_iterator():
             output.write(images)
 
 

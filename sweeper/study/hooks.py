@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from omegaconf import DictConfig
 
-from sweeper.errors import SweeperError
 from sweeper.execute.base import Executor, Place
 from sweeper.paths import StudyPaths, TrialPaths
 from sweeper.records import State, StudySummary, TrialRow, TrialSpec
@@ -17,7 +16,7 @@ from sweeper.search.hooks import StudyHooks
 from sweeper.search.progress import open_console
 from sweeper.study.ledger import add_prebuilt, close_ledger
 from sweeper.study.preflight import check, prebuild
-from sweeper.study.winner import evaluate_winner, keep_models
+from sweeper.study.winner import evaluate_winner, keep_models, winning_recipe
 from sweeper.validation import parse
 
 if TYPE_CHECKING:
@@ -69,7 +68,6 @@ class FineTuneStudy(StudyHooks):
         from sweeper.study.runs import open_runs
 
         recipe = parse(config)
-        self._objectives = recipe.objectives
         self._runs = open_runs(
             recipe.tracking.uri,
             recipe.tracking.experiment,
@@ -85,7 +83,12 @@ class FineTuneStudy(StudyHooks):
         """Open the trial's run below the study's, and hand on what is known of its network."""
         run = self._runs.start_trial(spec.number, spec.overrides)
         self._open[spec.number] = run
-        return {"uri": self._runs.uri, "run_id": run.run_id, "known": self._known}
+        return {
+            "uri": self._runs.uri,
+            "run_id": run.run_id,
+            "study_id": self._runs.study_id,
+            "known": self._known,
+        }
 
     def trial_finished(self, row: TrialRow, summary: StudySummary) -> None:
         """Close the trial's run, and keep what the best trials learned, and only that."""
@@ -130,16 +133,12 @@ class FineTuneStudy(StudyHooks):
         if summary.best is None:
             runs.study.end(State.FAILED, "no trial completed")
             return
-        if not TrialPaths(summary.best.folder).config.exists():
-            raise SweeperError(
-                f"the best trial's folder {shown_path(summary.best.folder)} is gone, so it can be "
-                "neither tested nor kept; start a new study with hydra.sweeper.study_name=<name>"
-            )
+        recipe = winning_recipe(summary.best, runs)
         write_best_recipe(summary)
         runs.study.log_file(paths.best_recipe, "study")
         log = paths.winner_log
-        evaluate_winner(summary.best, self._objectives, runs, executor, place, log)
-        keep_models(summary.front, executor, place, log)
+        evaluate_winner(summary.best, recipe, runs, executor, place, log)
+        keep_models(summary.front, runs, executor, place, log)
         runs.study.end(State.COMPLETE)
         folder = shown_path(summary.folder)
         console.print(f"best recipe:   {folder}/{paths.best_recipe.name}", soft_wrap=True)

@@ -3,7 +3,8 @@
 from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 
-from sweeper.records import TrialRow
+from sweeper.errors import SweeperError
+from sweeper.records import Owner, TrialRow
 from sweeper.report.wording import command
 from sweeper.track.mlflow import (
     MlflowRun,
@@ -26,6 +27,7 @@ class StudyRuns:
     uri: str
     experiment_id: str
     study: MlflowRun
+    study_id: str
 
     def start_trial(self, number: int, overrides: Sequence[str]) -> MlflowRun:
         """Open the run of a trial whose command line is ``overrides``."""
@@ -43,6 +45,20 @@ class StudyRuns:
     def find_trial(self, number: int) -> MlflowRun | None:
         """The run of a trial, which another controller may have opened; None where it has none."""
         return find_run(self.study.client, self.experiment_id, self._of_trial(number))
+
+    def owner(self, number: int) -> Owner:
+        """Whose files lie in the folder of a trial.
+
+        Raises:
+            SweeperError: the trial has no run.
+        """
+        run = self.find_trial(number)
+        if run is None:
+            raise SweeperError(
+                f"the run of trial {number} is not in MLflow at {self.uri}; start a new study with "
+                "hydra.sweeper.study_name=<name>"
+            )
+        return Owner(run.run_id, self.study_id)
 
     def end_orphans(self, rows: Iterable[TrialRow], running: Container[int] | None = None) -> None:
         """Close what a controller left open; see :func:`sweeper.track.mlflow.end_orphans`."""
@@ -82,8 +98,9 @@ def open_runs(
     known = find_run(client, experiment_id, tags)
     if known is None:
         tags["sweeper.command"] = command(overrides)
-        return StudyRuns(uri, experiment_id, start_run(client, experiment_id, name, tags))
+        new = start_run(client, experiment_id, name, tags)
+        return StudyRuns(uri, experiment_id, new, study_id)
     known.resume()
-    runs = StudyRuns(uri, experiment_id, known)
+    runs = StudyRuns(uri, experiment_id, known, study_id)
     runs.end_orphans(rows, running)
     return runs

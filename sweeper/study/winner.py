@@ -1,7 +1,7 @@
 """What the best trials get when a study ends: the winner its test, those of the front a model."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,16 +12,35 @@ from sweeper.errors import SweeperError
 from sweeper.execute.base import Executor, Place, SilentChannel
 from sweeper.paths import TrialPaths
 from sweeper.records import State, TrialRow
-from sweeper.report.wording import spelled_test, spelled_values
+from sweeper.report.wording import shown_path, spelled_test, spelled_values
 from sweeper.search.progress import open_console
+from sweeper.track.mlflow import MlflowRun
+from sweeper.train.learned import load_learned
 
 if TYPE_CHECKING:
     from sweeper.study.runs import StudyRuns
 
 
+def winning_recipe(best: TrialRow, runs: "StudyRuns") -> Recipe:
+    """The recipe of the best trial, from its folder.
+
+    Raises:
+        SweeperError: the folder is gone, or holds the files of another run.
+    """
+    trial = TrialPaths(best.folder)
+    if not trial.config.exists():
+        raise SweeperError(
+            f"the best trial's folder {shown_path(best.folder)} is gone, so it can be neither "
+            "tested nor kept; start a new study with hydra.sweeper.study_name=<name>"
+        )
+    recipe = _recipe_of(trial)
+    load_learned(trial.learned, recipe, runs.owner(best.number))
+    return recipe
+
+
 def evaluate_winner(
     best: TrialRow,
-    objectives: Sequence[str],
+    recipe: Recipe,
     runs: "StudyRuns",
     executor: Executor,
     place: Place,
@@ -32,44 +51,45 @@ def evaluate_winner(
     Raises:
         SweeperError: its run is gone, or its test failed.
     """
-    run = runs.find_trial(best.number)
-    if run is None:
-        raise SweeperError(
-            f"the run of trial {best.number}, the best, is not in MLflow at {runs.uri}; start "
-            "a new study with hydra.sweeper.study_name=<name>"
-        )
-    tested = run.client.get_run(run.run_id).data.metrics
+    owner = runs.owner(best.number)
+    tested = runs.study.client.get_run(owner.run).data.metrics
     if "test_accuracy" not in tested:
-        trial, uri, run_id = TrialPaths(best.folder), runs.uri, run.run_id
+        trial, uri = TrialPaths(best.folder), runs.uri
 
         def work(_channel: object) -> dict[str, float]:
             from sweeper.train.winner import finish
 
-            return finish(_recipe_of(trial), trial, uri, run_id)
+            return finish(recipe, trial, uri, owner.run, owner.study)
 
         tested = executor.run(work, log, SilentChannel(), place)
-        run.end(State.COMPLETE)
-    test = {key: value for key, value in tested.items() if key.startswith("test_")}
-    values: dict[str, float] = dict(zip(objectives, best.values, strict=True))
+        MlflowRun(runs.study.client, owner.run).end(State.COMPLETE)
+    of_model = {key: value for key, value in tested.items() if key.startswith(("test_", "model_"))}
+    values: dict[str, float] = dict(zip(recipe.objectives, best.values, strict=True))
     found = {f"best_{name}": value for name, value in values.items()}
-    runs.study.log_metrics({**found, **test}, step=best.number)
+    runs.study.log_metrics({**found, **of_model}, step=best.number)
     runs.study.set_tags({"sweeper.best_trial": str(best.number)})
     open_console().print(
-        f"best trial {best.number}: {spelled_values(values)}, {spelled_test(test)}",
+        f"best trial {best.number}: {spelled_values(values)}, {spelled_test(of_model)}",
         soft_wrap=True,
     )
 
 
-def keep_models(front: Iterable[TrialRow], executor: Executor, place: Place, log: Path) -> None:
+def keep_models(
+    front: Iterable[TrialRow], runs: "StudyRuns", executor: Executor, place: Place, log: Path
+) -> None:
     """Make the models of the trials on the front that have none yet."""
-    trials = [TrialPaths(row.folder) for row in front]
-    lacking = [trial for trial in trials if trial.learned.exists() and not trial.model.exists()]
+    trials = [(TrialPaths(row.folder), runs.owner(row.number)) for row in front]
+    lacking = [
+        (trial, owner)
+        for trial, owner in trials
+        if trial.learned.exists() and not trial.model.exists()
+    ]
 
     def work(_channel: object) -> None:
         from sweeper.train.winner import keep
 
-        for trial in lacking:
-            keep(_recipe_of(trial), trial)
+        for trial, owner in lacking:
+            keep(_recipe_of(trial), trial, owner)
 
     if lacking:
         executor.run(work, log, SilentChannel(), place)

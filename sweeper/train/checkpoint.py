@@ -38,14 +38,30 @@ class Saved:
     optimizer: Arrays
 
 
-class Checkpoint:
-    """Keeps one :class:`Saved` at ``path``; one made of another recipe is not read."""
+def recipe_hash(recipe: Recipe) -> str:
+    """Hash of all that decides what ``recipe`` trains.
 
-    def __init__(self, path: Path, recipe: Recipe) -> None:
+    Where it runs and where it is recorded change nothing.
+    """
+    elsewhere = dict.fromkeys(("executor", "tracking", "name", "objectives"), True)
+    text = recipe.model_dump_json(exclude={**elsewhere, "cache": {"budget_gb": True}})
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+class Checkpoint:
+    """Keeps one :class:`Saved` at ``path``.
+
+    One of another recipe or ``origin`` is not read.
+
+    Args:
+        path: the file.
+        recipe: what is trained.
+        origin: all else that must be the same: the study, the images, the weights it began with.
+    """
+
+    def __init__(self, path: Path, recipe: Recipe, origin: Sequence[str] = ()) -> None:
         self.path = path
-        # where it runs and is recorded changes nothing
-        elsewhere = dict.fromkeys(("executor", "tracking", "name", "objectives"), True)
-        text = recipe.model_dump_json(exclude={**elsewhere, "cache": {"budget_gb": True}})
+        text = json.dumps([recipe_hash(recipe), *origin])
         self._recipe = hashlib.sha256(text.encode()).hexdigest()
 
     def save(self, saved: Saved) -> None:

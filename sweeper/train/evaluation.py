@@ -8,6 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
+from scipy.special import log_softmax
 
 from sweeper.data.batches import Batches
 from sweeper.train import numerics
@@ -37,6 +38,77 @@ def _correct(one_logit: bool) -> Callable[[Any, Any], Any]:
 
     return same_side if one_logit else keras.metrics.categorical_accuracy
 
+
+_UNTRAINED_IMAGES = 64
+"""How many training images, at least, :func:`before_training` takes where there are as many."""
+
+
+def before_training(
+    model: Any, examples: Batches, epoch: int, one_logit: bool
+) -> tuple[float, float]:
+    """Loss in nats and accuracy of ``model`` as its first training steps will see them.
+
+    That is on the first training batches of ``epoch``, in training mode: BatchNormalization that
+    trains uses the statistics of the batch. Its moving statistics still stand at mean 0 and
+    variance 1, and with them the loss of a fresh head measures how large the features are, not
+    whether the network can learn. Nothing of the model is changed.
+    """
+    loss, correct = build_loss(one_logit), _correct(one_logit)
+    before = [variable.numpy() for variable in model.changing]
+    found: list[tuple[float, float, int]] = []
+    for inputs, targets in examples.epochs(epoch, epoch + 1):
+        logits = model(inputs, training=True)
+        right = tf.reduce_mean(correct(targets, logits))
+        found.append((float(loss(targets, logits)), float(right), len(logits)))
+        if sum(images for _, _, images in found) >= _UNTRAINED_IMAGES:
+            break
+    for variable, value in zip(model.changing, before, strict=True):
+        variable.assign(value)
+    losses, accuracies, images = np.array(found, np.float64).T
+    return (
+        float(np.average(losses, weights=images)),
+        float(np.average(accuracies, weights=images)),
+    )
+
+
+def edge(
+    logits: NDArray[np.float32], labels: NDArray[np.int64], training_labels: NDArray[np.int64]
+) -> float:
+    """By how many standard errors predictions are better than a guess that sees no image.
+
+    The larger of two: by how much the accuracy is higher than that of always naming the class that
+    is largest in training; and by how much the true class is more probable for its own image than
+    for the others, in nats. The second holds for networks that are too sure of themselves, and for
+    weighted classes. It counts where it is worth :data:`_LEAST_GAIN` of an even guess's loss.
+
+    Args:
+        logits: ``[n, units]`` of images; one unit stands for two classes.
+        labels: ``[n]``, their classes.
+        training_labels: ``[m]``, the classes of the training images.
+
+    Returns:
+        About 0, or less, for a guess; nan where logits are no numbers.
+    """
+    if not np.isfinite(logits).all():
+        return math.nan
+    if logits.shape[1] == 1:
+        logits = np.concatenate([np.zeros_like(logits), logits], axis=1)
+    count, classes = logits.shape
+    likely = log_softmax(logits.astype(np.float64), axis=1)
+    gained = likely[np.arange(count), labels] - likely.mean(axis=0)[labels]
+    gain = float(gained.mean())
+    by_loss = 0.0
+    if gain > _LEAST_GAIN * math.log(classes):
+        by_loss = gain / max(float(gained.std()), gain / count) * math.sqrt(count)
+    largest = np.bincount(training_labels, minlength=classes).argmax()
+    chance = float(np.mean(labels == largest))
+    right = float(np.mean(logits.argmax(axis=1) == labels))
+    spread = math.sqrt(max(chance * (1 - chance), 1 / count) / count)
+    return max(by_loss, (right - chance) / spread)
+
+
+_LEAST_GAIN = 0.02
+"""Part of ln(classes) below which a difference between images is noise of a dead network."""
 
 _HELD_BYTES = 64 * 10**6
 
@@ -74,10 +146,6 @@ class Evaluation:
             "val_accuracy": float(np.average(accuracies, weights=images)),
         }
         return metrics, np.concatenate([logits.numpy() for _, _, logits in found])
-
-    def first_loss(self) -> float:
-        """Mean loss on the first batch."""
-        return float(next(self._batches())[0])
 
     def _batches(self) -> Iterator[tuple[Any, Any, Any]]:
         source = self._held or numerics.prefetched(self._examples.dataset)

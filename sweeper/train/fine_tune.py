@@ -18,6 +18,9 @@ from sweeper.train.phases import Epoch, OnEpoch, PhaseRun
 
 log = logging.getLogger(__name__)
 
+OnUntrained = Callable[[float, float], None]
+"""Called with loss and accuracy before the first training step; what it raises ends the trial."""
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -41,20 +44,20 @@ class FineTune:
     weigh: Weigh | None
     checkpoint: Checkpoint
 
-    def run(self, on_untrained: Callable[[float], None], on_epoch: OnEpoch) -> Outcome:
+    def run(self, on_untrained: OnUntrained, on_epoch: OnEpoch) -> Outcome:
         """Train both phases, and leave the classifier with the weights of the outcome.
 
-        ``on_untrained`` hears the loss of the untrained head on the first validation batch;
-        ``on_epoch`` every epoch, those of the checkpoint too.
+        ``on_untrained`` is called first, ``on_epoch`` after each epoch, those of the checkpoint
+        too.
         """
         phases = planned(self.recipe)
         inputs = self.feed.of(phases[0], 0)
         run = self._phase_run(phases[0], inputs, 0)
-        on_untrained(run.evaluation.first_loss())
+        on_untrained(*run.untrained())
         saved = self.checkpoint.load()
         earlier: list[Epoch] = []
         if saved is not None:
-            log.info("goes on after epoch %d, where it was interrupted", saved.epochs[-1]["step"])
+            log.info("resumes after epoch %d, where it was interrupted", saved.epochs[-1]["step"])
             earlier = [Epoch(**e) for e in saved.epochs if e["phase"] != saved.phase]
             for epoch in saved.epochs:
                 on_epoch(Epoch(**epoch))

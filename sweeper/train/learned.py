@@ -1,38 +1,52 @@
-"""What a trial learned, without what it began with; a whole model is made of it when wanted."""
+"""What a trial learned, without what it began with, and whose it is: ``learned.npz``."""
 
+import json
+import zipfile
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 from numpy.typing import NDArray
 
 from sweeper.config import Recipe
-from sweeper.paths import TrialPaths, open_aside
-from sweeper.train import numerics
-from sweeper.train.inputs import planned
-from sweeper.train.network import build_classifier_for
+from sweeper.errors import SweeperError
+from sweeper.paths import open_aside
+from sweeper.records import Owner
+from sweeper.train.checkpoint import recipe_hash
+
+_OWNER = "owner"
 
 
-def save_learned(path: Path, learned: Sequence[NDArray[Any]]) -> None:
+def save_learned(path: Path, learned: Sequence[NDArray[Any]], recipe: Recipe, owner: Owner) -> None:
     """Keep the weights of the last phase's unfrozen part and of the head, in their order."""
     with open_aside(path) as file:
-        np.savez(file, *learned)
+        np.savez(file, *learned, owner=np.array(_owner_text(recipe, owner)))
 
 
-def make_model(recipe: Recipe, n_classes: int, paths: TrialPaths) -> keras.Model:
-    """The trial's whole model, from images to probabilities; it is written unless it is there."""
-    if paths.model.exists():
-        return keras.models.load_model(paths.model)
-    numerics.set_up(recipe)
-    classifier = build_classifier_for(recipe, n_classes)
-    trainer = classifier.trainer(planned(recipe)[-1].freeze)
-    with np.load(paths.learned, allow_pickle=False) as file:
-        for variable, name in zip(trainer.learned, file.files, strict=True):
-            variable.assign(file[name])
-    aside = paths.model.with_name(f".{paths.model.name}")
-    model = classifier.inference_model()
-    model.save(aside)
-    aside.replace(paths.model)
-    return model
+def load_learned(path: Path, recipe: Recipe, owner: Owner) -> list[NDArray[Any]]:
+    """What :func:`save_learned` kept there for the same recipe and owner.
+
+    Raises:
+        SweeperError: the file is not there, cannot be read, or was written by another run.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            found = str(file[_OWNER]) if _OWNER in file.files else ""
+            if found == _owner_text(recipe, owner):
+                return [file[name] for name in file.files if name != _OWNER]
+            fault = "was written by another run"
+    except FileNotFoundError:
+        fault = "is gone"
+    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        fault = f"cannot be read ({error})"
+    raise SweeperError(
+        f"the weights that trial {path.parent} learned are lost: {path.name} {fault}; run the "
+        "trial again, in a folder that nothing else writes to (hydra.sweeper.study_name=<name>, or "
+        "hydra.run.dir=<folder> of a single fine-tune)"
+    )
+
+
+def _owner_text(recipe: Recipe, owner: Owner) -> str:
+    return json.dumps({"recipe": recipe_hash(recipe), **asdict(owner)})

@@ -42,7 +42,7 @@ _JSON = TypeAdapter(tuple[Known, ...])
 def known_of(recipe: Recipe, backbone: keras.Model, pooled: Prefix) -> Known:
     """What is known of ``backbone``, that of ``recipe``, and of its frozen part ``pooled``."""
     given = backbone.output
-    return Known(_word(recipe), tuple(given.shape[1:]), given.dtype, pooled.facts)
+    return Known(backbone_key(recipe), tuple(given.shape[1:]), given.dtype, pooled.facts)
 
 
 def to_json(known: Sequence[Known]) -> str:
@@ -52,7 +52,7 @@ def to_json(known: Sequence[Known]) -> str:
 
 def find(text: str, recipe: Recipe) -> Known | None:
     """What the ``text`` of :func:`to_json` says of the backbone of ``recipe``, if anything."""
-    word = _word(recipe)
+    word = backbone_key(recipe)
     return next((known for known in _JSON.validate_json(text) if known.of == word), None)
 
 
@@ -83,8 +83,8 @@ def build_classifier_for(recipe: Recipe, n_classes: int, known: Known | None = N
     return Classifier(head, recipe.head.one_logit, build, known.pooled)
 
 
-def _word(recipe: Recipe) -> str:
-    """Another one wherever a number in the backbone, or what is pooled of it, may be another."""
+def backbone_key(recipe: Recipe) -> str:
+    """Key that changes whenever a number in the backbone, or what is pooled of it, may change."""
     parts = [
         recipe.backbone.model_dump(mode="json"),
         _version(recipe.backbone.weights),

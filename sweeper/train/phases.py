@@ -14,7 +14,13 @@ from sweeper.models.trainer import Weigh
 from sweeper.train import numerics
 from sweeper.train.best import Best
 from sweeper.train.checkpoint import Saved
-from sweeper.train.evaluation import Evaluation, build_accuracy, build_loss
+from sweeper.train.evaluation import (
+    Evaluation,
+    before_training,
+    build_accuracy,
+    build_loss,
+    edge,
+)
 from sweeper.train.inputs import Inputs
 from sweeper.train.optimizers import averaging, build_optimizer
 from sweeper.train.schedules import Plateau as PlateauWatch
@@ -23,11 +29,24 @@ from sweeper.train.schedules import build_rate
 
 @dataclass(frozen=True)
 class Epoch:
-    """One epoch as it ended; ``step`` counts on across the phases, ``first`` within its phase."""
+    """One epoch as it ended.
+
+    Attributes:
+        step: number of the epoch, from 0 across both phases.
+        phase: name of its phase.
+        first: whether it is the first of its phase.
+        last: whether its phase ends with it.
+        kept: whether the phase, ended now, would end with its weights.
+        edge: how much better than a guess it is; see :func:`sweeper.train.evaluation.edge`.
+        metrics: what was measured.
+    """
 
     step: int
     phase: str
     first: bool
+    last: bool
+    kept: bool
+    edge: float
     metrics: Mapping[str, float]
 
 
@@ -67,7 +86,7 @@ class PhaseRun(keras.callbacks.Callback):
         self._name = name
         self._phase = phase
         model, train, one_logit = inputs.model, inputs.train, recipe.head.one_logit
-        self._train = train
+        self._train, self._validation, self._one_logit = train, inputs.validation, one_logit
         self.evaluation = Evaluation(model, inputs.validation, one_logit)
         """Of the model as it stands, on the validation images."""
         self._first_step = first_step
@@ -112,6 +131,10 @@ class PhaseRun(keras.callbacks.Callback):
             self._plateau.restore(saved.state["plateau"])
             self._rate.factor.assign(saved.state["plateau"]["factor"])
 
+    def untrained(self) -> tuple[float, float]:
+        """Loss and accuracy before training; see :func:`before_training`."""
+        return before_training(self._trainer, self._train, self._first_step, self._one_logit)
+
     def run(self, on_epoch: OnEpoch, keep: Keep) -> Epoch:
         """Train to the end of the phase, and leave the weights that it ends with.
 
@@ -152,13 +175,22 @@ class PhaseRun(keras.callbacks.Callback):
             "images_per_second": self._train.images / (trained - self._began),
             "phase": 0.0 if self._name == "frozen" else 1.0,
         }
-        ended = Epoch(self._first_step + epoch, self._name, epoch == 0, metrics)
-        self.epochs.append(ended)
-        if self._best.after_epoch(metrics) or not self._restores:
+        kept = self._best.after_epoch(metrics) or not self._restores
+        if kept:
             self._kept, self._kept_epoch, self._logits = judged, epoch, logits
         if self._plateau is not None:
             self._rate.factor.assign(self._plateau.after_epoch(metrics))
         last = epoch + 1 == self._phase.epochs or self._best.done
+        ended = Epoch(
+            self._first_step + epoch,
+            self._name,
+            epoch == 0,
+            last,
+            kept,
+            edge(logits, self._validation.labels, self._train.labels),
+            metrics,
+        )
+        self.epochs.append(ended)
         if self._every is not None and ((epoch + 1) % self._every == 0 or last):
             self._keep(self._saved())
         self._on_epoch(ended)

@@ -33,7 +33,9 @@ MOST_COUNTED_CLASSES = 20
 """Up to this many classes the cells of a confusion matrix are wide enough for their counts."""
 
 
-def _draw_metric(axes: Any, epochs: Sequence[Mapping[str, float]], metric: str) -> None:
+def _draw_metric(
+    axes: Any, epochs: Sequence[Mapping[str, float]], metric: str, untrained: float
+) -> None:
     steps = np.array([epoch["step"] for epoch in epochs])
     size = 5 if len(epochs) <= 30 else 2.5
     anything = False
@@ -45,13 +47,21 @@ def _draw_metric(axes: Any, epochs: Sequence[Mapping[str, float]], metric: str) 
         values[~np.isfinite(values)] = np.nan
         anything |= bool(np.isfinite(values).any())
         axes.plot(steps, values, color=colour, marker=marker, markersize=size, label=label)
+    first = steps.min()
+    if math.isfinite(untrained):
+        first -= 1
+        axes.plot(
+            first, untrained, color=TRAIN, marker="o", markersize=size, markerfacecolor="white",
+            linestyle="none", label="before training",
+        )  # fmt: skip
+        anything = True
     if not anything:
         axes.text(
             0.5, 0.75, "no finite value", transform=axes.transAxes, ha="center",
             bbox={"facecolor": "white", "edgecolor": "none"},
         )  # fmt: skip
         axes.set_yticks([])
-    axes.set(xlabel="epoch", ylabel=metric, xlim=(steps.min() - 0.5, steps.max() + 0.5))
+    axes.set(xlabel="epoch", ylabel=metric, xlim=(first - 0.5, steps.max() + 0.5))
     axes.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
     axes.grid(visible=True, color="0.92")
     axes.set_axisbelow(True)
@@ -74,7 +84,11 @@ def _mark_unfreezing(axes: Any, epochs: Sequence[Mapping[str, float]]) -> None:
 
 
 def save_curves(
-    path: Path, epochs: Sequence[Mapping[str, float]], title: str, log_num_classes: float
+    path: Path,
+    epochs: Sequence[Mapping[str, float]],
+    title: str,
+    log_num_classes: float,
+    untrained: Mapping[str, float] | None = None,
 ) -> None:
     """Accuracy and loss of training and validation over the epochs of both phases.
 
@@ -84,6 +98,7 @@ def save_curves(
             phase``; phase 0 is frozen, 1 unfrozen. What is not finite leaves a gap.
         title: stands above both panels.
         log_num_classes: ln(number of classes) in nats, the loss of an even guess; drawn as a line.
+        untrained: ``loss`` and ``accuracy`` before training, a point left of the first epoch.
 
     Raises:
         ValueError: when ``epochs`` is empty.
@@ -93,7 +108,7 @@ def save_curves(
     figure = new_figure(10.5, 4.4)
     accuracy, loss = figure.subplots(1, 2)
     for axes, metric in ((accuracy, "accuracy"), (loss, "loss")):
-        _draw_metric(axes, epochs, metric)
+        _draw_metric(axes, epochs, metric, (untrained or {}).get(metric, math.nan))
         _mark_unfreezing(axes, epochs)
     loss.axhline(log_num_classes, color=REFERENCE, linestyle=":", linewidth=1.2)
     loss.text(
@@ -102,7 +117,7 @@ def save_curves(
         va="center", fontsize=8, color="0.3",
     )  # fmt: skip
     figure.suptitle(wrap(title, 90), parse_math=False, fontsize=11)
-    figure.legend(*accuracy.get_legend_handles_labels(), loc="outside lower center", ncols=2)
+    figure.legend(*accuracy.get_legend_handles_labels(), loc="outside lower center", ncols=3)
     write_figure(figure, path)
 
 

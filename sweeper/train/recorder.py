@@ -1,7 +1,7 @@
 """Where the epochs of one fine-tune go: tracker, loss check, and whoever asked for the trial."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from sweeper.errors import TrialPruned
@@ -12,6 +12,8 @@ from sweeper.train.sanity import Finding, LossCheck, Verdict
 log = logging.getLogger(__name__)
 
 SHOWN = ("loss", "accuracy", "val_loss", "val_accuracy")
+OF_EPOCHS = ("val_accuracy", "val_loss")
+"""Objectives that every epoch has; the others are measured at the end."""
 
 
 class Report(Protocol):
@@ -30,9 +32,10 @@ class Recorder:
 
     Args:
         tracker: where metrics and tags go.
-        report: heard after each epoch.
+        report: called after each epoch.
         check: judges the losses.
-        objective: metric that is reported.
+        objectives: what the trial is judged by; the first is reported. Those that every epoch has
+            are logged as ``best_<name>`` too, of the epoch whose weights the phase would end with.
         prune_high: whether a loss far above ln(classes) ends the trial (in a study) or is a
             warning (for a person). NaN always ends it.
         fold: number of the fold, whose metrics are logged as ``fold0/loss``; None without folds.
@@ -43,38 +46,58 @@ class Recorder:
         tracker: Tracker,
         report: Report,
         check: LossCheck,
-        objective: str,
+        objectives: Sequence[str],
         prune_high: bool,
         fold: int | None,
     ) -> None:
         self._tracker = tracker
         self._report = report
         self._check = check
+        self._judged_by = [name for name in objectives if name in OF_EPOCHS]
+        objective = objectives[0]
         # a first objective that is known at the end only leaves nothing better to go by
-        self._objective = objective if objective in SHOWN else "val_accuracy"
+        self._objective = objective if objective in OF_EPOCHS else "val_accuracy"
         self._prune_high = prune_high
         self._fold = fold
         self.epochs: list[Mapping[str, float]] = []
         """Metrics of each epoch, with its ``step``."""
+        self.untrained: Mapping[str, float] = {}
+        """``loss`` and ``accuracy`` before training."""
         self.verdict = Verdict.OK
+        self._first: dict[str, float] = {}
+        self._kept: Epoch | None = None
 
-    def untrained(self, loss: float) -> None:
-        """Hear the loss of the untrained head."""
-        found = {"sanity.log_num_classes": self._check.log_num_classes}
-        self._log({**found, "sanity.initial_loss": loss}, 0)
-        self._act_on(self._check.initial(loss))
+    def on_untrained(self, loss: float, accuracy: float) -> None:
+        """Record loss and accuracy before training; raises TrialPruned as the check says."""
+        self.untrained = {"loss": loss, "accuracy": accuracy}
+        self._first = {
+            "sanity.initial_loss": loss,
+            "sanity.initial_accuracy": accuracy,
+            "sanity.log_num_classes": self._check.log_num_classes,
+        }
+        finding = self._check.initial(loss)
+        if finding.verdict is not Verdict.OK:
+            self._log(self._first, 0)
+            self._first = {}
+        self._act_on(finding, ends=True)
 
     def on_epoch(self, epoch: Epoch) -> None:
-        """Hear an epoch; raises TrialPruned where it is to be the last one."""
+        """Record an epoch; raises TrialPruned where it is to be the last one."""
         self.epochs.append({"step": epoch.step, **epoch.metrics})
-        metrics = dict(epoch.metrics)
+        if epoch.kept:
+            self._kept = epoch
+        assert self._kept is not None
+        # MLflow's pages show metrics in the order of their first values: what counts comes first
+        best = {f"best_{name}": self._kept.metrics[name] for name in self._judged_by}
+        metrics = {**best, **epoch.metrics}
         loss = metrics["loss"]
         if epoch.first:
             metrics[f"sanity.{epoch.phase}_first_epoch_loss"] = loss
             finding = self._check.first_epoch(epoch.phase, loss)
         else:
             finding = self._check.any_epoch(epoch.step, loss)
-        self._log(metrics, epoch.step)
+        self._log(metrics | self._first, epoch.step)
+        self._first = {}
         shown = {key: epoch.metrics[key] for key in SHOWN}
         phase = epoch.phase if self._fold is None else f"fold {self._fold} {epoch.phase}"
         log.info("%s epoch %d: %s", phase, epoch.step, shown)
@@ -82,18 +105,21 @@ class Recorder:
         self._tracker.flush()
         value = metrics[self._objective]
         self._report(value, epoch.step, phase, shown, compared=self._fold is None)
-        self._act_on(finding)
+        self._act_on(finding, ends=True)
+        if epoch.last:
+            found = self._check.phase_end(phase, self._kept.edge, self._kept.metrics)
+            self._act_on(found, ends=False)
 
     def _log(self, metrics: Mapping[str, float], step: int) -> None:
         if self._fold is not None:
             metrics = {f"fold{self._fold}/{key}": value for key, value in metrics.items()}
         self._tracker.log_metrics(metrics, step)
 
-    def _act_on(self, finding: Finding) -> None:
+    def _act_on(self, finding: Finding, *, ends: bool) -> None:
         if finding.verdict is Verdict.OK:
             return
         self.verdict = finding.verdict
         self._tracker.set_tags({"sanity": finding.verdict, "sanity.reason": finding.reason})
         log.warning("loss check: %s", finding.reason)
-        if self._prune_high or finding.verdict is Verdict.NAN:
+        if ends and (self._prune_high or finding.verdict is Verdict.NAN):
             raise TrialPruned(f"loss check: {finding.reason}")

@@ -2,21 +2,28 @@
 
 ln(n) is the cross-entropy of an even guess among n classes (ln 2 for one logit). A fresh head
 starts near it, and one that learns is below it after an epoch. Far above it the learning rate is
-too high, or inputs, labels or weights are not what the network expects.
+too high, or inputs, labels or weights are not what the network expects. A network that is no better
+than a guess at the end of a phase is stuck. ``experiments/loss_check`` has how often each limit is
+wrong.
 """
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
 from sweeper.config import Sanity
 
+LEAST_EDGE = 3.0
+"""Standard errors by which a phase must end better than a guess: experiments/loss_check."""
+
 
 class Verdict(StrEnum):
-    """Values of the tag ``sanity``."""
+    """Values of the tag ``sanity``, the worst one last."""
 
     OK = "ok"
     HIGH = "high"
+    STUCK = "stuck"
     NAN = "nan"
 
 
@@ -36,13 +43,30 @@ class LossCheck:
         self._limits = limits
 
     def initial(self, loss: float) -> Finding:
-        """Judge the loss of the untrained head on a validation batch."""
+        """Judge the loss before training, as the first training steps see it."""
         return self._judge("initial loss", loss, self._limits.initial_excess)
 
     def first_epoch(self, phase: str, loss: float) -> Finding:
         """Judge the mean training loss over the first epoch of ``phase``."""
         what = f"loss of the first {phase} epoch"
         return self._judge(what, loss, self._limits.first_epoch_excess)
+
+    def phase_end(self, phase: str, edge: float, metrics: Mapping[str, float]) -> Finding:
+        """Judge the epoch that ``phase`` ends with.
+
+        Args:
+            phase: its name.
+            edge: of the epoch, as :func:`sweeper.train.evaluation.edge` gives it.
+            metrics: of the epoch, with ``val_loss`` and ``val_accuracy``.
+        """
+        if edge >= LEAST_EDGE or math.isnan(edge):
+            return Finding()
+        return Finding(
+            Verdict.STUCK,
+            f"the {phase} phase ended no better than a guess: val_loss {metrics['val_loss']:.4g} "
+            f"(ln(classes) is {self.log_num_classes:.4g}), val_accuracy "
+            f"{metrics['val_accuracy']:.4g}; check the weights, the labels and the learning rate",
+        )
 
     def any_epoch(self, step: int, loss: float) -> Finding:
         """Judge a later epoch's loss: only whether it is a number."""

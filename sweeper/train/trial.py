@@ -4,6 +4,7 @@ Runs inside the trial's own process, whether a study or a person asked for it.
 """
 
 import contextlib
+import hashlib
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -19,6 +20,7 @@ from sweeper.data.sources import Examples, Source, load, undecodable
 from sweeper.data.targets import Targets, class_weights
 from sweeper.errors import SweeperError, TrialPruned
 from sweeper.paths import TrialPaths, entries_dir
+from sweeper.records import UNOWNED, Owner
 from sweeper.track.base import Tracker
 from sweeper.train import cost, numerics, plots
 from sweeper.train.checkpoint import Checkpoint
@@ -27,9 +29,9 @@ from sweeper.train.folds import Fit, means, objectives, splits_of, typical
 from sweeper.train.inputs import Feed, planned
 from sweeper.train.learned import save_learned
 from sweeper.train.ledger import ledger
-from sweeper.train.network import Known, build_classifier_for
+from sweeper.train.network import Known, backbone_key, build_classifier_for
 from sweeper.train.preview import save_augmented
-from sweeper.train.recorder import Recorder, Report
+from sweeper.train.recorder import OF_EPOCHS, Recorder, Report
 from sweeper.train.sanity import LossCheck, Verdict
 
 log = logging.getLogger(__name__)
@@ -45,10 +47,11 @@ class Trial:
         recipe: what to train.
         paths: where this trial's files go.
         tracker: where it is recorded.
-        report: heard after each epoch.
+        report: called after each epoch.
         prune_high: whether a loss far above ln(classes) ends the trial (in a study) or is a
             warning (for a person). NaN always ends it.
         known: of the backbone of ``recipe``, which is then built only where it is needed.
+        owner: whose files this trial writes, and whose checkpoints it may resume from.
     """
 
     def __init__(
@@ -59,7 +62,9 @@ class Trial:
         report: Report,
         prune_high: bool,
         known: Known | None = None,
+        owner: Owner = UNOWNED,
     ) -> None:
+        self._owner = owner
         self._recipe = recipe
         self._paths = paths
         self._tracker = tracker
@@ -73,13 +78,15 @@ class Trial:
     def run(self) -> tuple[float, ...]:
         """Train, record, and return the recipe's objectives of the model that is saved.
 
-        Goes on from the trial's checkpoints, if there are any.
+        Resumes from the trial's checkpoints, if there are any. What else an earlier run left in
+        the folder is removed first.
 
         Raises:
             TrialPruned: the loss check or the study ended it; what there is, is recorded.
             SweeperError: the recipe does not fit the data or the backbone.
         """
         recipe = self._recipe
+        self._paths.remove_results()
         numerics.set_up(recipe)
         cost.reset_peak_memory()
         source = load(recipe.dataset)
@@ -103,7 +110,8 @@ class Trial:
             if epochs:
                 path = self._paths.plots / "curves.png"
                 title = f"{recipe.name}: {recipe.backbone.name}"
-                plots.save_curves(path, epochs, title, check.log_num_classes)
+                untrained = self._recorders[-1].untrained
+                plots.save_curves(path, epochs, title, check.log_num_classes, untrained)
             for picture in sorted(self._paths.plots.glob("*.png")):
                 self._tracker.log_file(picture, "plots")
         for checkpoint in self._paths.checkpoints:
@@ -119,7 +127,7 @@ class Trial:
         for number, (train, held_out) in enumerate(splits):
             fold = number if len(splits) > 1 else None
             recorder = Recorder(
-                self._tracker, self._report, check, recipe.objectives[0], self._prune_high, fold
+                self._tracker, self._report, check, recipe.objectives, self._prune_high, fold
             )
             self._recorders.append(recorder)
             fits.append(self._fit(train, held_out, whole, source.class_names, recorder, fold))
@@ -155,42 +163,54 @@ class Trial:
                 classifier,
                 feed,
                 targets.weights if targets.class_weight is not None else None,
-                Checkpoint(self._paths.checkpoint(fold), recipe),
+                Checkpoint(self._paths.checkpoint(fold), recipe, self._origin(train, held_out)),
             )
             pruned = False
             try:
-                outcome = fine_tune.run(recorder.untrained, recorder.on_epoch)
+                outcome = fine_tune.run(recorder.on_untrained, recorder.on_epoch)
             except TrialPruned:
                 pruned = True
                 raise
             finally:
                 self._ledgers.append(ledger(recipe, feed, recorder.epochs, pruned))
         path = self._paths.learned if fold is None else self._paths.learned_by_fold(fold)
-        save_learned(path, outcome.learned)
+        save_learned(path, outcome.learned, recipe, self._owner)
         validation = evaluation_batches(held_out, recipe, len(class_names))
         size = classifier.size(planned(recipe)[-1].freeze)
         costs = cost.measure(size, classifier.inference_model, validation, recipe.objectives)
         probabilities = outcome.probabilities
         return Fit(outcome.kept, recorder.epochs, held_out.labels, probabilities, costs, path)
 
+    def _origin(self, *parts: Examples) -> list[str]:
+        """What a checkpoint belongs to, beside the recipe: study, weights, images and labels."""
+        words = [self._owner.study, backbone_key(self._recipe)]
+        for examples in parts:
+            with contextlib.suppress(OSError):  # reading the image will report it
+                words.append(str(examples.fingerprint()))
+            words.append(hashlib.blake2b(examples.labels.tobytes(), digest_size=8).hexdigest())
+        return words
+
     def _keep(self, fits: Sequence[Fit], class_names: tuple[str, ...]) -> None:
         """Keep what one of them learned, and record what all fits came to."""
         truth = np.concatenate([fit.truth for fit in fits])
         probabilities = np.concatenate([fit.probabilities for fit in fits])
-        picture = self._paths.plots / "confusion_matrix.png"
-        plots.save_confusion_matrix(picture, truth, probabilities.argmax(axis=1), class_names)
+        predicted = probabilities.argmax(axis=1)
+        plots.save_confusion_matrix(self._paths.confusion_matrix, truth, predicted, class_names)
         step = max(int(fit.epochs[-1]["step"]) for fit in fits)
         kept = typical(fits)
         if len(fits) > 1:
-            self._log_means(fits)
+            self._log_means(fits, step)
             kept.learned.replace(self._paths.learned)
             for fit in fits:
                 fit.learned.unlink(missing_ok=True)
         costs = means([fit.costs for fit in fits])
         self._tracker.log_metrics({**costs, "best_epoch": kept.kept.step}, step)
 
-    def _log_means(self, fits: Sequence[Fit]) -> None:
+    def _log_means(self, fits: Sequence[Fit], step: int) -> None:
         """Under the names that a trial without folds has: the mean of each epoch over folds."""
+        values = zip(self._recipe.objectives, objectives(self._recipe, fits), strict=True)
+        best = {f"best_{name}": value for name, value in values if name in OF_EPOCHS}
+        self._tracker.log_metrics(best, step)
         for together in zip(*(fit.epochs for fit in fits), strict=False):
             mean = means(together)
             self._tracker.log_metrics(

@@ -42,6 +42,14 @@ def test_another_recipe_does_not_go_on_from_it(tmp_path: Path) -> None:
     assert Checkpoint(path, recipe("optimizer.learning_rate=0.5")).load() is None
 
 
+def test_another_study_or_other_images_do_not_resume_from_it(tmp_path: Path) -> None:
+    path = tmp_path / "trial.npz"
+    Checkpoint(path, recipe(), ("study", "images")).save(SAVED)
+    assert Checkpoint(path, recipe(), ("study", "images")).load() is not None
+    for origin in (("study", "more images"), ("another", "images"), ()):
+        assert Checkpoint(path, recipe(), origin).load() is None
+
+
 def test_where_it_runs_and_what_it_is_called_does_not_matter(tmp_path: Path) -> None:
     path = tmp_path / "trial.npz"
     Checkpoint(path, recipe()).save(SAVED)

@@ -96,8 +96,8 @@ class Run:
                 self.kept, self.probabilities = outcome.kept, outcome.probabilities
         return self
 
-    def _untrained(self, loss: float) -> None:
-        self.untrained = loss
+    def _untrained(self, loss: float, accuracy: float) -> None:
+        self.untrained = loss, accuracy
 
     def _hear(self, epoch: Epoch) -> None:
         self.epochs.append(epoch)

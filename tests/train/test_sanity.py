@@ -39,6 +39,17 @@ def test_later_epochs_are_only_asked_to_be_numbers() -> None:
     assert check.any_epoch(7, math.nan).verdict is Verdict.NAN
 
 
+@pytest.mark.parametrize(
+    ("edge", "verdict"), [(12.0, Verdict.OK), (2.9, Verdict.STUCK), (-40.0, Verdict.STUCK)]
+)
+def test_a_phase_must_end_better_than_a_guess(edge: float, verdict: Verdict) -> None:
+    metrics = {"val_loss": 2.302, "val_accuracy": 0.1}
+    finding = LossCheck(LIMITS, 10).phase_end("frozen", edge, metrics)
+    assert finding.verdict is verdict
+    if verdict is Verdict.STUCK:
+        assert "frozen phase ended no better than a guess: val_loss 2.302" in finding.reason
+
+
 def test_the_reason_names_what_how_far_and_the_limit() -> None:
     finding = LossCheck(LIMITS, 10).first_epoch("unfrozen", 5.0)
     assert finding.reason == (

@@ -1,6 +1,7 @@
 """The real loop, on real digits, small and short."""
 
 import math
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -119,10 +120,37 @@ def test_every_epoch_has_every_metric_once(done: Run) -> None:
 def test_the_loss_check_is_recorded(done: Run) -> None:
     first, unfrozen = done.tracker.metrics[0], done.tracker.metrics[2]
     assert first["sanity.log_num_classes"] == pytest.approx(math.log(10))
+    assert list(first)[-1] == "sanity.log_num_classes"  # MLflow's pages open on what comes first
     assert first["sanity.frozen_first_epoch_loss"] == first["loss"]
     assert unfrozen["sanity.unfrozen_first_epoch_loss"] == unfrozen["loss"]
     assert 1.5 < first["sanity.initial_loss"] < 4.5
+    assert 0 <= first["sanity.initial_accuracy"] < 0.4
     assert done.tracker.tags == {"sanity": "ok"}
+
+
+def test_the_objective_is_a_metric_of_its_own_and_comes_first(done: Run) -> None:
+    steps = done.tracker.metrics
+    assert all(next(iter(steps[step])) == "best_val_accuracy" for step in steps)
+    frozen = [steps[step]["val_accuracy"] for step in (0, 1)]
+    assert steps[1]["best_val_accuracy"] == max(frozen)
+    assert steps[2]["best_val_accuracy"] == done.value
+
+
+@pytest.mark.slow
+def test_what_an_earlier_run_left_in_the_folder_is_not_used(tmp_path: Path, done: Run) -> None:
+    short = ("phases.frozen.epochs=1", "phases.unfrozen=null", "sanity.initial_excess=1e-6")
+    for part in ("plots", "model.keras", "learned.npz", "learned.fold0.npz"):
+        source = done.paths.folder / part
+        if source.is_dir():
+            shutil.copytree(source, tmp_path / part)
+        else:
+            (tmp_path / part).write_bytes(b"of an earlier run")
+    run = Run(recipe(*DIGITS, *short), tmp_path)
+    with pytest.raises(TrialPruned):
+        run.trial.run()
+    assert not run.paths.model.exists()
+    assert not list(tmp_path.glob("*.npz"))
+    assert run.tracker.files == ["plots/augmented.png", "plots/samples.png"]
 
 
 def test_it_learns(done: Run) -> None:
@@ -151,7 +179,7 @@ def test_the_saved_model_is_the_one_that_was_judged(tmp_path: Path, done: Run) -
     )
     again = evaluate(run.model(), evaluation_batches(held_out, made, 10))
     assert again["test_accuracy"] == pytest.approx(value)
-    # kept features are in half precision, of images rounded to 8 bits: one in 288 may tip over
+    # kept features are in half precision: one in 288 may tip over
     cached = evaluate(done.model(), evaluation_batches(held_out, made, 10))
     assert cached["test_accuracy"] == pytest.approx(done.value, abs=1.5 / len(held_out))
 
@@ -266,6 +294,7 @@ def test_folds_are_trained_one_by_one_and_their_mean_counts(tmp_path: Path) -> N
         folds = [metrics[f"fold{fold}/val_loss"] for fold in range(3)]
         assert len(set(folds)) == 3
         assert metrics["val_loss"] == pytest.approx(np.mean(folds))
+    assert metrics["best_val_accuracy"] == value
     # the model that is kept is of the fold nearest to the mean
     typical = int(np.argmin(np.abs(np.array(per_fold) - np.mean(per_fold))))
     from sweeper.data.sources import load

@@ -1,3 +1,6 @@
+import json
+import urllib.request
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -7,12 +10,27 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from model_servers import model_server
+from numpy.typing import NDArray
 from recipes import recipe
 
+from sweeper.config import Recipe
 from sweeper.data.sources import load
+from sweeper.errors import SweeperError
 from sweeper.paths import TrialPaths
+from sweeper.records import Owner
+from sweeper.train.folds import splits_of
+from sweeper.train.learned import save_learned
+from sweeper.train.network import build_classifier_for
 from sweeper.train.trial import evaluation_batches
-from sweeper.train.winner import evaluate, finish, interval
+from sweeper.train.winner import evaluate, finish, interval, keep
+
+pytestmark = [
+    # MLflow's own
+    pytest.mark.filterwarnings("ignore:.*Any type hint is inferred:UserWarning"),
+    # MLflow feeds by name what Keras also takes without one
+    pytest.mark.filterwarnings("ignore:The structure of `inputs`:UserWarning"),
+]
 
 
 def test_the_interval_is_wilsons() -> None:
@@ -69,20 +87,110 @@ def test_evaluation_counts_every_image_once() -> None:
     assert found == pytest.approx(expected(np.asarray(test.labels)), rel=1e-5)
 
 
+HEAD_ALONE = ("image_size=32", "batch_size=100", "phases.unfrozen=null")
+OWNER = Owner("run", "study")
+
+
+def learned_by(made: Recipe, paths: TrialPaths, owner: Owner) -> None:
+    """Leave in the trial's folder a head that is certain of threes, as if it had learned that."""
+    trainer = build_classifier_for(made, 10).trainer(None)
+    weights = [np.zeros_like(variable.numpy()) for variable in trainer.learned]
+    weights[-1] = np.log(CERTAIN_OF_THREES).astype(np.float32)
+    save_learned(paths.learned, weights, made, owner)
+
+
+@pytest.fixture(scope="module")
+def logged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Recipe, dict[str, float]]]:
+    """A winner in MLflow, whose folder also holds the model of another run."""
+    folder = tmp_path_factory.mktemp("winner")
+    made = recipe(*HEAD_ALONE)
+    paths = TrialPaths(folder / "trial")
+    paths.folder.mkdir()
+    constant_model([0.1] * 10).save(paths.model)
+    uri = f"sqlite:///{folder}/mlflow.db"
+    with pytest.MonkeyPatch.context() as patch:
+        # mlflow.set_tracking_uri leaves its address in the environment
+        patch.setenv("MLFLOW_TRACKING_URI", uri)
+        client = mlflow.MlflowClient(uri)
+        experiment = client.create_experiment("winners", artifact_location=f"{folder}/artifacts")
+        run = client.create_run(experiment).info.run_id
+        learned_by(made, paths, Owner(run, "study"))
+        found = finish(made, paths, uri, run, "study")
+        assert client.get_run(run).data.metrics == pytest.approx(found)
+        yield made, found
+
+
+def winners_uri() -> str:
+    (model,) = mlflow.search_logged_models(
+        experiment_ids=[mlflow.get_experiment_by_name("winners").experiment_id],
+        output_format="list",
+    )
+    return str(model.model_uri)
+
+
+def some_images() -> NDArray[np.float32]:
+    rng = np.random.default_rng(0)
+    return rng.integers(0, 256, (3, 32, 32, 3)).astype(np.float32)
+
+
+def certain(predicted: object) -> None:
+    np.testing.assert_allclose(np.asarray(predicted), [CERTAIN_OF_THREES] * 3, rtol=1e-5)
+
+
+def test_the_winner_is_tested_and_logged(logged: tuple[Recipe, dict[str, float]]) -> None:
+    made, found = dict(logged[1]), None
+    source = load(logged[0].dataset)
+    assert made.pop("milliseconds_per_image") > 0
+    ((_, validation),) = splits_of(source, logged[0])
+    found = evaluate(
+        constant_model(CERTAIN_OF_THREES), evaluation_batches(validation, logged[0], 10)
+    )
+    assert made.pop("model_val_loss") == pytest.approx(found["test_loss"], rel=1e-5)
+    assert made.pop("model_val_accuracy") == pytest.approx(found["test_accuracy"])
+    assert made == pytest.approx(expected(np.asarray(source.test.labels)), rel=1e-5)
+
+
+@pytest.mark.usefixtures("logged")
+def test_what_mlflow_keeps_predicts_through_keras_and_through_pyfunc() -> None:
+    certain(mlflow.keras.load_model(winners_uri()).predict(some_images(), verbose=0))
+    through_mlflow = mlflow.pyfunc.load_model(winners_uri())
+    certain(through_mlflow.predict(some_images()))
+    (name,) = through_mlflow.metadata.signature.inputs.input_names()
+    certain(through_mlflow.predict({name: some_images()}))
+
+
 @pytest.mark.slow
-@pytest.mark.filterwarnings("ignore:.*Any type hint is inferred:UserWarning")  # mlflow's own
-def test_the_winner_is_tested_and_logged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    made = recipe("image_size=32", "batch_size=100")
-    paths = TrialPaths(tmp_path / "trial")
-    paths.model.parent.mkdir(parents=True)
+@pytest.mark.usefixtures("logged")
+def test_what_mlflow_keeps_predicts_through_its_server(tmp_path: Path) -> None:
+    folder = mlflow.artifacts.download_artifacts(winners_uri(), dst_path=str(tmp_path))
+    with model_server(Path(folder)) as address:
+        body = json.dumps({"inputs": some_images().tolist()}).encode()
+        request = urllib.request.Request(
+            f"{address}/invocations", body, {"Content-Type": "application/json"}
+        )
+        with urllib.request.urlopen(request) as answer:
+            certain(json.load(answer)["predictions"])
+
+
+@pytest.mark.parametrize(
+    ("other", "fault"),
+    [
+        (lambda made, paths: learned_by(made, paths, Owner("other", "study")), "by another run"),
+        (lambda made, paths: learned_by(made, paths, Owner("run", "other")), "by another run"),
+        (
+            lambda made, paths: learned_by(recipe(*HEAD_ALONE, "seed=1"), paths, OWNER),
+            "by another run",
+        ),
+        (lambda made, paths: None, "is gone"),
+        (lambda made, paths: paths.learned.write_bytes(b"PK"), "cannot be read"),
+    ],
+    ids=["run", "study", "recipe", "absent", "damaged"],
+)
+def test_nothing_of_another_run_becomes_a_model(
+    other: Callable[[Recipe, TrialPaths], None], fault: str, tmp_path: Path
+) -> None:
+    made, paths = recipe(*HEAD_ALONE), TrialPaths(tmp_path)
     constant_model(CERTAIN_OF_THREES).save(paths.model)
-    uri = f"sqlite:///{tmp_path}/mlflow.db"
-    # mlflow.set_tracking_uri leaves its address in the environment
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
-    client = mlflow.MlflowClient(uri)
-    experiment = client.create_experiment("winners", artifact_location=str(tmp_path / "artifacts"))
-    run = client.create_run(experiment).info.run_id
-    found = finish(made, paths, uri, run)
-    assert client.get_run(run).data.metrics == pytest.approx(found)
-    assert found.pop("milliseconds_per_image") > 0
-    assert found == pytest.approx(expected(np.asarray(load(made.dataset).test.labels)), rel=1e-5)
+    other(made, paths)
+    with pytest.raises(SweeperError, match=fault):
+        keep(made, paths, OWNER)
