@@ -7,7 +7,11 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
+# a slow or busy machine is no fault of the code
+settings.register_profile("sweeper", deadline=None)
+settings.load_profile("sweeper")
 # C++ messages of TensorFlow are no warnings, and hide what pytest says
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
