@@ -142,8 +142,10 @@ def _train(
     prune_high: bool,
     known: "Known | None" = None,
 ) -> tuple[float, ...]:
+    from sweeper.train.folds import settled
     from sweeper.train.trial import Trial
 
+    recipe = settled(recipe)
     resolved = recipe.model_dump(mode="json", exclude_unset=True)
     write_aside(paths.config, yaml.safe_dump(resolved, sort_keys=False))
     run.log_params(flatten(resolved))

@@ -148,12 +148,13 @@ def _resolve(config: DictConfig) -> tuple[dict[str, Any], list[str]]:
     faults: list[str] = []
 
     def walk(node: DictConfig, prefix: str) -> dict[str, Any]:
-        plain: dict[str, Any] = {}
-        for raw in node:  # names of classes may be numbers
-            key = str(raw)
+        plain: dict[Any, Any] = {}
+        for raw in node:
+            # YAML makes numbers and truth values of some names of classes
+            key = raw if prefix == "loss.class_weight." else str(raw)
             if not prefix and key == "hydra":
                 continue
-            where = f"{prefix}{key}"
+            where = f"{prefix}{key!s}"
             try:
                 value = node[raw]
             except OmegaConfBaseException as error:

@@ -4,10 +4,12 @@ from sweeper.config.advice import warnings
 from sweeper.config.base import nearest, one_of
 from sweeper.config.data import (
     Augment,
+    Auto,
     Csv,
     Dataset,
     Digits,
     Folder,
+    Given,
     KFold,
     Split,
     TestSet,
@@ -29,6 +31,7 @@ from sweeper.config.training import (
     Sanity,
     Schedule,
     Table,
+    Unquoted,
 )
 
 __all__ = [
@@ -36,6 +39,7 @@ __all__ = [
     "LITE0",
     "SCALED",
     "Augment",
+    "Auto",
     "Backbone",
     "Cache",
     "Constant",
@@ -47,6 +51,7 @@ __all__ = [
     "Executor",
     "Folder",
     "Freeze",
+    "Given",
     "Head",
     "KFold",
     "Loss",
@@ -62,6 +67,7 @@ __all__ = [
     "Table",
     "TestSet",
     "Tfds",
+    "Unquoted",
     "Validation",
     "from_scratch",
     "nearest",

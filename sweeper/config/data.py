@@ -4,17 +4,24 @@ from typing import Annotated, Literal
 
 from pydantic import Discriminator, Field
 
-from sweeper.config.base import Closed, File, Fraction, NotNegative, Share
+from sweeper.config.base import Closed, Count, File, Fraction, NotNegative, Share
 
 
 class _Dataset(Closed):
+    """What every source has; a ``test_fraction`` of 0 means no test.
+
+    Keys that came later have defaults, those of ``conf/``, so that older recipes can be read.
+    """
+
     validation_fraction: Share
-    test_fraction: Share
+    test_fraction: Fraction
     split_seed: Annotated[int, Field(ge=0)]
+    fraction: Annotated[float, Field(gt=0, le=1)] = 1.0
 
 
 class _Files(_Dataset):
     on_corrupt: Literal["error", "skip"]
+    max_pixels: Count = 100_000_000
 
 
 class Digits(_Dataset):
@@ -31,6 +38,7 @@ class Tfds(_Files):
     data_dir: File | None
     train_split: str
     test_split: str | None
+    validation_split: str | None = None
     image_key: str
     label_key: str
 
@@ -43,7 +51,7 @@ class Folder(_Files):
 
 
 class Csv(_Files):
-    """A table of image paths and labels; ``split_column`` (train or test), null for none.
+    """A table of image paths and labels; ``split_column`` (train, validation or test) or null.
 
     Paths are relative to ``root``, null for the folder of the table.
     """
@@ -57,6 +65,18 @@ class Csv(_Files):
 
 
 Dataset = Annotated[Digits | Tfds | Folder | Csv, Discriminator("source")]
+
+
+class Auto(Closed):
+    """``given`` where the data set says which images validate, else ``split``."""
+
+    kind: Literal["auto"]
+
+
+class Given(Closed):
+    """The images validate that the data set gives to validate by."""
+
+    kind: Literal["given"]
 
 
 class Split(Closed):
@@ -78,7 +98,7 @@ class TestSet(Closed):
     kind: Literal["test"]
 
 
-Validation = Annotated[Split | KFold | TestSet, Discriminator("kind")]
+Validation = Annotated[Auto | Given | Split | KFold | TestSet, Discriminator("kind")]
 
 
 class Augment(Closed):

@@ -157,13 +157,31 @@ class Phases(Closed):
         return self
 
 
+class Unquoted(str):
+    """A class name that stood in YAML without quotes, and was read as this number.
+
+    01 is then 1, 010 is 8, and 1.10 is 1.1: which class is meant depends on the data's names.
+    """
+
+    __slots__ = ()
+
+
+def _class_name(key: object) -> str:
+    return key if isinstance(key, str) else Unquoted(key)
+
+
 def _class_weight(value: object) -> object:
     if value is None or value == "balanced":
         return value
+    if isinstance(value, dict) and any(isinstance(name, bool) for name in value):
+        raise ValueError(
+            "has a truth value where the name of a class should be: YAML reads yes, on and true as "
+            "true, and no, off and false as false; put such a name in quotes: {'yes': 2.0}"
+        )
     if isinstance(value, dict) and value:
         numbers = [v for v in value.values() if isinstance(v, int | float) and 0 < v < math.inf]
         if len(numbers) == len(value) and not any(isinstance(v, bool) for v in value.values()):
-            return {str(name): float(weight) for name, weight in value.items()}
+            return {_class_name(name): float(weight) for name, weight in value.items()}
     raise ValueError(f"must be balanced, null, or a weight > 0 for each class name, got {value!r}")
 
 

@@ -9,28 +9,31 @@ from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 
+import numpy as np
+
 from sweeper.config import Csv, nearest
 from sweeper.data.listing import (
-    SPLITS,
-    VALIDATION,
     Listing,
-    Part,
     image_files,
     shortened,
     unequal_classes,
     why_not,
 )
+from sweeper.data.naming import Role, StoredNames, composed, printable, role_of
 from sweeper.errors import ConfigError, MissingInput
 
+_SPLITS = ("train", "validation", "test")
 _NUMBER = re.compile(r"[-+]?\d+(\.\d+)?", re.ASCII)
 
 
 @dataclass(frozen=True)
 class _Row:
+    """A row: its line, what its cells say, and what it is for where the table says so."""
+
     line: int
     image: str
     label: str
-    split: str
+    role: Role | None
 
 
 class _Faults:
@@ -52,7 +55,7 @@ class _Faults:
 def listing(dataset: Csv) -> Listing:
     """Read the table: UTF-8, commas, a header; blanks around a cell do not count.
 
-    Rows of a split called validation count as train. Labels that are all numbers are sorted as
+    Labels are compared in the composed Unicode form. Those that are all numbers are sorted as
     such, others as text.
 
     Raises:
@@ -61,53 +64,76 @@ def listing(dataset: Csv) -> Listing:
             another name, an image twice or one that does not exist, one class only, or other
             classes in train than in test.
     """
-    table = dataset.path.expanduser().absolute()
+    stored = StoredNames()
+    table = stored.find(dataset.path.expanduser().absolute())
     fault = why_not("file", table)
     if fault:
         raise MissingInput(
             f"dataset.path: {fault}; set dataset.path=<CSV file with a row for each image>, or "
             "dataset=folder for folders of images"
         )
-    root = dataset.root.expanduser().absolute() if dataset.root else table.parent
+    root = stored.find(dataset.root.expanduser().absolute()) if dataset.root else table.parent
     faults = _Faults(table)
     rows = list(_rows(dataset, table, faults))
-    _check_images(rows, root, faults)
+    paths = _find_images(rows, root, stored, faults)
     faults.raise_if_any()
     names = _sorted_labels({row.label for row in rows})
     if len(names) < 2:
         only = f"one class only, '{names[0]}'" if names else "no rows"
         raise ConfigError([f"dataset.path: {table} has {only}; two classes are needed"])
+    parts = _split(rows, table) if dataset.split_column else {str(table): rows}
+    number = {name: label for label, name in enumerate(names)}
+    # as in the paths
+    above = Path(os.path.normpath(root))
+    made = tuple(
+        image_files(
+            where,
+            above,
+            [paths[row.line] for row in found],
+            [number[row.label] for row in found],
+            names,
+            dataset.max_pixels,
+        )
+        for where, found in parts.items()
+    )
+    trains = next(iter(parts.values()))
+    validation = np.array([row.role == "validation" for row in trains])
+    return Listing(names, made, np.flatnonzero(validation))
+
+
+def has_validation(dataset: Csv) -> bool:
+    """Whether there are rows to validate by; false where the table cannot be read."""
+    table = StoredNames().find(dataset.path.expanduser().absolute())
     if dataset.split_column is None:
-        return Listing(names, (_part(str(table), rows, root, names),))
-    parts = _split(rows, table)
-    n_validation = sum(row.split in VALIDATION for row in rows)
-    notes = [
-        f"{n_validation:,} rows of {table} that say validation count as train; validation images "
-        "are drawn from both"
-    ]
-    return Listing(
-        names,
-        tuple(_part(where, found, root, names) for where, found in parts.items()),
-        tuple(notes if n_validation else ()),
-    )
+        return False
+    try:
+        return any(row.role == "validation" for row in _rows(dataset, table, _Faults(table)))
+    except ConfigError:
+        return False
 
 
-def _split(rows: Sequence[_Row], table: Path) -> dict[str, list[_Row]]:
-    """The rows of train and test, by what a person calls them."""
-    train = [row for row in rows if row.split != "test"]
-    test = [row for row in rows if row.split == "test"]
-    faults = [
-        f"dataset.split_column: {table} has no {split} rows; add some, or set "
-        "dataset.split_column=null to draw test from all rows"
-        for split, found in (("train", train), ("test", test))
-        if not found
-    ]
-    parts = {f"the train rows of {table}": train, f"the test rows of {table}": test}
-    faults = faults or unequal_classes(
-        [(where, _sorted_labels({row.label for row in found})) for where, found in parts.items()]
-    )
-    if faults:
-        raise ConfigError(faults)
+def _split(rows: list[_Row], table: Path) -> dict[str, list[_Row]]:
+    """Rows that train or validate, and those that test, by what a person calls them."""
+    train = [row for row in rows if row.role != "test"]
+    test = [row for row in rows if row.role == "test"]
+    if not any(row.role == "train" for row in rows):
+        raise ConfigError(
+            [
+                f"dataset.split_column: {table} has no train rows; add some, or set "
+                "dataset.split_column=null to draw test from all rows"
+            ]
+        )
+    parts = {f"the train rows of {table}": train}
+    if test:
+        parts[f"the test rows of {table}"] = test
+        faults = unequal_classes(
+            [
+                (where, _sorted_labels({row.label for row in found}))
+                for where, found in parts.items()
+            ]
+        )
+        if faults:
+            raise ConfigError(faults)
     return parts
 
 
@@ -125,7 +151,8 @@ def _rows(dataset: Csv, table: Path, faults: _Faults) -> Iterator[_Row]:
                 continue
             row = {key: cells[place].strip() for key, place in columns.items()}
             if _filled(row, header, columns, reader.line_num, faults):
-                yield _Row(reader.line_num, row["image"], row["label"], row.get("split", ""))
+                role = role_of(row.get("split", ""))
+                yield _Row(reader.line_num, row["image"], composed(row["label"]), role)
     except csv.Error as error:
         faults.add("that are no CSV", reader.line_num, f"cannot be read as CSV ({error})")
 
@@ -159,7 +186,7 @@ def _columns(dataset: Csv, table: Path, header: Sequence[str]) -> dict[str, int]
         elif header.count(name) > 1:
             faults.append(f"dataset.{key}_column: {table} has two columns '{name}'")
     if faults and len(header) == 1:
-        faults.append(f"{table} has one column only; cells are parted by commas")
+        faults.append(f"{table} has one column only; cells are separated by commas")
     if faults:
         raise ConfigError(faults)
     return {key: header.index(name) for key, name in wanted.items()}
@@ -176,39 +203,37 @@ def _filled(
     for name in empty:
         faults.add("with an empty cell", line, f"the cell of column '{name}' is empty")
     split = row.get("split")
-    if split and split not in SPLITS:
-        said = f"the split must be train or test, got '{split}'{nearest(split, SPLITS)}"
+    if split and role_of(split) is None:
+        said = (
+            f"the split must be train, validation or test, got '{split}'{nearest(split, _SPLITS)}"
+        )
         faults.add("with such a split", line, said)
         return False
     return not empty
 
 
-def _check_images(rows: Sequence[_Row], root: Path, faults: _Faults) -> None:
+def _find_images(
+    rows: Sequence[_Row], root: Path, stored: StoredNames, faults: _Faults
+) -> dict[int, str]:
+    """Where the image of each line is."""
     lines: dict[str, int] = {}
     for row in rows:
-        path = _path(row, root)
-        if path in lines:
-            faults.add("with such an image", row.line, f"{path} is in line {lines[path]} already")
+        path = Path(os.path.normpath(root / row.image))
+        fault = why_not("file", path)
+        if fault:  # it may be there in another Unicode form
+            path = Path(os.path.normpath(stored.find(root / row.image)))
+            fault = why_not("file", path)
+        if str(path) in lines:
+            said = f"{printable(path)} is in line {lines[str(path)]} already"
+            faults.add("with such an image", row.line, said)
             continue
-        lines[path] = row.line
-        fault = why_not("file", Path(path))
+        lines[str(path)] = row.line
         if fault:
-            faults.add("with such a path", row.line, fault)
-
-
-def _path(row: _Row, root: Path) -> str:
-    return os.path.normpath(root / row.image)
+            faults.add("with such a path", row.line, f"{fault}{stored.hint(path)}")
+    return {line: path for path, line in lines.items()}
 
 
 def _sorted_labels(labels: set[str]) -> tuple[str, ...]:
     if all(_NUMBER.fullmatch(label) for label in labels):
         return tuple(sorted(labels, key=lambda label: (Decimal(label), label)))
     return tuple(sorted(labels))
-
-
-def _part(where: str, rows: Sequence[_Row], root: Path, names: tuple[str, ...]) -> Part:
-    number = {name: label for label, name in enumerate(names)}
-    paths = [_path(row, root) for row in rows]
-    # as in the paths
-    above = Path(os.path.normpath(root))
-    return image_files(where, above, paths, [number[row.label] for row in rows], names)

@@ -4,7 +4,7 @@ import numpy as np
 import tensorflow as tf
 
 from sweeper.config import Digits
-from sweeper.data.examples import Examples, Source, split_test
+from sweeper.data.examples import Drawn, Examples, Source, split_test, subset
 
 
 def load(dataset: Digits) -> Source:
@@ -27,5 +27,8 @@ def load(dataset: Digits) -> Source:
         content=lambda: f"digits of scikit-learn {sklearn.__version__}, levels times 255/16",
         batched=True,
     )
-    train, test = split_test(everything, dataset.test_fraction, dataset.split_seed)
-    return Source(names, train, test)
+    some = subset(everything, dataset.fraction, dataset.split_seed)
+    if not dataset.test_fraction:
+        return Source(names, some, None)
+    train, test = split_test(some, dataset.test_fraction, dataset.split_seed)
+    return Source(names, train, test, drawn=Drawn(test, dataset.test_fraction))

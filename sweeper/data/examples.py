@@ -1,25 +1,27 @@
-"""Labelled images that are not decoded yet, and how they are parted."""
+"""Labelled images that are not decoded yet, and how they are split."""
 
 import hashlib
+import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from itertools import pairwise
+from itertools import count
 from typing import Any, Self
 
 import numpy as np
 import tensorflow as tf
-from numpy.typing import NDArray
 
+from sweeper.data.drawing import Indices, draw
 from sweeper.errors import ConfigError
 
-Indices = NDArray[np.int64]
-
-_TEST, _VALIDATION, _FOLDS = 0, 1, 2
+_TEST, _VALIDATION, _FOLDS, _SUBSET = 0, 1, 2, 3
 """Second word of a split's seed, so that the splits are drawn independently."""
 
 _SHOWN = 10
 """Classes named in one message."""
+
+_LEAST = 3
+"""Images of a class that a subset keeps where there are as many, to train, validate and test."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,13 +75,37 @@ class Examples:
         return replace(self, labels=self.labels[chosen], indices=self.indices[chosen])
 
 
+def no_images() -> Indices:
+    """Positions of no image."""
+    return np.zeros(0, np.int64)
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """Examples that were taken from others to serve as test, and which share of them that is."""
+
+    test: Examples
+    fraction: float
+
+
 @dataclass(frozen=True)
 class Source:
-    """A data set: label ``k`` means ``class_names[k]``."""
+    """A data set.
+
+    Attributes:
+        class_names: label ``k`` means ``class_names[k]``.
+        train: what may be trained on, with the images that are given to validate by.
+        test: None where the recipe wants none.
+        validation: positions of those of ``train`` that the source gives to validate by; empty
+            where it gives none.
+        drawn: ``test`` again where it was taken from train; None where the source has one.
+    """
 
     class_names: tuple[str, ...]
     train: Examples
-    test: Examples
+    test: Examples | None
+    validation: Indices = field(default_factory=no_images)
+    drawn: Drawn | None = None
 
 
 def class_counts(labels: Indices, n_classes: int) -> Indices:
@@ -87,13 +113,58 @@ def class_counts(labels: Indices, n_classes: int) -> Indices:
     return np.bincount(labels, minlength=n_classes).astype(np.int64)
 
 
-def split_validation(examples: Examples, fraction: float, seed: int) -> tuple[Examples, Examples]:
-    """Part training examples into (train, validation), stratified; see :func:`split_test`."""
-    return _hold_out(examples, fraction, seed, _VALIDATION, "dataset.validation_fraction")
+def split_validation(
+    examples: Examples, fraction: float, seed: int, drawn: Drawn | None = None
+) -> tuple[Examples, Examples]:
+    """Split what trains into (train, validation), stratified; see :func:`split_test`.
+
+    ``drawn`` is what was taken from ``examples`` before; a fault says so.
+    """
+    return _hold_out(
+        examples, fraction, seed, _VALIDATION, lambda singles: _too_few(examples, drawn, singles)
+    )
+
+
+def given_validation(source: Source) -> tuple[Examples, Examples]:
+    """What trains, and what the source gives to validate by.
+
+    Raises:
+        ConfigError: it gives nothing, or images of a class that no image trains.
+    """
+    validates = np.isin(source.train.indices, source.validation)
+    if not validates.any():
+        raise ConfigError(
+            [
+                "validation=given needs images that the data set gives to validate by, a folder "
+                "validation/ beside train/, rows of that split, or dataset.validation_split; "
+                "add some, or set validation=split"
+            ]
+        )
+    train = source.train.select(np.flatnonzero(~validates))
+    validation = source.train.select(np.flatnonzero(validates))
+    unseen = np.setdiff1d(validation.labels, train.labels)
+    if len(unseen):
+        raise ConfigError(
+            [
+                f"validation=given: {_named(train, unseen)} validation images and no training "
+                "images; add some, or set validation=split"
+            ]
+        )
+    return train, validation
+
+
+def subset(examples: Examples, fraction: float, seed: int) -> Examples:
+    """``round(fraction * n)`` of the examples, stratified, the same for the same seed.
+
+    But at least 3 of a class, or all where it has fewer.
+    """
+    if fraction == 1:
+        return examples
+    return examples.select(draw(examples.labels, fraction, (seed, _SUBSET), _LEAST))
 
 
 def split_test(examples: Examples, fraction: float, seed: int) -> tuple[Examples, Examples]:
-    """Part examples into (train, test), stratified and the same for the same seed.
+    """Split examples into (train, test), stratified and the same for the same seed.
 
     The held-out part has ``round(fraction * n)`` examples and within 1 of ``fraction`` of every
     class; but at least one example, and never the last one of a class.
@@ -101,7 +172,14 @@ def split_test(examples: Examples, fraction: float, seed: int) -> tuple[Examples
     Raises:
         ConfigError: a class has a single image.
     """
-    return _hold_out(examples, fraction, seed, _TEST, "dataset.test_fraction")
+
+    def too_few(singles: Indices) -> str:
+        return (
+            f"dataset.test_fraction cannot be held out: {_named(examples, singles)} a single "
+            "image; add images, or remove such classes"
+        )
+
+    return _hold_out(examples, fraction, seed, _TEST, too_few)
 
 
 def split_folds(examples: Examples, folds: int, seed: int) -> list[tuple[Examples, Examples]]:
@@ -143,41 +221,35 @@ def _named(examples: Examples, labels: Sequence[int] | Indices) -> str:
     return f"{'classes' if many else 'class'} {', '.join(words)} {'have' if many else 'has'}"
 
 
+def _too_few(examples: Examples, drawn: Drawn | None, singles: Indices) -> str:
+    """Why nothing can be held out to validate by: these classes have one image left to train."""
+    key = "dataset.validation_fraction cannot be held out"
+    tested = class_counts(drawn.test.labels if drawn else no_images(), int(singles.max()) + 1)
+    reduced = singles[tested[singles] > 0]
+    if drawn is None or not len(reduced):
+        named = _named(examples, singles)
+        return f"{key}: {named} a single image; add images, or remove such classes"
+    images = " or ".join(str(one) for one in sorted({int(tested[label]) + 1 for label in reduced}))
+    share = Fraction(str(drawn.fraction))
+    needed = next(n for n in count(_LEAST) if n - math.ceil(share * n) > 1)
+    return (
+        f"{key}: {_named(examples, reduced)} {images} images, of which one is left, since "
+        f"dataset.test_fraction={drawn.fraction} took the rest for the test; add images ({needed} "
+        "of a class are enough), or remove such classes"
+    )
+
+
 def _hold_out(
-    examples: Examples, fraction: float, seed: int, stream: int, key: str
+    examples: Examples,
+    fraction: float,
+    seed: int,
+    stream: int,
+    too_few: Callable[[Indices], str],
 ) -> tuple[Examples, Examples]:
     counted = class_counts(examples.labels, len(examples.class_names))
     single = np.flatnonzero(counted == 1)
     if len(single):
-        raise ConfigError(
-            [
-                f"{key} cannot be held out: {_named(examples, single)} a single image; "
-                "add images, or remove such classes"
-            ]
-        )
-    draws = np.random.default_rng([seed, stream])
-    members = [np.flatnonzero(examples.labels == label) for label in np.unique(examples.labels)]
-    members = [members[place] for place in draws.permutation(len(members))]
-    counts = _counts([len(places) for places in members], Fraction(str(fraction)), draws.random())
-    held = [draws.permutation(places)[:n] for places, n in zip(members, counts, strict=True)]
-    chosen = np.zeros(len(examples), dtype=bool)
-    chosen[np.concatenate(held)] = True
-    return examples.select(np.flatnonzero(~chosen)), examples.select(np.flatnonzero(chosen))
-
-
-def _counts(sizes: list[int], fraction: Fraction, draw: float) -> list[int]:
-    """How many to take from each class: its quota, rounded so that the sum is rounded as well.
-
-    Systematic sampling (Madow, 1949): one random offset, added to the running sum of the quotas,
-    decides all roundings, so small classes get their turn in proportion. Exact fractions, because
-    a float error at a whole number would take one too many.
-    """
-    quotas = [min(fraction * size, Fraction(size - 1)) for size in sizes]
-    total = sum(quotas, Fraction(0))
-    wanted = max(1, round(total))
-    low, high = max(Fraction(0), wanted - total), min(Fraction(1), wanted + 1 - total)
-    bound = low + (high - low) * Fraction(draw)
-    sums = [bound]
-    for quota in quotas:
-        sums.append(sums[-1] + quota)
-    return [int(after) - int(before) for before, after in pairwise(sums)]
+        raise ConfigError([too_few(single)])
+    held = draw(examples.labels, fraction, (seed, stream))
+    rest = np.setdiff1d(np.arange(len(examples)), held)
+    return examples.select(rest), examples.select(held)

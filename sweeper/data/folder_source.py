@@ -1,14 +1,14 @@
 """Images in one folder a class: ``train/<class>/`` and ``test/<class>/``, or ``<class>/`` alone."""
 
-import os
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
+import numpy as np
+
 from sweeper.config import Folder
+from sweeper.data.formats import HEIF, READABLE
+from sweeper.data.image_folders import Classes, Findings, classes, contents
 from sweeper.data.listing import (
-    SPLITS,
-    VALIDATION,
     Listing,
     Part,
     image_files,
@@ -16,13 +16,8 @@ from sweeper.data.listing import (
     unequal_classes,
     why_not,
 )
+from sweeper.data.naming import Role, StoredNames, printable, role_of
 from sweeper.errors import ConfigError, MissingInput
-
-READABLE = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".jxl", ".png", ".webp"})
-"""What ``tf.io.decode_image`` decodes (TensorFlow 2.21)."""
-
-_UNREADABLE = frozenset({".avif", ".heic", ".jp2", ".tif", ".tiff"})
-"""Images that TensorFlow cannot decode; leaving them out in silence would shrink the data set."""
 
 
 def listing(dataset: Folder) -> Listing:
@@ -30,118 +25,122 @@ def listing(dataset: Folder) -> Listing:
 
     Raises:
         MissingInput: ``dataset.path`` is not a folder.
-        ConfigError: it holds no two classes, a class without images, images that TensorFlow cannot
-            decode, folders within classes, what cannot be read, or other classes in ``train/``
+        ConfigError: it holds no two classes, a class without images, images that nothing here
+            decodes, folders within classes, what cannot be read, or other classes in ``train/``
             than in ``test/``.
     """
-    root = dataset.path.expanduser().absolute()
+    root = _root(dataset)
     fault = why_not("folder", root)
     if fault:
         raise MissingInput(
             f"dataset.path: {fault}; set dataset.path=<folder that holds one folder of images a "
             "class>, or dataset=csv for a table of images"
         )
-    faults: list[str] = []
-    above, _ = _contents(root, faults)
-    splits = [one for one in above if one.name in SPLITS and _contents(one, faults)[0]]
-    named = {one.name for one in splits}
-    if {"train", "test"} <= named:
-        trained = [one for one in splits if one.name != "test"]
-        files = {
-            str(root / "train"): _join([_classes(one, faults) for one in trained]),
-            str(root / "test"): _classes(root / "test", faults),
-        }
-        faults += [
-            f"{one} is neither train nor test; move its classes there, or remove it"
-            for one in above
-            if one not in splits
-        ]
-        faults += unequal_classes(list(files.items()))
-    elif splits and {one.name for one in above} <= SPLITS:
-        files, lacks = {}, "test" if "train" in named else "train"
-        faults.append(
-            f"dataset.path {root} has class folders in {', '.join(sorted(named))} but not in "
-            f"{lacks}; add {root / lacks}, or set dataset.path={splits[-1]} to draw test from it"
+    found = Findings()
+    roles, notes = _roles(root, found)
+    files = {role: classes(folder, found) for role, folder in roles.items()}
+    names = sorted({name for role in ("train", "validation") for name in files.get(role, {})})
+    where = {role: str(folder) for role, folder in roles.items()}
+    if "test" in files:
+        parts = [(where["train"], names), (where["test"], list(files["test"]))]
+        found.faults += unequal_classes(parts)
+    if found.faults:
+        raise ConfigError(shortened(list(dict.fromkeys(found.faults)), "faults"))
+    return _listing(dataset, root, where, files, tuple(names), [*notes, *found.left_out()])
+
+
+def has_validation(dataset: Folder) -> bool:
+    """Whether there is a folder of images to validate by; false where the data cannot be read."""
+    return "validation" in _roles(_root(dataset), Findings())[0]
+
+
+def _root(dataset: Folder) -> Path:
+    return StoredNames().find(dataset.path.expanduser().absolute())
+
+
+def _roles(root: Path, found: Findings) -> tuple[dict[Role, Path], list[str]]:
+    """The folders that hold classes, by what their images are for; ``root`` where it does itself.
+
+    And what the person should know of the layout.
+    """
+    above, beside = contents(root, found.faults)
+    named = {folder: role for folder in above if (role := role_of(folder.name)) is not None}
+    # a class may be called train: it is one where it holds images, not folders
+    deep = {folder: role for folder, role in named.items() if contents(folder, [])[0]}
+    roles = {role: folder for folder, role in deep.items()}
+    others = [folder for folder in above if folder not in named]
+    if above and len(named) == len(above) and not roles:
+        found.faults.append(
+            f"{printable(root)} holds {', '.join(one.name for one in above)} without class "
+            "folders, so classes are not known; make one folder a class in each, or set "
+            "dataset=csv for a table of images"
         )
-    else:
-        files = {str(root): _classes(root, faults)}
-    if faults:
-        raise ConfigError(shortened(list(dict.fromkeys(faults)), "faults"))
-    notes = [
-        f"{one} counts as train; validation images are drawn from both"
-        for one in splits
-        if one.name in VALIDATION and len(files) == 2
-    ]
-    names = tuple(next(iter(files.values())))
-    parts = tuple(_part(where, root, found) for where, found in files.items())
-    return Listing(names, parts, tuple(notes))
-
-
-def _contents(folder: Path, faults: list[str]) -> tuple[list[Path], list[Path]]:
-    """Visible folders and files, sorted; what is neither, or cannot be read, is a fault."""
-    folders, files, unreadable = [], [], []
-    try:
-        with os.scandir(folder) as found:
-            entries = sorted((one for one in found if one.name[0] != "."), key=lambda e: e.name)
-    except OSError as error:
-        faults.append(f"{folder} cannot be read ({error.strerror}); mend or remove it")
-        return [], []
-    for entry in entries:
-        try:
-            if entry.is_dir():
-                folders.append(folder / entry.name)
-            elif entry.is_file():
-                files.append(folder / entry.name)
-            else:
-                entry.stat()  # a link to nothing says so here
-                unreadable.append(f"{folder / entry.name} is no file and no folder; remove it")
-        except OSError as error:
-            unreadable.append(
-                f"{folder / entry.name} cannot be read ({error.strerror}); mend or remove it"
+        return {}, []
+    if not roles or (others and not ("train" in roles and len(roles) > 1)):
+        return {"train": root}, _loose(beside, root)
+    for folder, role in deep.items():
+        if roles[role] != folder:
+            found.faults.append(
+                f"{folder} and {roles[role]} are both taken for {role}; join them, or remove one"
             )
-    faults += shortened(unreadable, f"of this kind in {folder}")
-    return folders, files
-
-
-def _classes(root: Path, faults: list[str]) -> dict[str, list[str]]:
-    """Class name to its images."""
-    before = len(faults)
-    folders, _ = _contents(root, faults)
-    readable = len(faults) == before
-    files = {folder.name: _images(folder, faults) for folder in folders}
-    if not files and readable:
-        faults.append(f"dataset.path: {root} holds no folders; it needs one a class")
-    elif len(files) == 1 and readable:
-        only = next(iter(files))
-        faults.append(f"dataset.path: {root} holds one class only, '{only}'; two are needed")
-    return files
-
-
-def _images(folder: Path, faults: list[str]) -> list[str]:
-    before = len(faults)
-    folders, files = _contents(folder, faults)
-    images = [str(file) for file in files if file.suffix.lower() in READABLE]
-    if folders:
-        faults.append(
-            f"{folder} holds the folder '{folders[0].name}'; move its images up, or remove it"
-        )
-    unreadable = Counter(f.suffix.lower() for f in files if f.suffix.lower() in _UNREADABLE)
-    faults += [
-        f"{folder} holds {n} {suffix} files, which TensorFlow cannot decode; convert them"
-        for suffix, n in unreadable.items()
+    found.faults += [
+        f"{printable(one)} is neither train nor test nor validation; move its classes there, or "
+        "remove it"
+        for one in others
     ]
-    if not images and len(faults) == before:  # else the reason is told already
-        known = " ".join(sorted(READABLE))
-        faults.append(f"{folder} holds no image ({known}); fill or remove it")
-    return images
+    if "train" not in roles:
+        only = next(iter(roles.values()))
+        found.faults.append(
+            f"dataset.path {root} has class folders in {', '.join(one.name for one in deep)} but "
+            f"not in train; add {root / 'train'}, or set dataset.path={only} to train on a part "
+            "of that"
+        )
+        roles = {"train": only}
+    flat = [folder for folder in named if folder not in deep]
+    return roles, [*_loose(beside, root), *(_unlabelled(folder) for folder in flat)]
 
 
-def _join(parts: Sequence[Mapping[str, Sequence[str]]]) -> dict[str, list[str]]:
-    names = sorted({name for part in parts for name in part})
-    return {name: [path for part in parts for path in part.get(name, [])] for name in names}
+def _loose(files: list[Path], root: Path) -> list[str]:
+    """A sentence about images that lie beside the folders, in no class."""
+    images = [one for one in files if one.suffix.lower() in READABLE | HEIF]
+    if not images:
+        return []
+    return [
+        f"warning: {len(images):,} images of {printable(root)} lie in no class folder and are left "
+        f"out; the first is {printable(images[0].name)}"
+    ]
 
 
-def _part(where: str, root: Path, files: Mapping[str, Sequence[str]]) -> Part:
-    paths = [path for found in files.values() for path in found]
-    labels = [label for label, found in enumerate(files.values()) for _ in found]
-    return image_files(where, root, paths, labels, tuple(files))
+def _unlabelled(folder: Path) -> str:
+    _, files = contents(folder, [])
+    return (
+        f"warning: {printable(folder)} is left out: it holds {len(files):,} files and no folders, "
+        "so the classes of its images are not known"
+    )
+
+
+def _listing(
+    dataset: Folder,
+    root: Path,
+    where: Mapping[Role, str],
+    files: Mapping[Role, Classes],
+    names: tuple[str, ...],
+    notes: list[str],
+) -> Listing:
+    """The parts; images that validate stand behind those that train, class by class."""
+
+    def part(role: Role, *more: Role) -> tuple[Part, list[Role]]:
+        listed = [
+            (path, label, of)
+            for label, name in enumerate(names)
+            for of in (role, *more)
+            for path in files.get(of, {}).get(name, [])
+        ]
+        paths, labels = [path for path, _, _ in listed], [label for _, label, _ in listed]
+        made = image_files(where[role], root, paths, labels, names, dataset.max_pixels)
+        return made, [of for _, _, of in listed]
+
+    train, of = part("train", "validation")
+    parts = [train, part("test")[0]] if "test" in files else [train]
+    validation = np.flatnonzero(np.array(of) == "validation")
+    return Listing(names, tuple(parts), validation, tuple(notes))

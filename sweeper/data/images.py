@@ -13,7 +13,8 @@ import tensorflow as tf
 from sweeper.cache.key import Key
 from sweeper.cache.store import Cache
 from sweeper.data.batches import RESIZE, as_written, batches
-from sweeper.data.examples import Examples, Indices
+from sweeper.data.drawing import Indices
+from sweeper.data.examples import Examples
 from sweeper.data.mapping import mapped
 
 log = logging.getLogger(__name__)

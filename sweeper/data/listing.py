@@ -3,25 +3,31 @@
 import hashlib
 import os
 import stat
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 import tensorflow as tf
 
 from sweeper.config import nearest
-from sweeper.data.examples import Examples, Source, class_counts, split_test
+from sweeper.data.decoding import Decoder
+from sweeper.data.drawing import Indices
+from sweeper.data.examples import (
+    Drawn,
+    Examples,
+    Source,
+    class_counts,
+    no_images,
+    split_test,
+    subset,
+)
+from sweeper.data.naming import alike, printable
 from sweeper.errors import ConfigError
 
 SHOWN = 10
 """Faults of one kind in one message."""
-
-VALIDATION = frozenset({"val", "valid", "validation"})
-"""What a split is called that counts as train here: validation images are drawn from train."""
-
-SPLITS = frozenset({"train", "test"}) | VALIDATION
 
 
 @dataclass(frozen=True)
@@ -32,24 +38,34 @@ class Part:
         where: what a person calls it: ``/data/photos/train``, ``'train' of cifar10``.
         examples: all of it.
         files: what its images are read from, in reading order.
+        encoded: from a raw element of ``examples`` to the bytes that ``decoder`` decodes.
+        decoder: of its images.
         feature: which image of a record, where records may have several.
     """
 
     where: str
     examples: Examples
     files: Sequence[str]
+    encoded: Callable[[Any], tf.Tensor]
+    decoder: Decoder
     feature: str = ""
 
 
 @dataclass(frozen=True)
 class Listing:
-    """``parts`` are train and test, or all images, of which a share is to serve as test.
+    """What a source holds.
 
-    ``notes`` are sentences for the person: what is no fault, but should be known.
+    Attributes:
+        class_names: label ``k`` means ``class_names[k]``.
+        parts: train and test, or all images, of which a share is to serve as test.
+        validation: positions in the first part of the images that the source gives to validate by;
+            empty where it gives none.
+        notes: sentences for the person: what is no fault, but should be known.
     """
 
     class_names: tuple[str, ...]
     parts: tuple[Part, ...]
+    validation: Indices = field(default_factory=no_images)
     notes: tuple[str, ...] = ()
 
     def without(self, positions: Sequence[Collection[int]]) -> Self:
@@ -74,16 +90,56 @@ class Listing:
             raise ConfigError(shortened(faults, "such classes"))
         return replace(self, parts=tuple(parts))
 
+    def fraction(self, fraction: float, seed: int) -> Self:
+        """This share of each part, and of the given validation images, stratified."""
+        if fraction == 1:
+            return self
+        parts = []
+        for part in self.parts:
+            validates = np.isin(part.examples.indices, self.validation)
+            kept = [
+                subset(part.examples.select(np.flatnonzero(chosen)), fraction, seed).indices
+                for chosen in (~validates, validates)
+                if chosen.any()
+            ]
+            chosen = np.isin(part.examples.indices, np.concatenate(kept))
+            parts.append(replace(part, examples=part.examples.select(np.flatnonzero(chosen))))
+        return replace(self, parts=tuple(parts))
+
     def source(self, test_fraction: float, split_seed: int) -> Source:
         """Train and test; where there is one part only, test is drawn from it, stratified.
+
+        Images that are given to validate by stay with train. There is no test where
+        ``test_fraction`` is 0.
 
         Raises:
             ConfigError: test is to be drawn, and a class has a single image.
         """
-        examples = [part.examples for part in self.parts]
-        if len(examples) == 1:
-            examples = list(split_test(examples[0], test_fraction, split_seed))
-        return Source(self.class_names, *examples)
+        train, *given = [part.examples for part in self.parts]
+        if given or not test_fraction:
+            test = given[0] if given else None
+            return Source(self.class_names, train, test, self.validation)
+        trains = np.flatnonzero(~np.isin(train.indices, self.validation))
+        _, test = split_test(train.select(trains), test_fraction, split_seed)
+        rest = train.select(np.flatnonzero(~np.isin(train.indices, test.indices)))
+        drawn = Drawn(test, test_fraction)
+        return Source(self.class_names, rest, test, self.validation, drawn)
+
+    def alike(self) -> list[str]:
+        """A warning for each group of classes whose names a person would take for one."""
+        counts = sum(
+            (class_counts(part.examples.labels, len(self.class_names)) for part in self.parts),
+            np.zeros(len(self.class_names), np.int64),
+        )
+        images = dict(zip(self.class_names, counts, strict=True))
+        warnings = [
+            "warning: "
+            + " and ".join(f"'{name}' ({images[name]:,} images)" for name in group)
+            + f" of {self.parts[0].where} are {len(group)} classes, whose names differ in case, "
+            "blanks or digits only; if they are one, write them alike"
+            for group in alike(self.class_names)
+        ]
+        return shortened(warnings, "such groups of classes")
 
 
 def image_files(
@@ -92,33 +148,36 @@ def image_files(
     paths: Sequence[str],
     labels: Iterable[int],
     class_names: tuple[str, ...],
+    max_pixels: int,
 ) -> Part:
     """A part whose images are files below ``root``; ``labels`` has one for each of ``paths``."""
-    array = np.array(paths, dtype=np.str_)
+    # bytes, since a name need not be UTF-8
+    array = np.array([os.fsencode(path) for path in paths], dtype=np.object_)
+    decoder = Decoder(max_pixels)
     examples = Examples(
         labels=np.array(list(labels), dtype=np.int64),
         indices=np.arange(len(paths)),
         read=lambda indices: tf.data.Dataset.from_tensor_slices(array[indices]),
-        decode=lambda path: decode_image(tf.io.read_file(path)),
+        decode=lambda path: decoder(tf.io.read_file(path)),
         size=None,
-        name=lambda position: paths[position],
+        name=lambda position: printable(paths[position]),
         class_names=class_names,
-        content=lambda: files_content(root.name, root, paths),
+        content=lambda: files_content(root.name, root, paths, decoder.key),
     )
-    return Part(where, examples, paths)
+    return Part(where, examples, paths, tf.io.read_file, decoder)
 
 
 def files_content(name: str, root: Path, paths: Iterable[str], *more: str) -> str:
-    """``name`` and a hash that is another one whenever :func:`decode_image` may see other bytes.
+    """``name`` and a hash that is another one whenever one of the files may have changed.
 
     Paths below ``root``, sizes and times tell: those of the content and of the file itself (ctime),
     which nobody can set, so that another file as large and as old gives itself away. A folder that
-    is moved keeps its hash. ``more`` is what else decides.
+    is moved keeps its hash. ``more`` is what else decides, the key of the decoder for example.
 
     Raises:
         OSError: a file is out of reach.
     """
-    seen = hashlib.blake2b(_DECODER.encode(), digest_size=8)
+    seen = hashlib.blake2b(digest_size=8)
     for word in more:
         seen.update(f"\0{word}".encode())
     above = f"{root}{os.sep}"
@@ -129,28 +188,19 @@ def files_content(name: str, root: Path, paths: Iterable[str], *more: str) -> st
     return f"{name} {seen.hexdigest()}"
 
 
-_DECODER = "decode_image, 3 channels, first picture"
-"""What :func:`decode_image` does: other words for it make other keys of what is kept."""
-
-
-def decode_image(encoded: tf.Tensor) -> tf.Tensor:
-    """``[height, width, 3]`` uint8: grey repeated, palettes looked up, 16 bits cut to 8.
-
-    Transparency is dropped, not blended, and the first picture of an animation stands for it.
-    """
-    return tf.io.decode_image(encoded, channels=3, expand_animations=False)
-
-
 def why_not(kind: Literal["file", "folder"], path: Path) -> str | None:
     """What keeps ``path`` from being one: it is not there, not that, or out of reach."""
+    name = printable(path)
     try:
         mode = path.stat().st_mode
     except FileNotFoundError:
-        return f"there is no {kind} {path}"
+        return f"there is no {kind} {name}"
     except OSError as error:
-        return f"{path} cannot be read ({error.strerror})"
+        return f"{name} cannot be read ({error.strerror})"
+    except ValueError:
+        return f"{name} cannot be the name of a {kind}"
     right = stat.S_ISDIR(mode) if kind == "folder" else stat.S_ISREG(mode)
-    return None if right else f"{path} is not a {kind}"
+    return None if right else f"{name} is not a {kind}"
 
 
 def unequal_classes(parts: Sequence[tuple[str, Collection[str]]]) -> list[str]:

@@ -1,11 +1,12 @@
 """From a recipe's data set to examples: the one place that knows every kind of source."""
 
 from sweeper.config import Csv, Dataset, Digits, Folder, Tfds
-from sweeper.data import csv_source, digits_source, folder_source, tfds_source
+from sweeper.data import csv_source, digits_source, findings, folder_source, tfds_source
 from sweeper.data.examples import (
     Examples,
     Source,
     class_counts,
+    given_validation,
     split_folds,
     split_validation,
 )
@@ -17,15 +18,15 @@ __all__ = [
     "Examples",
     "Source",
     "class_counts",
+    "doubts",
+    "given_validation",
+    "has_validation",
     "load",
     "prepare",
     "split_folds",
     "split_validation",
     "undecodable",
 ]
-
-_NAMED = 3
-"""Images named when they are left out."""
 
 
 def load(dataset: Dataset) -> Source:
@@ -72,7 +73,39 @@ def prepare(dataset: Dataset) -> list[str]:
         raise ConfigError(_faults(found))
     kept = _without(listing, found)
     kept.source(dataset.test_fraction, dataset.split_seed)
-    return [*listing.notes, *_left_out(listing, found), *found.notes]
+    return [*listing.notes, *findings.left_out(listing, found), *found.notes]
+
+
+def doubts(dataset: Dataset) -> list[str]:
+    """A sentence for everything that can be trained on and is likely a mistake in the data.
+
+    Meant to run after :func:`prepare`, whose search it recalls. Classes that differ in case only,
+    images with nothing to see, and the same image in train and test, in two classes, or twice.
+    """
+    if isinstance(dataset, Digits):
+        return []
+    listing = _list(dataset)
+    found = scan(listing.parts)
+    kept = _without(listing, found)
+    source = kept.source(dataset.test_fraction, dataset.split_seed)
+    return [
+        *listing.alike(),
+        *findings.faint(kept, found),
+        *findings.twins(kept, source, found),
+    ]
+
+
+def has_validation(dataset: Dataset) -> bool:
+    """Whether the data set says which images validate; decodes nothing, and raises nothing."""
+    match dataset:
+        case Digits():
+            return False
+        case Tfds():
+            return dataset.validation_split is not None
+        case Folder():
+            return folder_source.has_validation(dataset)
+        case Csv():
+            return csv_source.has_validation(dataset)
 
 
 def undecodable(dataset: Dataset) -> list[str]:
@@ -85,6 +118,10 @@ def undecodable(dataset: Dataset) -> list[str]:
 
 
 def _list(dataset: Tfds | Folder | Csv) -> Listing:
+    return _whole(dataset).fraction(dataset.fraction, dataset.split_seed)
+
+
+def _whole(dataset: Tfds | Folder | Csv) -> Listing:
     match dataset:
         case Tfds():
             return tfds_source.listing(dataset)
@@ -108,17 +145,3 @@ def _faults(found: Scan) -> list[str]:
         ],
         "such images",
     )
-
-
-def _left_out(listing: Listing, found: Scan) -> list[str]:
-    sentences = []
-    for part, of_part in zip(listing.parts, found.found, strict=True):
-        if of_part:
-            named = [one.name for one in of_part[:_NAMED]]
-            if len(of_part) > _NAMED:
-                named.append(f"{len(of_part) - _NAMED:,} more")
-            sentences.append(
-                f"{len(of_part):,} of {len(part.examples):,} images of {part.where} cannot be "
-                f"decoded and {'is' if len(of_part) == 1 else 'are'} left out: {', '.join(named)}"
-            )
-    return sentences

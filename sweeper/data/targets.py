@@ -103,12 +103,42 @@ def class_weights(
         if faults:
             raise ConfigError(faults)
         return (len(labels) / (len(class_names) * counts)).astype(np.float32)
-    faults = [
-        f"loss.class_weight names {name!r}, which is no class of the data set"
-        f"{config.nearest(name, class_names)}"
-        for name in loss.class_weight
-        if name not in class_names
-    ]
+    weights = np.ones(len(class_names), np.float32)
+    faults = []
+    for name, weight in loss.class_weight.items():
+        meant = _meant(name, class_names)
+        if len(meant) == 1:
+            weights[class_names.index(meant[0])] = weight
+        elif meant:
+            alike = " and ".join(f"'{one}'" for one in meant)
+            faults.append(
+                f"loss.class_weight names {name}, which YAML makes of {alike}; put the name that "
+                f"you mean in quotes"
+            )
+        else:
+            faults.append(
+                f"loss.class_weight names {str(name)!r}, which is no class of the data set"
+                f"{config.nearest(name, class_names)}"
+            )
     if faults:
         raise ConfigError(faults)
-    return np.array([loss.class_weight.get(name, 1.0) for name in class_names], np.float32)
+    return weights
+
+
+def _meant(name: str, class_names: Sequence[str]) -> list[str]:
+    """The classes that ``name`` may stand for: several where YAML made a number of it."""
+    if isinstance(name, config.Unquoted):
+        return [one for one in class_names if _as_yaml(one) == float(name)]
+    return [one for one in class_names if one == name]
+
+
+def _as_yaml(name: str) -> float | None:
+    """The number that YAML makes of ``name`` without quotes, if it does."""
+    import yaml
+
+    if name[:1] not in {*"+-.0123456789"}:
+        return None
+    try:
+        return float(yaml.safe_load(name))
+    except (yaml.YAMLError, ValueError, TypeError):
+        return None

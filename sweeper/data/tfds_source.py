@@ -13,9 +13,11 @@ import tensorflow as tf
 
 from sweeper.config import Tfds, nearest
 from sweeper.data.batches import as_written
-from sweeper.data.examples import Examples, Indices, class_counts
+from sweeper.data.decoding import Decoder
+from sweeper.data.drawing import Indices
+from sweeper.data.examples import Examples, class_counts
 from sweeper.data.internet import any_answers
-from sweeper.data.listing import Listing, Part, decode_image, files_content, unequal_classes
+from sweeper.data.listing import Listing, Part, files_content, unequal_classes
 from sweeper.errors import ConfigError, MissingInput
 
 _TFDS_SITE = "https://www.tensorflow.org/datasets"
@@ -33,7 +35,9 @@ def listing(dataset: Tfds) -> Listing:
     if not builder.is_prepared():
         raise _missing(builder, "has not been downloaded and prepared")
     names = _check(dataset, builder)
-    splits = {"train_split": dataset.train_split, "test_split": dataset.test_split}
+    trains, given = dataset.train_split, dataset.validation_split
+    both = f"{trains}+{given}" if given else trains  # in this order
+    splits = {"train_split": both, "test_split": dataset.test_split}
     parts = [_part(dataset, builder, split, key) for key, split in splits.items() if split]
     counts = [class_counts(part.examples.labels, len(names)) for part in parts]
     seen = [
@@ -45,7 +49,10 @@ def listing(dataset: Tfds) -> Listing:
         raise ConfigError(faults)
     unused = len(names) - len(seen[0][1])
     notes = [f"classes of {dataset.name} without an image: {unused} of {len(names)}"][:unused]
-    return Listing(names, tuple(parts), tuple(notes))
+    images = len(parts[0].examples)
+    validating = builder.info.splits[given].num_examples if given else 0
+    validation = np.arange(images - validating, images)
+    return Listing(names, tuple(parts), validation, tuple(notes))
 
 
 def prepare(dataset: Tfds) -> None:
@@ -124,7 +131,8 @@ def _check(dataset: Tfds, builder: Any) -> tuple[str, ...]:
         elif kind is tfds.features.Image and feature.np_dtype != np.uint8:
             faults.append(f"dataset.{key}: '{name}' holds {feature.np_dtype}, not 8-bit images")
     known = [*builder.info.splits, "all"]
-    for key, split in (("train_split", dataset.train_split), ("test_split", dataset.test_split)):
+    for key in ("train_split", "validation_split", "test_split"):
+        split = getattr(dataset, key)
         # tfds also reads slices and sums, such as train[:80%]+extra
         for part in re.findall(r"(?:^|\+)\s*([^\[+\s]*)", split or ""):
             if split and part not in known:
@@ -161,19 +169,20 @@ def _part(dataset: Tfds, builder: Any, split: str, key: str) -> Part:
         # again would read those of the other parts as well
         return encoded.apply(tf.data.experimental.assert_cardinality(len(indices))).cache()
 
+    decoder = Decoder(dataset.max_pixels)
     examples = Examples(
         labels=labels,
         indices=np.arange(len(labels)),
         read=read,
-        decode=decode_image,
+        decode=decoder,
         size=(height, width) if height and width else None,
         name=lambda position: _record_name(files, position),
         class_names=tuple(builder.info.features[dataset.label_key].names),
         content=lambda: files_content(
-            builder.info.full_name, Path(builder.data_path), paths, *records
+            builder.info.full_name, Path(builder.data_path), paths, decoder.key, *records
         ),
     )
-    return Part(where, examples, paths, dataset.image_key)
+    return Part(where, examples, paths, lambda record: record, decoder, dataset.image_key)
 
 
 def _labels(dataset: Tfds, builder: Any, split: str, key: str) -> Indices:

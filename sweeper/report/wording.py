@@ -11,7 +11,9 @@ def spelled_values(values: Mapping[str, float]) -> str:
 
 
 def spelled_test(test: Mapping[str, float]) -> str:
-    """The test result for a person, with how sure it is."""
+    """The test result for a person, with how sure it is; a recipe may want no test."""
+    if "test_accuracy" not in test:
+        return "no test (dataset.test_fraction=0)"
     low, high = test["test_accuracy_low"], test["test_accuracy_high"]
     return f"test accuracy {test['test_accuracy']:.4f} (95 %: {low:.3f} to {high:.3f})"
 

@@ -7,8 +7,16 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from sweeper.config import KFold, Recipe, TestSet
-from sweeper.data.sources import Examples, Source, split_folds, split_validation
+from sweeper.config import Auto, Given, KFold, Recipe, Split, TestSet
+from sweeper.data.sources import (
+    Examples,
+    Source,
+    given_validation,
+    has_validation,
+    split_folds,
+    split_validation,
+)
+from sweeper.errors import ConfigError
 from sweeper.train.phases import Epoch
 
 
@@ -28,14 +36,63 @@ class Fit:
 
 
 def splits_of(source: Source, recipe: Recipe) -> list[tuple[Examples, Examples]]:
-    """Training and validation examples of each fine-tune that a trial of ``recipe`` makes."""
+    """Training and validation examples of each fine-tune that a trial of ``recipe`` makes.
+
+    Raises:
+        ConfigError: what validates is not there, or has too few images of a class.
+    """
     seed = recipe.dataset.split_seed
     match recipe.validation:
         case TestSet():
+            if source.test is None:
+                raise ConfigError(
+                    [
+                        "validation=test needs a test set, and dataset.test_fraction=0 wants none; "
+                        "set validation=split, or a test_fraction"
+                    ]
+                )
             return [(source.train, source.test)]
         case KFold(folds=folds):
             return split_folds(source.train, folds, seed)
-    return [split_validation(source.train, recipe.dataset.validation_fraction, seed)]
+        case Given():
+            return [given_validation(source)]
+        case Auto() if len(source.validation):
+            return [given_validation(source)]
+    share = recipe.dataset.validation_fraction
+    return [split_validation(source.train, share, seed, source.drawn)]
+
+
+def spelled_split(source: Source, recipe: Recipe) -> str:
+    """How many images train, validate and test, where that is not as most data sets have it.
+
+    Empty where the data set gives no validation images and there is a test.
+    """
+    if not len(source.validation) and source.test is not None:
+        return ""
+    splits = splits_of(source, recipe)
+    train, validation = splits[0]
+    if len(splits) > 1:
+        spelled = f"{len(source.train):,} images train and validate, in {len(splits)} folds"
+    else:
+        is_given = np.isin(validation.indices, source.validation).all()
+        origin = "given by the data set" if is_given else "drawn from train"
+        origin = "the test set" if isinstance(recipe.validation, TestSet) else origin
+        spelled = f"{len(train):,} images train, {len(validation):,} validate ({origin})"
+    if source.test is None:
+        return f"{spelled}, none test (dataset.test_fraction=0)"
+    origin = "given by the data set"
+    if source.drawn is not None:
+        origin = f"drawn from train, dataset.test_fraction={source.drawn.fraction}"
+    return f"{spelled}, {len(source.test):,} test ({origin})"
+
+
+def settled(recipe: Recipe) -> Recipe:
+    """``recipe`` with ``validation=auto`` replaced by what it is with this data set."""
+    if not isinstance(recipe.validation, Auto):
+        return recipe
+    given = has_validation(recipe.dataset)
+    kind = Given(kind="given") if given else Split(kind="split")
+    return recipe.model_copy(update={"validation": kind})
 
 
 def means(parts: Sequence[Mapping[str, float]]) -> dict[str, float]:

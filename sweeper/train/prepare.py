@@ -10,7 +10,7 @@ from sweeper.errors import ConfigError, MissingInput
 from sweeper.models.backbones import build_backbone
 from sweeper.models.blocks import find_blocks
 from sweeper.models.build import check_freeze, split_block
-from sweeper.train.folds import splits_of
+from sweeper.train.folds import spelled_split, splits_of
 from sweeper.train.optimizers import check_optimizer
 
 
@@ -30,7 +30,8 @@ def prepare(recipes: Sequence[Recipe]) -> list[str]:
         users = [recipe for recipe in recipes if recipe.dataset == dataset]
         with found.collected():
             noticed += sources.prepare(dataset)
-            _check_data(sources.load(dataset), users)
+            noticed += _check_data(sources.load(dataset), users)
+            noticed += sources.doubts(dataset)
     for backbone, size in dict.fromkeys((recipe.backbone, recipe.image_size) for recipe in recipes):
         users = [recipe for recipe in recipes if recipe.backbone == backbone]
         with found.collected():
@@ -51,9 +52,10 @@ def prepare(recipes: Sequence[Recipe]) -> list[str]:
     return noticed
 
 
-def _check_data(source: sources.Source, users: Sequence[Recipe]) -> None:
-    """Whether heads, class weights and splits of ``users`` fit the data."""
+def _check_data(source: sources.Source, users: Sequence[Recipe]) -> list[str]:
+    """Whether heads, class weights and splits of ``users`` fit the data; what the splits are."""
     found, names = _Findings(), source.class_names
+    noticed: list[str] = []
     for recipe in users:
         with found.collected():
             if recipe.head.one_logit and len(names) != 2:
@@ -64,7 +66,9 @@ def _check_data(source: sources.Source, users: Sequence[Recipe]) -> None:
             class_weights(recipe.loss, names, source.train.labels)
         with found.collected():
             splits_of(source, recipe)
+            noticed.append(spelled_split(source, recipe))
     found.raise_if_any()
+    return list(dict.fromkeys(filter(None, noticed)))
 
 
 class _Findings:

@@ -31,9 +31,9 @@ def finish(
     """Make the trial's model, evaluate it on the test set, time it, and log all that to the run.
 
     Returns:
-        What :func:`evaluate` measures of the test images; ``model_val_loss`` and
-        ``model_val_accuracy`` of the model on the validation images, unless the trial has folds;
-        and ``milliseconds_per_image`` unless it is an objective.
+        What :func:`evaluate` measures of the test images, unless there are none;
+        ``model_val_loss`` and ``model_val_accuracy`` of the model on the validation images, unless
+        the trial has folds; and ``milliseconds_per_image`` unless it is an objective.
 
     Raises:
         SweeperError: what the trial learned is not there any more.
@@ -42,14 +42,16 @@ def finish(
 
     source = load(recipe.dataset)
     names = source.class_names
+    images = evaluation_batches(
+        source.train if source.test is None else source.test, recipe, len(names)
+    )
     model = make_model(recipe, len(names), paths, Owner(run_id, study))
     predict = compiled(model)
-    test = evaluation_batches(source.test, recipe, len(names))
-    metrics = evaluate(predict, test)
-    mlflow.set_tracking_uri(uri)
+    metrics = {} if source.test is None else evaluate(predict, images)
     metrics |= _validate(predict, source, recipe, paths)
     if "milliseconds_per_image" not in recipe.objectives:  # else the trial has measured it
-        metrics["milliseconds_per_image"] = milliseconds_per_image(predict, test)
+        metrics["milliseconds_per_image"] = milliseconds_per_image(predict, images)
+    mlflow.set_tracking_uri(uri)
     with usable(uri), mlflow.start_run(run_id=run_id):
         mlflow.log_metrics(metrics)
         if paths.confusion_matrix.exists():

@@ -1,6 +1,7 @@
 """Tables of images: what they may say, and every fault with its line."""
 
 import os
+import unicodedata
 from pathlib import Path
 from typing import Any
 
@@ -81,10 +82,11 @@ def test_splits_of_the_table(images):
         "7.png,1,val",
     )
     split = recipe(path, root=images / "images", split_column="set")
-    (told,) = sources.prepare(split)
-    assert told.startswith(f"2 rows of {path} that say validation count as train")
+    assert sources.prepare(split) == []
+    assert sources.has_validation(split)
     source = sources.load(split)
     assert [Path(name).stem for name in names(source.train)] == ["4", "5", "6", "7"]
+    assert source.validation.tolist() == [2, 3]
     assert [Path(name).stem for name in names(source.test)] == ["0", "1", "2", "3"]
     assert source.train.labels.tolist() == source.test.labels.tolist() == [0, 1, 0, 1]
 
@@ -136,7 +138,7 @@ def test_missing_columns_are_named_with_the_nearest(tmp_path):
 
 def test_other_delimiters(tmp_path):
     path = table(tmp_path, "image;label", "a.png;cat")
-    assert faults(recipe(path))[-1] == f"{path} has one column only; cells are parted by commas"
+    assert faults(recipe(path))[-1] == f"{path} has one column only; cells are separated by commas"
 
 
 def test_every_fault_of_the_rows_is_told_with_its_line(images):
@@ -161,7 +163,8 @@ def test_every_fault_of_the_rows_is_told_with_its_line(images):
         f"{path}, line 3: the cell of column 'image' is empty",
         f"{path}, line 3: the cell of column 'split' is empty",
         f"{path}, line 4: has 2 cells, the header has 3",
-        f"{path}, line 5: the split must be train or test, got 'trian'; did you mean 'train'?",
+        f"{path}, line 5: the split must be train, validation or test, got 'trian'; did you mean "
+        "'train'?",
         f"{path}, line 8: there is no file {place / 'gone.png'}",
         f"{path}, line 9: {place / 'folder.png'} is not a file",
         f"{path}, line 10: {place / '3.png'} is in line 7 already",
@@ -217,12 +220,55 @@ def test_splits_with_other_classes(images):
     )
 
 
-@pytest.mark.parametrize(("there", "lacks"), [("train", "test"), ("test", "train")])
-def test_a_split_without_rows(images, there, lacks):
-    rows = [f"images/{number}.png,{number},{there}" for number in range(3)]
+def test_a_table_without_train_rows(images):
+    rows = [f"images/{number}.png,{number},test" for number in range(3)]
     path = table(images, "image,label,split", *rows)
     (fault,) = faults(recipe(path, split_column="split"))
-    assert f"{path} has no {lacks} rows" in fault
+    assert f"{path} has no train rows" in fault
+
+
+def test_a_table_without_test_rows(images):
+    rows = [f"images/{n}.png,{n % 2},{('Train', 'VAL')[n // 6]}" for n in range(8)]
+    split = recipe(table(images, "image,label,split", *rows), split_column="split")
+    source = sources.load(split)
+    assert sorted(Path(name).stem for name in names(source.train))[-2:] == ["6", "7"]
+    assert (len(source.train), len(source.test), len(source.validation)) == (5, 3, 2)
+    assert sources.load(recipe(split.path, split_column="split", test_fraction=0)).test is None
+
+
+def test_files_that_are_named_otherwise(images):
+    composed = unicodedata.normalize("NFC", "images/caf\u00e9/\u00fc.png")
+    picture(images / composed)
+    decomposed = unicodedata.normalize("NFD", composed)
+    rows = [f"{decomposed},a", r"images\1.png,b", "images/2.png,a", "images/3.png,b"]
+    source = sources.load(recipe(table(images, "image,label", *rows)))
+    assert f"{images / composed}" in [*names(source.train), *names(source.test)]
+    rows += [f"{composed},b", "Images/4.PNG,a", "images/4.PNG,a", "a\0b,a"]
+    twice, folder, case, nothing = faults(recipe(table(images, "image,label", *rows)))
+    assert twice.endswith(f"{images / composed} is in line 2 already")
+    assert folder.endswith(f"there is no file {images / 'Images' / '4.PNG'}")
+    assert case.endswith(f"there is no file {images / 'images' / '4.PNG'}; there is '4.png'")
+    assert nothing.endswith("a\\x00b cannot be the name of a file")
+
+
+def test_labels_of_another_unicode_form_are_one_class(images):
+    cells = [unicodedata.normalize(form, "caf\u00e9") for form in ("NFC", "NFD")]
+    rows = [f"images/{n}.png,{(*cells, 'b')[n % 3]}" for n in range(8)]
+    assert sources.load(recipe(table(images, "image,label", *rows))).class_names == (
+        "b",
+        "caf\u00e9",
+    )
+
+
+def test_labels_that_look_alike_are_reported(images):
+    cells = ["Cat", "cat", "dog", "dog"]
+    rows = [f"images/{n}.png,{cells[n % 4]}" for n in range(8)]
+    path = table(images, "image,label", *rows)
+    (doubt,) = sources.doubts(recipe(path))
+    assert doubt == (
+        f"warning: 'Cat' (2 images) and 'cat' (2 images) of {path} are 2 classes, whose names "
+        "differ in case, blanks or digits only; if they are one, write them alike"
+    )
 
 
 def test_a_class_with_a_single_image(images):

@@ -1,6 +1,7 @@
 """Folders of images: their layouts, and every way a folder can be wrong."""
 
 import os
+import unicodedata
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 from pictures import as_nobody, decoded, faults, folder, names, open_folder, picture
 
 from sweeper.data import sources
-from sweeper.errors import MissingInput
+from sweeper.errors import ConfigError, MissingInput
 
 
 def test_train_and_test_folders(tmp_path):
@@ -20,7 +21,10 @@ def test_train_and_test_folders(tmp_path):
     picture(tmp_path / "train" / "ant" / ".hidden.png")
     (tmp_path / "train" / "ant" / "notes.txt").write_text("not an image")
 
-    assert sources.prepare(folder(tmp_path)) == []
+    assert sources.prepare(folder(tmp_path)) == [
+        "files that are no images are left out: 1 .txt; the first is "
+        f"{tmp_path / 'train' / 'ant' / 'notes.txt'}"
+    ]
     source = sources.load(folder(tmp_path))
 
     assert source.class_names == source.train.class_names == source.test.class_names
@@ -44,15 +48,130 @@ def test_classes_alone_are_split(tmp_path):
     assert sources.load(folder(tmp_path)).test.indices.tolist() == source.test.indices.tolist()
 
 
-def test_published_validation_images_train_too(tmp_path):
+@pytest.mark.parametrize(
+    ("train", "validation", "test"),
+    [
+        ("train", "val", "test"),
+        ("train", "validation", None),
+        ("Train", "Dev", "Test"),
+        ("TRAIN", None, "TEST"),
+        ("Training", "valid", "Testing"),
+        ("training_set", None, "test_set"),
+        ("train", None, None),
+    ],
+)
+def test_folders_are_known_by_their_names(tmp_path, train, validation, test):
+    for part in filter(None, (train, validation, test)):
+        for name in ("cat", "dog"):
+            for number in range(4):
+                picture(tmp_path / part / name / f"{number}.png", number)
+    dataset = folder(tmp_path)
+    assert sources.prepare(dataset) == []
+    source = sources.load(dataset)
+    given = {names(source.train)[k] for k in np.flatnonzero(validates(source))}
+    assert {Path(name).parent.parent.name for name in given} == {validation} - {None}
+    assert len(given) == (8 if validation else 0)
+    assert (source.drawn is None) == (test is not None)
+    assert {Path(name).parent.parent.name for name in names(source.test)} == {test or train}
+    assert sources.has_validation(dataset) == bool(validation)
+    # what is given to validate by is not drawn from to test
+    assert len(source.train) + len(source.test) == 8 * sum(map(bool, (train, validation, test)))
+
+
+def validates(source: sources.Source) -> np.ndarray:
+    return np.isin(source.train.indices, source.validation)
+
+
+def test_validation_images_stand_among_those_of_their_class(tmp_path):
     for part in ("train", "val", "test"):
         for name in ("cat", "dog"):
             picture(tmp_path / part / name / "a.png")
-    (told,) = sources.prepare(folder(tmp_path))
-    assert told.startswith(f"{tmp_path / 'val'} counts as train")
-    train = sources.load(folder(tmp_path)).train
-    assert train.labels.tolist() == [0, 0, 1, 1]
-    assert {Path(name).parent.parent.name for name in names(train)} == {"train", "val"}
+    source = sources.load(folder(tmp_path))
+    assert source.train.labels.tolist() == [0, 0, 1, 1]
+    assert source.validation.tolist() == [1, 3]
+    train, validation = sources.given_validation(source)
+    assert [Path(name).parent.parent.name for name in names(train)] == ["train"] * 2
+    assert [Path(name).parent.parent.name for name in names(validation)] == ["val"] * 2
+
+
+def test_a_class_that_only_validates_cannot_be_learnt(tmp_path):
+    for name in ("train/cat", "train/dog", "val/cat", "val/eel"):
+        for number in range(3):
+            picture(tmp_path / name / f"{number}.png")
+    source = sources.load(folder(tmp_path))
+    with pytest.raises(ConfigError, match="class 'eel' has validation images and no training"):
+        sources.given_validation(source)
+
+
+def test_folders_of_one_meaning_are_not_guessed_at(tmp_path):
+    for part in ("train", "Training", "test"):
+        for name in ("cat", "dog"):
+            picture(tmp_path / part / name / "a.png")
+    (fault,) = faults(folder(tmp_path))
+    assert "are both taken for train; join them, or remove one" in fault
+
+
+def test_what_is_left_out_is_counted(tmp_path):
+    for name in ("cat", "dog"):
+        for number in range(4):
+            picture(tmp_path / "train" / name / f"{number}.png", number)
+    picture(tmp_path / "test" / "1.png")
+    picture(tmp_path / "loose.jpg")
+    for number in range(3):
+        (tmp_path / "train" / "cat" / f"{number}.xml").write_text("<box/>")
+    (tmp_path / "train" / "dog" / "LICENSE").write_text("free")
+    (tmp_path / "__MACOSX" / "train").mkdir(parents=True)
+    loose, flat, others = sources.prepare(folder(tmp_path))
+    assert loose.startswith(f"warning: 1 images of {tmp_path} lie in no class folder")
+    assert flat.startswith(f"warning: {tmp_path / 'test'} is left out: it holds 1 files and no")
+    assert others == (
+        "files that are no images are left out: 3 .xml, 1 without a suffix; the first is "
+        f"{tmp_path / 'train' / 'cat' / '0.xml'}"
+    )
+
+
+def test_train_and_test_without_classes(tmp_path):
+    for part in ("train", "test"):
+        picture(tmp_path / part / "a.png")
+    (fault,) = faults(folder(tmp_path))
+    assert fault.startswith(f"{tmp_path} holds test, train without class folders")
+
+
+def test_a_folder_around_the_data(tmp_path):
+    for part in ("train", "test"):
+        for name in ("cat", "dog"):
+            picture(tmp_path / "photos" / part / name / "a.png")
+    assert any(
+        f"set dataset.path={tmp_path / 'photos'}" in fault for fault in faults(folder(tmp_path))
+    )
+
+
+def test_names_that_are_no_utf8(tmp_path):
+    for name in ("cat", "dog"):
+        for number in range(4):
+            picture(tmp_path / name / f"{number}.png", number)
+    place = os.fsencode(tmp_path)
+    os.rename(place + b"/cat/0.png", place + b"/cat/caf\xe9.png")  # noqa: PTH104
+    dataset = folder(tmp_path)
+    assert sources.prepare(dataset) == []
+    source = sources.load(dataset)
+    assert len(decoded(source.train)) == 6
+    Path(os.fsdecode(place + b"/dog/caf\xe9.png")).write_bytes(b"")
+    (fault,) = faults(dataset, sources.prepare)
+    assert fault.startswith(f"{tmp_path}/dog/caf\\xe9.png cannot be decoded (the file is empty)")
+    os.rename(place + b"/dog", place + b"/caf\xe9")  # noqa: PTH104
+    (fault,) = faults(dataset)
+    assert f"{tmp_path}/caf\\xe9 cannot be the name of a class" in fault
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+def test_a_path_in_another_unicode_form(tmp_path, form):
+    for name in ("caf\u00e9", "dog"):
+        for number in range(4):
+            other = unicodedata.normalize({"NFC": "NFD", "NFD": "NFC"}[form], f"f\u00e9e/{name}")
+            picture(tmp_path / other / f"{number}.png", number)
+    dataset = folder(tmp_path / unicodedata.normalize(form, "f\u00e9e"))
+    assert sources.load(dataset).class_names == ("caf\u00e9", "dog")
 
 
 def test_a_path_may_start_at_home(tmp_path, monkeypatch):
@@ -95,12 +214,12 @@ def test_one_class(tmp_path):
 def test_every_empty_class_is_named(tmp_path):
     picture(tmp_path / "cat" / "a.png")
     picture(tmp_path / "dog" / "a.png")
-    picture(tmp_path / "dog" / "b.tiff")
+    (tmp_path / "dog" / "b.NEF").write_bytes(b"II*\0")
     (tmp_path / "eel").mkdir()
     picture(tmp_path / "fox" / "deeper" / "a.png")
     dog, eel, fox = faults(folder(tmp_path))
-    assert f"{tmp_path / 'dog'} holds 1 .tiff files" in dog
-    assert f"{tmp_path / 'eel'} holds no image (.bmp .gif" in eel
+    assert f"{tmp_path / 'dog'} holds 1 .nef files" in dog
+    assert f"{tmp_path / 'eel'} holds no image (.apng .avif" in eel
     assert f"{tmp_path / 'fox'} holds the folder 'deeper'" in fox
 
 
@@ -123,13 +242,12 @@ def test_train_and_test_with_other_classes(tmp_path):
     )
 
 
-@pytest.mark.parametrize(("there", "lacks"), [("train", "test"), ("val", "train")])
-def test_half_a_layout(tmp_path, there, lacks):
-    for part in {there, "val"}:
+def test_test_without_train(tmp_path):
+    for part in ("val", "test"):
         for name in ("cat", "dog"):
             picture(tmp_path / part / name / "a.png")
     (fault,) = faults(folder(tmp_path))
-    assert f"but not in {lacks}; add {tmp_path / lacks}" in fault
+    assert f"but not in train; add {tmp_path / 'train'}" in fault
 
 
 def test_a_folder_beside_train_and_test(tmp_path):

@@ -4,20 +4,29 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from omegaconf import DictConfig, OmegaConf
+from recipes import composed
 from sklearn.utils.class_weight import compute_class_weight
 
 from sweeper.config import Loss
 from sweeper.data.mix import mix
 from sweeper.data.targets import Targets, class_weights
 from sweeper.errors import ConfigError
+from sweeper.validation import parse
 
 LABELS = np.array([0, 2, 1, 2, 2])
 
 
 def loss(class_weight: object = None) -> Loss:
     return Loss.model_validate({"label_smoothing": 0.0, "class_weight": class_weight})
+
+
+def weighted(written: str) -> DictConfig:
+    """A recipe that weights classes as it is written in YAML."""
+    return OmegaConf.merge(composed(), {"loss": OmegaConf.create(f"class_weight: {written}")})
 
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.1, 0.5])
@@ -136,3 +145,53 @@ def test_every_unknown_name_is_told_with_the_nearest():
 def test_a_class_without_images_cannot_be_balanced():
     with pytest.raises(ConfigError, match="every class, got none of 'eel'; add some, or set"):
         class_weights(loss("balanced"), ["cat", "dog", "eel"], np.array([0, 1, 0]))
+
+
+@pytest.mark.parametrize(
+    ("written", "names", "expected"),
+    [
+        ("{3: 2.0}", ["3", "4"], [2, 1]),
+        ("{01: 2.0}", ["01", "02"], [2, 1]),
+        ("{010: 2.0}", ["010", "10", "9"], [2, 1, 1]),  # YAML reads it as 8
+        ("{'010': 2.0}", ["010", "8"], [2, 1]),
+        ("{1.10: 2.0}", ["1.10", "1.2"], [2, 1]),
+        ("{1e3: 2.0}", ["1e3", "1e4"], [2, 1]),
+        ("{-1: 2.0, 1: 3.0}", ["-1", "1"], [2, 3]),
+    ],
+)
+def test_names_that_yaml_reads_as_numbers(written, names, expected):
+    read = parse(weighted(written))
+    assert class_weights(read.loss, names, np.array([0, 1])).tolist() == expected
+    again = yaml.safe_load(yaml.safe_dump(read.model_dump(mode="json", exclude_unset=True)))
+    kept = Loss.model_validate(again["loss"])
+    assert list(kept.class_weight) == list(read.loss.class_weight)
+
+
+@pytest.mark.parametrize(
+    ("written", "names", "number"),
+    [
+        ("{01: 2.0}", ["01", "1"], "1"),
+        ("{010: 2.0}", ["010", "8"], "8"),
+        ("{1.1: 2.0}", ["1.1", "1.10"], "1.1"),
+    ],
+)
+def test_numbers_that_may_mean_several_classes_are_refused(written, names, number):
+    read = parse(weighted(written))
+    with pytest.raises(ConfigError) as caught:
+        class_weights(read.loss, names, np.array([0, 1]))
+    (fault,) = caught.value.faults
+    assert fault.startswith(
+        f"loss.class_weight names {number}, which YAML makes of '{names[0]}' and"
+    )
+    assert "in quotes" in fault
+
+
+@pytest.mark.parametrize("word", ["yes", "no", "on", "True", "off"])
+def test_truth_values_for_names_are_refused(word):
+    with pytest.raises(ConfigError) as caught:
+        parse(weighted(f"{{{word}: 2}}"))
+    (fault,) = caught.value.faults
+    assert fault.startswith(
+        "loss.class_weight has a truth value where the name of a class should be"
+    )
+    assert "put such a name in quotes" in fault

@@ -1,0 +1,253 @@
+"""From the bytes of a file to an image: the one decoder of training, tests, samples and the scan.
+
+TensorFlow decodes what it decodes right. Everything else is decoded through Pillow: what TensorFlow
+does not know (TIFF, AVIF, HEIC, JPEG 2000, PPM), what it reads wrong (a BMP with a palette, as the
+numbers of its colours), and what it leaves out (shapes that are in the alpha channel only).
+"""
+
+import functools
+import io
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from sweeper.data.formats import HEAD, INSTALL_HEIF, kind_of, reads_heif
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+Pixels = NDArray[np.uint8]
+Encoded = bytes | NDArray[np.object_]
+"""The bytes of a file, as ``tf.numpy_function`` hands them over: bare, or eagerly in an array."""
+
+FLAT = 16
+"""Of 255 levels. Values of 12 bits in a file of 16 bits take the lowest 16."""
+
+_VERSION = "3 channels of 8 bits, first picture, upright, shapes of alpha"
+"""What this module does: change it whenever other pixels may come out."""
+
+_FORMATS = (
+    *("AVIF", "BMP", "DIB", "GIF", "HEIF", "ICO", "JPEG", "JPEG2000", "MPO"),
+    *("PCX", "PNG", "PPM", "QOI", "TGA", "TIFF", "WEBP"),
+)
+"""Pillow's readers of pixels; not those that run a program, as for EPS."""
+
+_ORIENTATION = 0x0112  # of EXIF
+_PILLOW = 0
+"""Where an orientation (1 to 8) stands: TensorFlow does not decode this file right."""
+
+_START = 512
+"""Bytes in which a plain header ends."""
+_END = 4096
+_LATE_EXIF = r"(?s)\C*eXIf\C*"
+"""EXIF of a PNG behind its pixels, where some programs write it."""
+_QUANTIZATION = r"(?:\C\C\x00\x43[\x00-\x03]\C{64}){1,4}|\C\C\x00\x84[\x00-\x03]\C{129}"
+_PLAIN_JPEG = (
+    r"\C{4}\x00\x10JFIF\x00\C{9}(?:%s)\C\C\x00[\x0b\x11]\x08"
+    r"[\x00-\x%02x]\C[\x00-\x%02x]\C[\x01\x03]"
+)
+_PLAIN_PNG = (
+    r"\CPNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00[\x00-\x%02x]\C\x00\x00[\x00-\x%02x]\C"
+    r"[\x01-\x10][\x00\x02]\x00\x00[\x00\x01]\C{8}IDAT"
+)
+
+
+class _TooLargeError(ValueError):
+    """The picture has too many pixels; nothing of it was decoded."""
+
+
+@dataclass(frozen=True)
+class Decoder:
+    """Decodes files whose pictures have at most ``max_pixels`` pixels."""
+
+    max_pixels: int
+
+    def __call__(self, encoded: tf.Tensor) -> tf.Tensor:
+        """``[height, width, 3]`` uint8 from the bytes of a file, as graph operations.
+
+        Upright, as EXIF has it. Grey is repeated, palettes are looked up, 16 bits cut to 8, and of
+        several pictures the first is taken. Transparency is dropped, unless the shape is nowhere
+        else.
+
+        Raises:
+            tf.errors.InvalidArgumentError: the file is no such image, is damaged, or has too many
+                pixels; this is found before it is decoded.
+        """
+        head = tf.strings.substr(encoded, 0, _START)
+        end = tf.strings.substr(encoded, tf.maximum(tf.strings.length(encoded) - _END, 0), _END)
+        plain = tf.strings.regex_full_match(head, self._plain)
+        image = tf.cond(
+            plain & ~tf.strings.regex_full_match(end, _LATE_EXIF),
+            lambda: _by_tensorflow(encoded),
+            lambda: self._unplain(encoded),
+        )
+        return tf.ensure_shape(image, [None, None, 3])
+
+    @property
+    def key(self) -> str:
+        """Another text whenever other pixels may come out; TensorFlow's version apart."""
+        import PIL
+
+        return f"{_VERSION}; Pillow {PIL.__version__}, HEIF {reads_heif()}, {self.max_pixels}"
+
+    @functools.cached_property
+    def _plain(self) -> str:
+        """Headers of most JPEG and PNG files, of few enough pixels, which need no second look.
+
+        They have no EXIF, no palette and no transparency. To look at a header from Python takes as
+        long as to decode a small picture.
+        """
+        high = min(int(self.max_pixels**0.5) // 256 - 1, 127)
+        if high < 0:
+            return "a"  # no header at all
+        jpeg, png = _PLAIN_JPEG % (_QUANTIZATION, high, high), _PLAIN_PNG % (high, high)
+        return rf"(?s)(?:{jpeg}|{png})\C*"
+
+    def _unplain(self, encoded: tf.Tensor) -> tf.Tensor:
+        orientation = tf.numpy_function(self._look, [encoded], tf.int64, stateful=False)
+        return tf.cond(
+            orientation == _PILLOW,
+            lambda: tf.numpy_function(self._by_pillow, [encoded], tf.uint8, stateful=False),
+            lambda: _upright(_by_tensorflow(encoded), orientation),
+        )
+
+    def _look(self, element: Encoded) -> np.int64:
+        """The orientation of what TensorFlow decodes right, else :data:`_PILLOW`.
+
+        Raises:
+            ValueError: it is no image, or has too many pixels.
+        """
+        encoded = _bytes_of(element)
+        kind = kind_of(encoded[:HEAD])
+        if kind == "jxl":  # unknown to Pillow
+            return np.int64(1)
+        try:
+            image = self._open(encoded)
+        except _TooLargeError:
+            raise
+        except ValueError:
+            if kind in {"jpeg", "png"}:  # TensorFlow may be able to, and says better why not
+                return np.int64(1)
+            raise
+        if kind == "jpeg":
+            return np.int64(_orientation(image))
+        if kind == "webp" and encoded[12:16] == b"VP8 ":
+            return np.int64(1)
+        if kind == "png":
+            opaque = encoded[25] in {0, 2} and "transparency" not in image.info
+            return np.int64(1 if opaque and _orientation(image) == 1 else _PILLOW)
+        return np.int64(_PILLOW)
+
+    def _open(self, encoded: bytes) -> "Image":
+        import PIL.Image
+
+        kind = kind_of(encoded[:HEAD])
+        PIL.Image.MAX_IMAGE_PIXELS = None  # ours is the limit
+        try:
+            image = PIL.Image.open(io.BytesIO(encoded), formats=_formats())
+        except Exception as error:  # readers of foreign bytes raise anything
+            raise ValueError(_why(encoded, kind)) from error
+        width, height = image.size
+        if width * height > self.max_pixels:
+            raise _TooLargeError(
+                f"{width:,} x {height:,} pixels are more than dataset.max_pixels={self.max_pixels}"
+            )
+        return image
+
+    def _by_pillow(self, element: Encoded) -> Pixels:
+        import PIL.ImageOps
+
+        try:
+            encoded = _bytes_of(element)
+            image = PIL.ImageOps.exif_transpose(self._open(encoded))
+            return _three_channels(image, kind_of(encoded[:HEAD]))
+        except ValueError:
+            raise
+        except Exception as error:
+            raise ValueError(f"damaged: {' '.join(str(error).split())[:200]}") from error
+
+
+def _bytes_of(element: Encoded) -> bytes:
+    return element if isinstance(element, bytes) else bytes(element.item())
+
+
+def _by_tensorflow(encoded: tf.Tensor) -> tf.Tensor:
+    return tf.io.decode_image(encoded, channels=3, expand_animations=False)
+
+
+def _upright(image: tf.Tensor, orientation: tf.Tensor) -> tf.Tensor:
+    """Turned and mirrored as ``PIL.ImageOps.exif_transpose`` does for EXIF orientations 1 to 8."""
+
+    def identity() -> tf.Tensor:
+        return image
+
+    turns = (
+        identity,
+        lambda: image[:, ::-1],
+        lambda: image[::-1, ::-1],
+        lambda: image[::-1],
+        lambda: tf.transpose(image, [1, 0, 2]),
+        lambda: tf.transpose(image, [1, 0, 2])[:, ::-1],
+        lambda: tf.transpose(image, [1, 0, 2])[::-1, ::-1],
+        lambda: tf.transpose(image, [1, 0, 2])[::-1],
+    )
+    return tf.switch_case(tf.cast(orientation - 1, tf.int32), turns)
+
+
+def _orientation(image: "Image") -> int:
+    """1 to 8; 1, which is upright, where EXIF says nothing that can be read."""
+    try:
+        found = image.getexif().get(_ORIENTATION, 1)
+    except Exception:  # readers of foreign bytes raise anything
+        return 1
+    return found if found in range(1, 9) else 1
+
+
+def _three_channels(image: "Image", kind: str | None) -> Pixels:
+    # Pillow gives grey PPM of 16 bits as 32
+    if image.mode.startswith("I;16") or (image.mode == "I" and kind == "ppm"):
+        return np.repeat((np.asarray(image) >> 8).astype(np.uint8)[..., np.newaxis], 3, axis=-1)
+    if image.mode in {"I", "F"}:
+        raise ValueError("its values have 32 bits; convert it to 8 or 16")
+    if image.has_transparency_data:
+        return _with_shape(np.asarray(image.convert("RGBA")))
+    return np.array(image.convert("RGB"))
+
+
+def _with_shape(pixels: Pixels) -> Pixels:
+    """Drop the alpha channel of ``[height, width, 4]``, unless it alone has the shape.
+
+    Then the colour is laid on white, or on black where it is light itself.
+    """
+    colour, alpha = pixels[..., :3], pixels[..., 3:]
+    if np.ptp(colour, axis=(0, 1)).max() >= FLAT or np.ptp(alpha) < FLAT:
+        return np.ascontiguousarray(colour)
+    share = alpha / 255
+    ground = 0.0 if colour.mean() > 127 else 255.0
+    return np.asarray(np.rint(colour * share + ground * (1 - share)).astype(np.uint8))
+
+
+def _why(encoded: bytes, kind: str | None) -> str:
+    if not encoded:
+        return "the file is empty"
+    if kind == "heif" and not reads_heif():
+        return f"it is HEIC; {INSTALL_HEIF} it"
+    if kind is not None:
+        return f"a damaged {kind} image"
+    return f"it is no image that is known, and starts with {encoded[:12]!r}"
+
+
+@functools.cache
+def _formats() -> tuple[str, ...]:
+    """Those of :data:`_FORMATS` that this Pillow was built with, and HEIF where it is installed."""
+    import PIL.Image
+
+    PIL.Image.init()
+    if reads_heif():
+        import pillow_heif
+
+        pillow_heif.register_heif_opener()
+    return tuple(name for name in _FORMATS if name in PIL.Image.OPEN)
