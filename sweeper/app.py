@@ -38,9 +38,10 @@ def fine_tune(config: DictConfig) -> float | tuple[float, ...]:
 
 def _in_study(config: DictConfig, trial: CurrentTrial) -> tuple[float, ...]:
     from sweeper.track.mlflow import MlflowRun, connect
+    from sweeper.train.folds import settled
     from sweeper.train.network import find
 
-    recipe = parse(config)
+    recipe = settled(parse(config))
     context = trial.spec.context
     run = MlflowRun(connect(context["uri"]), context["run_id"])
     paths = TrialPaths(trial.spec.folder)
@@ -97,6 +98,7 @@ def _run_alone(
     from sweeper.track.mlflow import connect, ensure_experiment, start_run
     from sweeper.track.store import absolute_uri
     from sweeper.train import numerics
+    from sweeper.train.folds import settled
     from sweeper.train.prepare import prepare
     from sweeper.train.winner import finish
 
@@ -104,6 +106,7 @@ def _run_alone(
     numerics.set_up(recipe)  # TensorFlow reads what XLA is to do once, before its first operation
     for text in [*prepare([recipe]), *(f"warning: {text}" for text in warnings(recipe))]:
         lines.note(text)
+    recipe = settled(recipe)
     uri = absolute_uri(recipe.tracking.uri)
     client = connect(uri)
     experiment = ensure_experiment(client, uri, recipe.tracking.experiment)
@@ -142,10 +145,8 @@ def _train(
     prune_high: bool,
     known: "Known | None" = None,
 ) -> tuple[float, ...]:
-    from sweeper.train.folds import settled
     from sweeper.train.trial import Trial
 
-    recipe = settled(recipe)
     resolved = recipe.model_dump(mode="json", exclude_unset=True)
     write_aside(paths.config, yaml.safe_dump(resolved, sort_keys=False))
     run.log_params(flatten(resolved))

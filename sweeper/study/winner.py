@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from sweeper.study.runs import StudyRuns
 
 
+_KEPT = "sweeper.model_kept"
+"""Tag of a trial's run: its model is logged. A recipe without test images gives no other sign."""
+
+
 def winning_recipe(best: TrialRow, runs: "StudyRuns") -> Recipe:
     """The recipe of the best trial, from its folder.
 
@@ -52,8 +56,9 @@ def evaluate_winner(
         SweeperError: its run is gone, or its test failed.
     """
     owner = runs.owner(best.number)
-    tested = runs.study.client.get_run(owner.run).data.metrics
-    if "test_accuracy" not in tested:
+    known = runs.study.client.get_run(owner.run).data
+    tested = known.metrics
+    if "test_accuracy" not in tested and _KEPT not in known.tags:
         trial, uri = TrialPaths(best.folder), runs.uri
 
         def work(_channel: object) -> dict[str, float]:
@@ -62,7 +67,9 @@ def evaluate_winner(
             return finish(recipe, trial, uri, owner.run, owner.study)
 
         tested = executor.run(work, log, SilentChannel(), place)
-        MlflowRun(runs.study.client, owner.run).end(State.COMPLETE)
+        run = MlflowRun(runs.study.client, owner.run)
+        run.set_tags({_KEPT: "true"})
+        run.end(State.COMPLETE)
     of_model = {key: value for key, value in tested.items() if key.startswith(("test_", "model_"))}
     values: dict[str, float] = dict(zip(recipe.objectives, best.values, strict=True))
     found = {f"best_{name}": value for name, value in values.items()}
