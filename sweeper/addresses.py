@@ -6,7 +6,7 @@ from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 _SQLITE = re.compile(r"sqlite(?:\+\w+)?:///(?P<path>[^?]*)(?P<query>\?.*)?", re.DOTALL)
-_USERINFO = re.compile(r"(?<=://)(?:([^\s/?#'\":@]*:)[^\s/?#'\"]*|[^\s/?#'\"]+)(?=@)")
+_USERINFO = re.compile(r"(?<=://)(?:([^\s/?#'\":@<>]*:)[^\s/?#'\"<>]*|[^\s/?#'\"<>]+)(?=@)")
 _PASSWORD = re.compile(r"(?<=[?&])((?:\w*password|passwd|pwd|\w*token|\w*secret)=)[^&\s'\"]+", re.I)
 _HIDDEN = "***"
 _RESERVED = "%?#{}"
@@ -46,6 +46,21 @@ def without_secrets(text: str) -> str:
     """
     named = _USERINFO.sub(lambda found: f"{found[1] or ''}{_HIDDEN}", text)
     return _PASSWORD.sub(lambda found: f"{found[1]}{_HIDDEN}", named)
+
+
+def hide_credentials(key: str, address: str) -> str:
+    """The value of a recipe's ``key``: ``address``, or where it has credentials a reference.
+
+    What is written to files then has the name of a variable only, and works again where that is
+    set.
+    """
+    if without_secrets(address) == address or address.startswith("${"):
+        return address
+    names = {"tracking.uri": "MLFLOW_TRACKING_URI"}
+    ours = f"SWEEPER_{key.removeprefix('hydra.sweeper.').replace('.', '_').upper()}"
+    name = names.get(key, ours)
+    os.environ[name] = address
+    return f"${{oc.env:{name}}}"
 
 
 def move_credentials(uri: str) -> str:

@@ -1,8 +1,10 @@
 """The task that Hydra runs: fine-tune one recipe, alone or as a trial of a study."""
 
+import contextlib
 import os
-import signal
 import sys
+import traceback
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,15 +12,25 @@ import yaml
 from omegaconf import DictConfig
 
 from sweeper.config import Recipe, warnings
-from sweeper.errors import SweeperError, TrialPruned
+from sweeper.errors import (
+    ConfigError,
+    MissingInput,
+    SweeperError,
+    TrackerError,
+    TrialFailed,
+    TrialPruned,
+)
 from sweeper.execute.base import Place
 from sweeper.execute.devices import plan_places, usable_cores, visible_devices
+from sweeper.execute.failures import failure
 from sweeper.execute.output import output_to
+from sweeper.exits import reported, stopped_by_signals
 from sweeper.paths import TrialPaths, write_aside
 from sweeper.records import EpochReport, Owner, State, TrialSpec
 from sweeper.report.wording import command, spelled_test, ui_command
 from sweeper.search.hooks import with_hooks
 from sweeper.search.job import CurrentTrial, current_trial
+from sweeper.start import Start
 from sweeper.study.hooks import FineTuneStudy
 from sweeper.validation import flatten, parse
 
@@ -59,21 +71,46 @@ def _alone(config: DictConfig) -> tuple[float, ...]:
 
     hydra = HydraConfig.get()
     paths = TrialPaths(Path(hydra.runtime.output_dir))
-    try:
+    with reported(_interruption(paths)), stopped_by_signals():
         recipe = parse(config)
         os.environ.update(_place(recipe).environment)  # before TensorFlow looks for devices
-        with output_to(paths.log) as screen:
-            return _run_alone(recipe, paths, list(hydra.overrides.task), screen)
-    except TrialPruned as pruned:
-        sys.exit(f"stopped: {pruned.reason}\nlog: {paths.log}")
-    except SweeperError as error:
-        sys.exit(str(error))
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        if paths.checkpoints:
-            again = command([*hydra.overrides.task, f"hydra.run.dir={paths.folder}"])
-            print(f"to go on: {again}", file=sys.stderr)
-        sys.exit(128 + signal.SIGINT)
+        try:
+            with output_to(paths.log) as screen, _failures_in_log():
+                return _run_alone(recipe, paths, list(hydra.overrides.task), screen)
+        except (ConfigError, MissingInput):
+            Start.undo()
+            raise
+        except TrialPruned as pruned:
+            raise SweeperError(f"stopped: {pruned.reason}\nlog: {paths.log}") from None
+        except TrialFailed as failed:
+            raise SweeperError(f"{failed.reason}\nlog: {paths.log}") from None
+
+
+@contextlib.contextmanager
+def _failures_in_log() -> Iterator[None]:
+    """Within the block what no one expects goes to the log, with its traceback.
+
+    Raises:
+        TrialFailed, MachineFault: in one sentence what happened.
+    """
+    try:
+        yield
+    except SweeperError:
+        raise
+    except Exception as error:
+        with contextlib.suppress(OSError):
+            traceback.print_exc()
+        raise failure(error) from error
+
+
+def _interruption(paths: TrialPaths) -> Callable[[], str]:
+    def say() -> str:
+        if not paths.checkpoints:
+            return "interrupted"
+        words = [word for word in sys.argv[1:] if not word.startswith("hydra.run.dir=")]
+        return f"interrupted\nto continue: {command([*words, f'hydra.run.dir={paths.folder}'])}"
+
+    return say
 
 
 def _place(recipe: Recipe) -> Place:
@@ -96,13 +133,13 @@ def _run_alone(
 
     from sweeper.search.progress import LineProgress
     from sweeper.track.mlflow import connect, ensure_experiment, start_run
-    from sweeper.track.store import absolute_uri
+    from sweeper.track.store import absolute_uri, answers
     from sweeper.train import numerics
     from sweeper.train.folds import settled
     from sweeper.train.prepare import prepare
     from sweeper.train.winner import finish
 
-    lines = LineProgress(Console(file=screen, width=200), total=1)
+    lines = LineProgress(Console(file=screen, width=200, markup=False, emoji=False), total=1)
     numerics.set_up(recipe)  # TensorFlow reads what XLA is to do once, before its first operation
     for text in [*prepare([recipe]), *(f"warning: {text}" for text in warnings(recipe))]:
         lines.note(text)
@@ -123,7 +160,10 @@ def _run_alone(
         test = finish(recipe, paths, uri, run.run_id)
     except BaseException as error:
         state = State.PRUNED if isinstance(error, TrialPruned) else State.FAILED
-        run.end(state, str(error) or type(error).__name__)
+        reason = "interrupted" if isinstance(error, KeyboardInterrupt) else str(error)
+        with contextlib.suppress(TrackerError):
+            if answers(uri):
+                run.end(state, reason or type(error).__name__)
         raise
     run.end(State.COMPLETE)
     sanity = client.get_run(run.run_id).data.tags
@@ -152,7 +192,8 @@ def _train(
     run.log_params(flatten(resolved))
     run.set_tags({"sweeper.warnings": "\n".join(warnings(recipe))} if warnings(recipe) else {})
     run.log_file(paths.config, "config")
-    run.log_file(paths.overrides, "config")
+    if paths.overrides.exists():  # Hydra writes none with hydra.output_subdir=null
+        run.log_file(paths.overrides, "config")
     try:
         return Trial(recipe, paths, run, report, prune_high, known, owner).run()
     finally:

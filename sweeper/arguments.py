@@ -4,6 +4,7 @@ Hydra stops at the first key or option it does not know. A person who made three
 wants to hear of three, with the nearest valid names, and of the impossible values beside them.
 """
 
+import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -12,10 +13,15 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import ChoiceSweep, Override
 from hydra.errors import HydraException, OverrideParseException
 
+from sweeper import addresses
+from sweeper.addresses import without_secrets
 from sweeper.config import nearest
 from sweeper.errors import ConfigError
 from sweeper.paths import conf_dir
 from sweeper.validation import parse, unknown_key
+
+_MLFLOWS = "MLFLOW_TRACKING_URI"
+_QUOTES = "'\""
 
 
 def overrides_last(arguments: Sequence[str]) -> list[str]:
@@ -29,6 +35,26 @@ def overrides_last(arguments: Sequence[str]) -> list[str]:
 
 def _is_override(argument: str) -> bool:
     return not argument.startswith("-") and ("=" in argument or argument.startswith("~"))
+
+
+def hide_credentials(arguments: Sequence[str]) -> list[str]:
+    """``arguments`` with addresses that have a password or token replaced by references.
+
+    Those of MLflow in the environment lose theirs too, before any library can print them.
+
+    >>> hide_credentials(["seed=1", "tracking.uri=http://me:secret@host"])
+    ['seed=1', 'tracking.uri=${oc.env:MLFLOW_TRACKING_URI}']
+    """
+    shown = [
+        f"{key}={addresses.hide_credentials(key.lstrip('+'), value.strip(_QUOTES))}"
+        if found and without_secrets(value) != value
+        else argument
+        for argument in arguments
+        for key, found, value in [argument.partition("=")]
+    ]
+    if uri := os.environ.get(_MLFLOWS):
+        os.environ[_MLFLOWS] = addresses.move_credentials(uri)
+    return shown
 
 
 def check_arguments(arguments: Sequence[str]) -> None:
@@ -47,10 +73,14 @@ def check_arguments(arguments: Sequence[str]) -> None:
     for argument in arguments:
         if not _is_override(argument):
             continue
+        if unprintable := _not_text(argument):
+            faults.append(unprintable)
+            continue
         try:
             (override,) = parser.parse_overrides([argument])
-        except OverrideParseException as error:
-            faults.append(f"cannot read {argument!r}: {str(error).splitlines()[0]}")
+        except (OverrideParseException, ValueError, RecursionError) as error:
+            reason = " ".join(str(error).split()) or type(error).__name__
+            faults.append(f"cannot read {argument[:200]!r}: {reason[:300]}")
             continue
         found = list(_faults(override, own_recipes))
         faults += found
@@ -58,6 +88,15 @@ def check_arguments(arguments: Sequence[str]) -> None:
             good.append(argument)
     if faults:
         raise ConfigError([*faults, *_value_faults(good)])
+
+
+def _not_text(argument: str) -> str | None:
+    """A fault where ``argument`` cannot be written to files: bytes that are no UTF-8, NUL."""
+    try:
+        argument.encode()
+    except UnicodeEncodeError:
+        return f"cannot use {argument!r}: it is not UTF-8; rename what it names"
+    return f"cannot use {argument!r}: it holds NUL" if "\0" in argument else None
 
 
 def _faults(override: Override, own_recipes: bool) -> Iterable[str]:
@@ -78,9 +117,9 @@ def _option_faults(override: Override, group: Path) -> Iterable[str]:
     options = sorted(path.stem for path in group.glob("*.yaml"))
     value = override.value()
     for choice in value.list if isinstance(value, ChoiceSweep) else [value]:
-        if isinstance(choice, str) and choice not in options:
+        if choice not in options and not (override.is_delete() and choice in (None, "")):
             known = ", ".join(options)
-            hint = nearest(choice, options)
+            hint = nearest(str(choice), options)
             yield f"{override.key_or_group} has no option {choice!r}{hint} ({known})"
 
 

@@ -15,7 +15,8 @@
 """
 
 import signal
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 
 from sweeper.records import Cause
 
@@ -98,3 +99,41 @@ class TrialFailed(TrialError):
 
     def __reduce__(self) -> tuple[type["TrialFailed"], tuple[str, str, Cause]]:
         return type(self), (self.reason, self.log_tail, self.cause)
+
+
+class Findings:
+    """What is missing and what does not fit, until all has been looked at."""
+
+    def __init__(self) -> None:
+        self._missing: list[str] = []
+        self._faults: list[str] = []
+
+    def add(self, faults: Iterable[str]) -> None:
+        """Keep sentences about what does not fit."""
+        self._faults += faults
+
+    def lacks(self, text: str | None) -> None:
+        """Keep ``text`` about what is not there, if there is one."""
+        self._missing += [text] if text else []
+
+    def __bool__(self) -> bool:
+        return bool(self._missing or self._faults)
+
+    @contextmanager
+    def collected(self) -> Iterator[None]:
+        """Keep what is raised within, and go on after it."""
+        try:
+            yield
+        except MissingInput as error:
+            self._missing.append(str(error))
+        except ConfigError as error:
+            self._faults += error.faults
+
+    def raise_if_any(self) -> None:
+        """Raise all that was kept, each once, as one error."""
+        self._missing = list(dict.fromkeys(self._missing))
+        self._faults = list(dict.fromkeys(self._faults))
+        if self._missing:
+            raise MissingInput("\n".join([*self._missing, *self._faults]))
+        if self._faults:
+            raise ConfigError(self._faults)

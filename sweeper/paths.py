@@ -4,8 +4,10 @@ import contextlib
 import hashlib
 import os
 import re
+import shutil
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -48,9 +50,7 @@ def made_folders(folder: Path) -> Iterator[None]:
     try:
         yield
     finally:
-        with contextlib.suppress(OSError):  # something lies in it: it stays, with those above it
-            for path in made:
-                path.rmdir()
+        _remove_empty(made)
 
 
 def cache_dir() -> Path:
@@ -63,6 +63,12 @@ def cache_dir() -> Path:
 def scan_file(fingerprint: str) -> Path:
     """What a scan found of the images that ``fingerprint`` stands for."""
     return cache_dir() / "scans" / f"{fingerprint}.json"
+
+
+def crash_log(folder: Path | None = None) -> Path:
+    """A file for the traceback of this process, in the cache unless in ``folder``."""
+    name = f"{time.strftime('%Y-%m-%d_%H-%M-%S')}-{os.getpid()}.log"
+    return (folder or cache_dir() / "logs") / f"sweeper-{name}"
 
 
 def entries_dir() -> Path:
@@ -96,6 +102,36 @@ def open_aside(path: Path) -> Iterator[BinaryIO]:
     except BaseException:
         Path(aside).unlink(missing_ok=True)
         raise
+
+
+@contextlib.contextmanager
+def undone_on(refusals: tuple[type[Exception], ...], folder: Path) -> Iterator[None]:
+    """Remove ``folder``, if it is new, and folders made for it where one of these is raised."""
+    new = [path for path in (folder, *folder.parents) if not path.exists()]
+    try:
+        yield
+    except refusals:
+        if folder in new:
+            shutil.rmtree(folder, ignore_errors=True)
+        _remove_empty(new)
+        raise
+
+
+def _remove_empty(folders: Iterable[Path]) -> None:
+    for folder in folders:
+        with contextlib.suppress(OSError):  # something lies in it, or it was never made
+            folder.rmdir()
+
+
+def unwritable(folder: Path) -> str | None:
+    """Why nothing can be written to ``folder``, which need not exist; None where it can."""
+    for path in (folder, *folder.absolute().parents):
+        if path.is_dir():
+            allowed = os.access(path, os.W_OK | os.X_OK)
+            return None if allowed else f"{path} cannot be written; make it writable"
+        if os.path.lexists(path):
+            return f"{path} is no folder; rename or remove it"
+    return None
 
 
 @dataclass(frozen=True)

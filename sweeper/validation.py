@@ -8,7 +8,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
 from sweeper.config import Recipe, from_scratch, nearest
@@ -137,6 +137,19 @@ def parse(config: DictConfig) -> Recipe:
     if faults:  # the optimizer's open end lets a value through that has no meaning yet
         raise ConfigError(faults)
     return recipe
+
+
+def parse_part(config: DictConfig, key: str) -> Any:
+    """What stands under ``key`` of a recipe that may have faults elsewhere; None where it has one.
+
+    Nothing is raised: :func:`parse` names the faults.
+    """
+    plain = from_scratch(_resolve(config)[0]).get(key)
+    field = Recipe.model_fields[key]
+    try:
+        return TypeAdapter(field.rebuild_annotation()).validate_python(plain)
+    except ValidationError:
+        return None
 
 
 _UNRESOLVED = object()

@@ -3,7 +3,6 @@
 Optuna is imported when a sweep begins, so that plain runs and ``--help`` start fast.
 """
 
-import sys
 from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from typing import Any
@@ -13,7 +12,6 @@ from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
-from sweeper.errors import SweeperError, SweepInterrupted, TrialFailed
 from sweeper.search.defaults import PRUNERS, SAMPLERS, SWEEPER
 
 
@@ -57,25 +55,18 @@ class AsyncOptunaSweeper(Sweeper):
         self._task = task_function
 
     def sweep(self, arguments: Sequence[str]) -> Any:
-        """Run the study; a fault that stops it is one message and exit code 1."""
+        """Run the study; whatever stops it is one message, see :mod:`sweeper.exits`."""
+        from sweeper.exits import reported, stopped_by_signals
         from sweeper.search.sweep import Sweep
 
         assert self.config is not None
         assert self.hydra_context is not None
-        try:
+        # before the first trial, or after the last
+        interrupted = "interrupted; the same command continues a stored study"
+        with reported(interrupted), stopped_by_signals():
             return Sweep(
                 self._settings, arguments, self._task, self.config, self.hydra_context
             ).run()
-        except TrialFailed as error:  # not of a trial: of the checks before, or the test after
-            sys.exit(f"{error.reason}; the log ends:\n{error.log_tail}")
-        except SweepInterrupted as error:
-            print(error, file=sys.stderr)
-            sys.exit(130)
-        except SweeperError as error:
-            sys.exit(str(error))
-        except KeyboardInterrupt:  # before the first trial, or after the last
-            print("interrupted; the same command goes on with a stored study", file=sys.stderr)
-            sys.exit(130)
 
 
 if find_spec("hydra_plugins.hydra_optuna_sweeper") is None:

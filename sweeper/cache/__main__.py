@@ -22,7 +22,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Do what the command line says; 1 where something is damaged or the folder is unusable."""
     asked = _parser().parse_args(arguments)
     cache = Cache(entries_dir(), budget_bytes=0)
-    console = Console()
+    console = Console(markup=False, emoji=False)
     try:
         if asked.command == "list":
             return _list(cache, console)

@@ -7,8 +7,9 @@ means stands beside it in ``conf/``.
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, PlainValidator, ValidationInfo, field_validator
+from pydantic import Field, PlainSerializer, PlainValidator, ValidationInfo, field_validator
 
+from sweeper.addresses import without_secrets
 from sweeper.config.base import Closed, Count, NotNegative, Seed
 from sweeper.config.data import Augment, Dataset, Validation
 from sweeper.config.network import Backbone, Freeze, Head
@@ -63,8 +64,8 @@ class Cache(Closed):
 class Tracking(Closed):
     """Where MLflow keeps the runs."""
 
-    uri: str
-    experiment: str
+    uri: Annotated[str, Field(min_length=1), PlainSerializer(without_secrets)]
+    experiment: Annotated[str, Field(min_length=1, max_length=500)]
 
 
 class Recipe(Closed):

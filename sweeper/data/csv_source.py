@@ -17,9 +17,9 @@ from sweeper.data.listing import (
     image_files,
     shortened,
     unequal_classes,
-    why_not,
 )
 from sweeper.data.naming import Role, StoredNames, composed, printable, role_of
+from sweeper.data.presence import absent, why_not
 from sweeper.errors import ConfigError, MissingInput
 
 _SPLITS = ("train", "validation", "test")
@@ -64,14 +64,10 @@ def listing(dataset: Csv) -> Listing:
             another name, an image twice or one that does not exist, one class only, or other
             classes in train than in test.
     """
+    if lacks := absent(dataset):
+        raise MissingInput(lacks)
     stored = StoredNames()
     table = stored.find(dataset.path.expanduser().absolute())
-    fault = why_not("file", table)
-    if fault:
-        raise MissingInput(
-            f"dataset.path: {fault}; set dataset.path=<CSV file with a row for each image>, or "
-            "dataset=folder for folders of images"
-        )
     root = stored.find(dataset.root.expanduser().absolute()) if dataset.root else table.parent
     faults = _Faults(table)
     rows = list(_rows(dataset, table, faults))

@@ -14,9 +14,9 @@ from sweeper.data.listing import (
     image_files,
     shortened,
     unequal_classes,
-    why_not,
 )
 from sweeper.data.naming import Role, StoredNames, printable, role_of
+from sweeper.data.presence import absent
 from sweeper.errors import ConfigError, MissingInput
 
 
@@ -29,13 +29,9 @@ def listing(dataset: Folder) -> Listing:
             decodes, folders within classes, what cannot be read, or other classes in ``train/``
             than in ``test/``.
     """
+    if lacks := absent(dataset):
+        raise MissingInput(lacks)
     root = _root(dataset)
-    fault = why_not("folder", root)
-    if fault:
-        raise MissingInput(
-            f"dataset.path: {fault}; set dataset.path=<folder that holds one folder of images a "
-            "class>, or dataset=csv for a table of images"
-        )
     found = Findings()
     roles, notes = _roles(root, found)
     files = {role: classes(folder, found) for role, folder in roles.items()}

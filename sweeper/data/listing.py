@@ -2,11 +2,10 @@
 
 import hashlib
 import os
-import stat
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 import numpy as np
 import tensorflow as tf
@@ -186,21 +185,6 @@ def files_content(name: str, root: Path, paths: Iterable[str], *more: str) -> st
         times = f"{status.st_mtime_ns}\0{status.st_ctime_ns}"
         seen.update(os.fsencode(f"\0{path.removeprefix(above)}\0{status.st_size}\0{times}"))
     return f"{name} {seen.hexdigest()}"
-
-
-def why_not(kind: Literal["file", "folder"], path: Path) -> str | None:
-    """What keeps ``path`` from being one: it is not there, not that, or out of reach."""
-    name = printable(path)
-    try:
-        mode = path.stat().st_mode
-    except FileNotFoundError:
-        return f"there is no {kind} {name}"
-    except OSError as error:
-        return f"{name} cannot be read ({error.strerror})"
-    except ValueError:
-        return f"{name} cannot be the name of a {kind}"
-    right = stat.S_ISDIR(mode) if kind == "folder" else stat.S_ISREG(mode)
-    return None if right else f"{name} is not a {kind}"
 
 
 def unequal_classes(parts: Sequence[tuple[str, Collection[str]]]) -> list[str]:

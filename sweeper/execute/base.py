@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from sweeper.errors import SweeperError, TrialFailed
 from sweeper.records import Attribute, Constraint, Decision, EpochReport
 
 
@@ -47,6 +48,20 @@ class Place:
     name: str = "cpu"
     environment: Mapping[str, str] = field(default_factory=dict)
     cores: frozenset[int] | None = None
+
+
+def run_logged(
+    executor: "Executor", work: Work, log: Path, channel: Channel, place: Place | None = None
+) -> Any:
+    """Run ``work`` that is no trial.
+
+    Raises:
+        SweeperError: as :meth:`Executor.run` does; where the work failed, with the path of its log.
+    """
+    try:
+        return executor.run(work, log, channel, place)
+    except TrialFailed as error:
+        raise SweeperError(f"{error.reason}\nlog: {log}") from error
 
 
 class Executor(Protocol):

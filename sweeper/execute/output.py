@@ -31,7 +31,9 @@ def output_to(log: Path) -> Iterator[TextIO]:
     sys.stdout.flush()
     sys.stderr.flush()
     saved = [os.dup(descriptor) for descriptor in _SCREEN]
-    screen = os.fdopen(os.dup(saved[0]), "w", buffering=1, encoding="utf-8")
+    screen = os.fdopen(
+        os.dup(saved[0]), "w", buffering=1, encoding="utf-8", errors="backslashreplace"
+    )
     try:
         redirect_output(log)
         yield screen

@@ -2,7 +2,6 @@
 
 import contextlib
 import http.client
-import os
 import re
 import socket
 import threading
@@ -17,9 +16,9 @@ import keras
 import numpy as np
 
 from sweeper.errors import ConfigError, MissingInput
+from sweeper.models.presence import HOST, cache_folder
+from sweeper.models.presence import is_cached as _is_cached
 
-_HOST = "https://storage.googleapis.com/"
-"""Where keras.applications downloads every network from."""
 _CONNECT_SECONDS = 8.0
 _STALL_SECONDS = 30.0
 _IMAGENET_STDDEV = (0.229, 0.224, 0.225)
@@ -124,12 +123,6 @@ def _mend_normalization(model: keras.Model) -> None:
         layer.finalize_state()
 
 
-def cache_folder() -> Path:
-    """Where Keras keeps what it downloaded: ``$KERAS_HOME/models`` or ``~/.keras/models``."""
-    home = os.environ.get("KERAS_HOME")
-    return (Path(home) if home else Path.home() / ".keras") / "models"
-
-
 @contextlib.contextmanager
 def downloading(name: str) -> Iterator[None]:
     """Within it Keras may download ImageNet weights; it fails soon, and says what is missing.
@@ -137,8 +130,8 @@ def downloading(name: str) -> Iterator[None]:
     Raises:
         MissingInput: the weights are not in the cache and cannot be downloaded.
     """
-    if not _is_cached(name) and _hangs(_HOST, _CONNECT_SECONDS):
-        raise _absent(name, f"no answer from {_HOST} in {_CONNECT_SECONDS:.0f} s")
+    if not _is_cached(name) and _hangs(HOST, _CONNECT_SECONDS):
+        raise _absent(name, f"no answer from {HOST} in {_CONNECT_SECONDS:.0f} s")
     before = socket.getdefaulttimeout()
     socket.setdefaulttimeout(_STALL_SECONDS)
     try:
@@ -162,15 +155,6 @@ def _absent(name: str, reason: str) -> MissingInput:
         f"the download failed ({reason}). Copy the file to that folder, or "
         + _REMEDY.format("a file you have")
     )
-
-
-def _is_cached(name: str) -> bool:
-    """Whether a file in the cache could be the network's; a wrong yes costs patience only."""
-
-    def letters(text: str) -> str:
-        return re.sub(r"[\W_]", "", text.lower())
-
-    return any(letters(name) in letters(file.name) for file in cache_folder().glob("*.h5"))
 
 
 def _hangs(address: str, seconds: float) -> bool:

@@ -4,7 +4,7 @@ import yaml
 
 from sweeper.paths import StudyPaths, TrialPaths, write_aside
 from sweeper.records import StudySummary
-from sweeper.report.wording import shown_path, spelled_values
+from sweeper.report.wording import command, shown_path, spelled_values
 
 
 def write_best_recipe(summary: StudySummary) -> None:
@@ -20,6 +20,6 @@ def write_best_recipe(summary: StudySummary) -> None:
     header = (
         f"# {summary.name}: trial {summary.best.number}, the best of {len(summary.rows)}, "
         f"{spelled_values(dict(zip(recipe['objectives'], summary.best.values, strict=True)))}\n"
-        f"# python -m sweeper --config-dir {shown_path(summary.folder)} --config-name best\n"
+        f"# {command(['--config-dir', str(shown_path(summary.folder)), '--config-name', 'best'])}\n"
     )
     write_aside(paths.best_recipe, header + yaml.safe_dump(content, sort_keys=False))

@@ -4,6 +4,8 @@ import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from sweeper.addresses import without_secrets
+
 
 def spelled_values(values: Mapping[str, float]) -> str:
     """Values by the names of their objectives, on one line."""
@@ -20,14 +22,15 @@ def spelled_test(test: Mapping[str, float]) -> str:
 
 def command(overrides: Sequence[str]) -> str:
     """The shell command that runs one recipe again."""
-    return f"python -m sweeper {shlex.join(overrides)}"
+    return f"python -m sweeper {shlex.join(without_secrets(word) for word in overrides)}"
 
 
 def ui_command(uri: str) -> str:
     """The address of the MLflow UI on the runs at ``uri``, or the shell command that opens it."""
+    shown = without_secrets(uri)
     if uri.startswith("http"):
-        return uri
-    return f"mlflow ui --host 127.0.0.1 --backend-store-uri {shlex.quote(uri)}"
+        return shown
+    return f"mlflow ui --host 127.0.0.1 --backend-store-uri {shlex.quote(shown)}"
 
 
 def shown_path(path: Path) -> Path:

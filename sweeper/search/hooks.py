@@ -25,6 +25,15 @@ class StudyHooks:
     preload: ClassVar[tuple[str, ...]] = ()
     """Modules that the fork server imports before the first trial starts."""
 
+    def check(self, candidates: Sequence[DictConfig]) -> None:
+        """Refuse what can be seen to be wrong in a moment; nothing may be written or started.
+
+        ``candidates`` are those of :meth:`preflight`, which is called next.
+
+        Raises:
+            SweeperError: to stop; where it is ConfigError or MissingInput, with other faults.
+        """
+
     def preflight(self, candidates: Sequence[DictConfig], executor: Executor) -> None:
         """Refuse what cannot run, before a study or trial exists.
 
@@ -78,7 +87,7 @@ class StudyHooks:
         elif summary.front:
             console.print(f"{len(summary.front)} trials on the Pareto front")
         results = StudyPaths(summary.folder).results
-        console.print(f"results: {results}", soft_wrap=True, markup=False)
+        console.print(f"results: {results}", soft_wrap=True)
 
     def study_interrupted(self, reason: str) -> None:
         """Close what is open: the study stops here and may be continued later."""

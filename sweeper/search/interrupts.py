@@ -6,28 +6,27 @@ import threading
 from collections.abc import Callable, Iterator
 from types import FrameType
 
-_SIGNALS = ("SIGINT", "SIGTERM")
-"""SIGTERM is how schedulers of clusters announce that the time is up."""
+from sweeper.execute.signals import handled
+
+_SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
+"""SIGTERM is how schedulers of clusters announce that the time is up; SIGHUP, that the terminal is
+closed."""
 
 
 @contextlib.contextmanager
 def heed_interrupts(
     first: Callable[[], None], second: Callable[[], None], note: Callable[[str], None]
-) -> Iterator[None]:
+) -> Iterator[list[int]]:
     """Within the block, call ``first`` at the first interrupt and ``second`` at the next ones.
 
-    A signal that this process was started to ignore (Ctrl-C, in the background of a script) stays
-    ignored. Outside the main thread signals cannot be had, and nothing is changed.
+    Yields the numbers of the signals that came, a list that grows; see
+    :func:`sweeper.execute.signals.handled`.
     """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    count = 0
+    came: list[int] = []
 
-    def heed(_number: int, _frame: FrameType | None) -> None:
-        nonlocal count
-        count += 1
-        if count == 1:
+    def heed(number: int, _frame: FrameType | None) -> None:
+        came.append(number)
+        if len(came) == 1:
             text = "interrupted: trials stop at their next report; once more to stop them now"
             act = first
         else:
@@ -38,14 +37,8 @@ def heed_interrupts(
             return
         signal.signal(signal.SIGINT, signal.default_int_handler)  # a third one is for Python
 
-    numbers = [getattr(signal, name) for name in _SIGNALS if hasattr(signal, name)]
-    heeded = [number for number in numbers if signal.getsignal(number) is not signal.SIG_IGN]
-    before = {number: signal.signal(number, heed) for number in heeded}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    with handled(_SIGNALS, heed):
+        yield came
 
 
 def _in_turn(note: Callable[[str], None], text: str, act: Callable[[], None]) -> None:

@@ -25,11 +25,78 @@ from optuna.storages.journal import JournalFileBackend
 from sweeper.addresses import sqlite_file, without_secrets
 from sweeper.errors import SweeperError
 from sweeper.locks import InUse, held
-from sweeper.paths import file_name
+from sweeper.paths import file_name, unwritable
 from sweeper.search.server import ServerStore
+from sweeper.search.settings import SweepSettings
 from sweeper.search.store import GATE_SECONDS, SqliteStore, Store
 
 _JOURNAL = "journal:///"
+
+
+def storage_faults(settings: SweepSettings, folder: Path) -> list[str]:
+    """What keeps the study from being stored, found without writing anything.
+
+    Args:
+        settings: of the sweep.
+        folder: of the study.
+    """
+    url, faults = settings.storage, []
+    places = [folder]
+    if url is not None:
+        faults += _address_faults("hydra.sweeper.storage", url)
+        file = _file(url)
+        if file is not None and not faults:
+            places.append(file.parent)
+    source = settings.warm_start
+    if source is not None:
+        from_url = source.storage or url
+        where = "hydra.sweeper.warm_start"
+        faults += _address_faults(f"{where}.storage", source.storage) if source.storage else []
+        file = _file(from_url) if from_url else None
+        if file is not None and not file.exists():
+            faults.append(f"{where}: there is no study {source.study_name}; {file} does not exist")
+    reasons = [reason for place in places if (reason := unwritable(place))]
+    return [*faults, *dict.fromkeys(reasons)]
+
+
+def _address_faults(key: str, url: str) -> list[str]:
+    from sqlalchemy import make_url
+    from sqlalchemy.exc import SQLAlchemyError
+
+    kinds = (
+        "sqlite:///<file>, journal:///<file>, postgresql+psycopg://<user>@<host>/<database>, "
+        "mysql+pymysql://<user>@<host>/<database>"
+    )
+    file = _file(url)
+    if file is not None:
+        if file.is_dir() or not file.name:
+            return [f"{key}: {file} is a folder; set {key} to a file"]
+        if url.startswith("sqlite") and file.exists() and not _is_sqlite(file):
+            return [f"{key}: {file} is no SQLite database; set {key} to another file"]
+        return []
+    shown = without_secrets(url)
+    try:
+        dialect = make_url(url).get_backend_name()
+        driver = make_url(url).get_dialect()
+        driver.import_dbapi()
+    except (SQLAlchemyError, ValueError):
+        return [f"{key}: {shown if '://' in url else 'it'} is no address; set it to {kinds}"]
+    except ImportError as error:
+        return [f"{key}={shown}: {error}; install the driver, or set it to {kinds}"]
+    if dialect == "sqlite":
+        return [f"{key}={shown} would be gone with the sweep; set {key}=null, or to {kinds}"]
+    if dialect not in ("postgresql", "mysql"):
+        return [f"{key}={shown}: {dialect} is not supported; set it to {kinds}"]
+    return []
+
+
+def _is_sqlite(file: Path) -> bool:
+    try:
+        with file.open("rb") as stream:
+            start = stream.read(16)
+    except OSError:
+        return False
+    return not start or start == b"SQLite format 3\0"
 
 
 @contextlib.contextmanager

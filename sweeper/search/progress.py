@@ -1,5 +1,6 @@
 """How far the study is: a live table of slots in a terminal, one line an event elsewhere."""
 
+import functools
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -37,8 +38,10 @@ class Progress(Protocol):
 
 def open_console() -> Console:
     """The screen. A pipe has no width, and 80 columns would fold every line of a table."""
-    console = Console(highlight=False)
-    return console if console.is_terminal else Console(highlight=False, width=200)
+    # names and paths may hold what rich takes for markup: [old], :dog:
+    plain = functools.partial(Console, highlight=False, markup=False, emoji=False)
+    console = plain()
+    return console if console.is_terminal else plain(width=200)
 
 
 def open_progress(

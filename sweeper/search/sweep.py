@@ -12,17 +12,17 @@ from hydra.core.singleton import Singleton
 from hydra.types import HydraContext
 from omegaconf import DictConfig, OmegaConf
 
-from sweeper.errors import ConfigError, SweeperError, SweepInterrupted
+from sweeper.errors import ConfigError, Findings, MissingInput, SweeperError, SweepInterrupted
 from sweeper.execute.base import Executor
 from sweeper.execute.inline import InlineExecutor
 from sweeper.execute.process import ProcessExecutor
-from sweeper.paths import StudyPaths
+from sweeper.paths import StudyPaths, undone_on
 from sweeper.records import State, StudySummary, TrialSpec
 from sweeper.search.guard import check_guard
 from sweeper.search.hooks import hooks_of
 from sweeper.search.interrupts import heed_interrupts
 from sweeper.search.job import Application, TrialJob
-from sweeper.search.opening import claimed, open_store
+from sweeper.search.opening import claimed, open_store, storage_faults
 from sweeper.search.progress import open_console, open_progress
 from sweeper.search.queue import requeue_interrupted, warm_start
 from sweeper.search.request import Request
@@ -73,7 +73,7 @@ class Sweep:
         self._console = open_console()
 
     def _say(self, text: str) -> None:
-        self._console.print(text, soft_wrap=True, markup=False)
+        self._console.print(text, soft_wrap=True)
 
     def run(self) -> StudySummary:
         """Check, open the study, run its trials, say what came out.
@@ -84,12 +84,14 @@ class Sweep:
             SweepInterrupted: after Ctrl-C, when all is closed.
         """
         settings = self._request.settings
+        self._check()
         with claimed(settings.storage, self._request.name, self._request.folder):
             corners = len(self._request.corners)
             count = f"{corners} corners" if corners > 1 else "the one corner"
             self._say(f"checking {count} of the search space before the first trial")
-            executor = self._open_executor()
-            self._hooks.preflight(self._request.corners, executor)
+            with undone_on((ConfigError, MissingInput), self._request.folder):
+                executor = self._open_executor()
+                self._hooks.preflight(self._request.corners, executor)
             store = open_store(settings.storage, self._request.name, settings.heartbeat_interval)
             try:
                 with store.gate():
@@ -100,6 +102,18 @@ class Sweep:
                 return self._search(study, store, executor)
             finally:
                 store.close()
+
+    def _check(self) -> None:
+        """Refuse at once, with all faults, what can be seen without doing anything.
+
+        Raises:
+            ConfigError, MissingInput: something is wrong or not there.
+        """
+        findings = Findings()
+        findings.add(storage_faults(self._request.settings, self._request.folder))
+        with findings.collected():
+            self._hooks.check(self._request.corners)
+        findings.raise_if_any()
 
     def _open_executor(self) -> Executor:
         if self._request.settings.executor.kind == "inline":
@@ -208,7 +222,8 @@ class Sweep:
 
         try:
             try:
-                with heed_interrupts(slots.interrupt, executor.kill, progress.note):
+                interrupts = heed_interrupts(slots.interrupt, executor.kill, progress.note)
+                with interrupts as signals:
                     slots.run()
             except BaseException:
                 progress.close()
@@ -218,8 +233,9 @@ class Sweep:
             progress.close()
             summary = _settle(tally, paths)
             if slots.interrupted:
-                goes_on = "; the same command goes on" if settings.storage else ""
-                raise SweepInterrupted(f"interrupted after {tally.counted} trials{goes_on}")
+                more = "; the same command continues" if settings.storage else ""
+                text = f"interrupted after {tally.counted} trials{more}"
+                raise SweepInterrupted(text, *signals[:1])
             if stopping.failed:
                 raise SweeperError(f"{stopping.reason}\nlogs: {request.folder}")
             if stopping.reason:

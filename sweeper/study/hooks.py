@@ -5,17 +5,18 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from omegaconf import DictConfig
+from omegaconf import DictConfig, open_dict, read_write
 
+from sweeper.addresses import hide_credentials
 from sweeper.execute.base import Executor, Place
 from sweeper.paths import StudyPaths, TrialPaths
 from sweeper.records import State, StudySummary, TrialRow, TrialSpec
 from sweeper.report.best_recipe import write_best_recipe
-from sweeper.report.wording import shown_path, ui_command
+from sweeper.report.wording import command, shown_path, ui_command
 from sweeper.search.hooks import StudyHooks
 from sweeper.search.progress import open_console
 from sweeper.study.ledger import add_prebuilt, close_ledger
-from sweeper.study.preflight import check, prebuild
+from sweeper.study.preflight import check, prebuild, prepare
 from sweeper.study.winner import evaluate_winner, keep_models, winning_recipe
 from sweeper.validation import parse
 
@@ -46,11 +47,17 @@ class FineTuneStudy(StudyHooks):
         self._open: dict[int, MlflowRun] = {}
         self._prebuilt, self._known = 0.0, "[]"
 
+    def check(self, candidates: Sequence[DictConfig]) -> None:
+        """Parse every candidate, and look whether what it names is there."""
+        self._recipes = check(candidates)
+        for recipe in self._recipes:  # before the processes start that refer to them
+            hide_credentials("tracking.uri", recipe.tracking.uri)
+
     def preflight(self, candidates: Sequence[DictConfig], executor: Executor) -> None:
-        """Check every candidate and what it names, then compute what all trials share."""
+        """Fetch what the candidates name, then compute what all trials share."""
         log = StudyPaths(Path(str(candidates[0].hydra.sweep.dir)).absolute()).prepare_log
-        recipes = check(candidates, executor, log)
-        self._prebuilt, self._known = prebuild(recipes, executor, log)
+        prepare(self._recipes, executor, log)
+        self._prebuilt, self._known = prebuild(self._recipes, executor, log)
 
     def fingerprint(self, config: DictConfig) -> Mapping[str, Any]:
         """The recipe; where it runs, is recorded and keeps what it computed may change."""
@@ -81,6 +88,9 @@ class FineTuneStudy(StudyHooks):
 
     def trial_started(self, spec: TrialSpec, config: DictConfig) -> Mapping[str, str]:
         """Open the trial's run below the study's, and hand on what is known of its network."""
+        if "tracking" in config:  # its file shall not hold credentials
+            with read_write(config), open_dict(config):
+                config.tracking.uri = hide_credentials("tracking.uri", str(config.tracking.uri))
         run = self._runs.start_trial(spec.number, spec.overrides)
         self._open[spec.number] = run
         return {
@@ -141,11 +151,9 @@ class FineTuneStudy(StudyHooks):
         keep_models(summary.front, runs, executor, place, log)
         runs.study.end(State.COMPLETE)
         folder = shown_path(summary.folder)
+        again = command(["--config-dir", str(folder), "--config-name", "best"])
         console.print(f"best recipe:   {folder}/{paths.best_recipe.name}", soft_wrap=True)
-        console.print(
-            f"run it again:  python -m sweeper --config-dir {folder} --config-name best",
-            soft_wrap=True,
-        )
+        console.print(f"run it again:  {again}", soft_wrap=True)
         console.print(f"compare runs:  {ui_command(runs.uri)}", soft_wrap=True)
 
     def study_interrupted(self, reason: str) -> None:

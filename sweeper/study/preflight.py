@@ -11,32 +11,39 @@ from typing import Any
 from omegaconf import DictConfig
 
 from sweeper.config import HIGHER_IS_BETTER, Recipe, warnings
-from sweeper.errors import ConfigError, Outage, SweeperError
-from sweeper.execute.base import Channel, Executor, SilentChannel
+from sweeper.errors import Findings, Outage, SweeperError
+from sweeper.execute.base import Channel, Executor, SilentChannel, run_logged
 from sweeper.records import Decision, EpochReport
 from sweeper.search.progress import open_console
+from sweeper.study.readiness import check_ready
 from sweeper.validation import parse
 
 _SECONDS_BETWEEN_LINES = 10.0
 
 
-def check(candidates: Sequence[DictConfig], executor: Executor, log: Path) -> list[Recipe]:
-    """Parse every candidate, then look for the data and weights they name, in a process.
+def check(candidates: Sequence[DictConfig]) -> list[Recipe]:
+    """Parse every candidate, and look whether what they name is there.
 
     Raises:
-        ConfigError: with every fault of the candidates.
-        SweeperError: what they name is not there, or does not fit.
+        ConfigError, MissingInput: with every fault of the candidates.
     """
-    faults: list[str] = []
+    findings = Findings()
     recipes: list[Recipe] = []
     for candidate in candidates:
-        try:
+        with findings.collected():
             recipes.append(parse(candidate))
-        except ConfigError as error:
-            faults += error.faults
-    faults += direction_faults(recipes[:1], candidates[0].hydra.sweeper.direction)
-    if faults:
-        raise ConfigError(faults)
+    findings.add(direction_faults(recipes[:1], candidates[0].hydra.sweeper.direction))
+    check_ready(candidates, findings)
+    findings.raise_if_any()
+    return recipes
+
+
+def prepare(recipes: Sequence[Recipe], executor: Executor, log: Path) -> None:
+    """Fetch the data and weights that ``recipes`` name, in a process.
+
+    Raises:
+        SweeperError: what they name is not there, or does not fit.
+    """
     # the fork server starts meanwhile
     threading.Thread(target=_import_store, args=(recipes[0].tracking.uri,), daemon=True).start()
 
@@ -45,11 +52,10 @@ def check(candidates: Sequence[DictConfig], executor: Executor, log: Path) -> li
 
         return prepare(recipes)
 
-    noticed = executor.run(work, log, SilentChannel())
+    noticed: list[str] = run_logged(executor, work, log, SilentChannel())
     advice = [f"warning: {text}" for recipe in recipes for text in warnings(recipe)]
     for text in dict.fromkeys([*noticed, *advice]):
-        open_console().print(text, soft_wrap=True, markup=False)
-    return recipes
+        open_console().print(text, soft_wrap=True)
 
 
 def direction_faults(recipes: Sequence[Recipe], direction: Any) -> list[str]:
@@ -128,7 +134,8 @@ def _import_store(uri: str) -> None:
     """Have MLflow imported before it is needed: 1.7 s of the 2.7 s that opening a store takes."""
     from sweeper.track.store import import_store
 
-    import_store(uri)
+    with contextlib.suppress(Exception):  # the study says so when it opens its run
+        import_store(uri)
 
 
 def _open_store(uri: str) -> None:
@@ -136,5 +143,5 @@ def _open_store(uri: str) -> None:
     from sweeper.track.mlflow import connect
     from sweeper.track.store import absolute_uri
 
-    with contextlib.suppress(SweeperError):  # the study says so when it opens its run
+    with contextlib.suppress(Exception):  # the study says so when it opens its run
         connect(absolute_uri(uri))

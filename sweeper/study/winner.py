@@ -9,7 +9,7 @@ import yaml
 
 from sweeper.config import Recipe
 from sweeper.errors import SweeperError
-from sweeper.execute.base import Executor, Place, SilentChannel
+from sweeper.execute.base import Executor, Place, SilentChannel, run_logged
 from sweeper.paths import TrialPaths
 from sweeper.records import State, TrialRow
 from sweeper.report.wording import shown_path, spelled_test, spelled_values
@@ -66,7 +66,7 @@ def evaluate_winner(
 
             return finish(recipe, trial, uri, owner.run, owner.study)
 
-        tested = executor.run(work, log, SilentChannel(), place)
+        tested = run_logged(executor, work, log, SilentChannel(), place)
         run = MlflowRun(runs.study.client, owner.run)
         run.set_tags({_KEPT: "true"})
         run.end(State.COMPLETE)
@@ -99,7 +99,7 @@ def keep_models(
             keep(_recipe_of(trial), trial, owner)
 
     if lacking:
-        executor.run(work, log, SilentChannel(), place)
+        run_logged(executor, work, log, SilentChannel(), place)
 
 
 def _recipe_of(trial: TrialPaths) -> Recipe:

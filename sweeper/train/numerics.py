@@ -19,6 +19,7 @@ def set_up(recipe: Recipe) -> None:
     All of it belongs to the process and stays until the next call, so a trial that shares its
     process with an earlier one begins as if it were alone. Data sets have seeds of their own.
     """
+    use_plain_keras()
     if recipe.jit_compile is True or (recipe.jit_compile == "auto" and sees_gpu()):
         keep_compiled()
     keras.utils.set_random_seed(recipe.seed)
@@ -30,6 +31,16 @@ def set_up(recipe: Recipe) -> None:
         from tensorflow.python.framework.config import disable_op_determinism
 
         disable_op_determinism()
+
+
+def use_plain_keras() -> None:
+    """Undo what ``keras.json``, which other programs of this person may need, says of numbers.
+
+    Networks here have their channels last, and weights in float32.
+    """
+    keras.config.set_image_data_format("channels_last")
+    keras.config.set_floatx("float32")
+    keras.config.set_epsilon(1e-7)
 
 
 @contextlib.contextmanager

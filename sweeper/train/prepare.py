@@ -1,15 +1,15 @@
 """Before the first trial: is everything there that the recipes need, and do they fit it?"""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 
 from sweeper.config import Recipe
 from sweeper.data import sources
 from sweeper.data.targets import class_weights
-from sweeper.errors import ConfigError, MissingInput
+from sweeper.errors import ConfigError, Findings
 from sweeper.models.backbones import build_backbone
 from sweeper.models.blocks import find_blocks
 from sweeper.models.build import check_freeze, split_block
+from sweeper.train import numerics
 from sweeper.train.folds import spelled_split, splits_of
 from sweeper.train.optimizers import check_optimizer
 
@@ -24,7 +24,8 @@ def prepare(recipes: Sequence[Recipe]) -> list[str]:
         MissingInput: something is absent and cannot be fetched; the text names all of it.
         ConfigError: a recipe does not fit its data or backbone.
     """
-    found = _Findings()
+    numerics.use_plain_keras()
+    found = Findings()
     noticed: list[str] = []
     for dataset in dict.fromkeys(recipe.dataset for recipe in recipes):
         users = [recipe for recipe in recipes if recipe.dataset == dataset]
@@ -54,7 +55,7 @@ def prepare(recipes: Sequence[Recipe]) -> list[str]:
 
 def _check_data(source: sources.Source, users: Sequence[Recipe]) -> list[str]:
     """Whether heads, class weights and splits of ``users`` fit the data; what the splits are."""
-    found, names = _Findings(), source.class_names
+    found, names = Findings(), source.class_names
     noticed: list[str] = []
     for recipe in users:
         with found.collected():
@@ -69,30 +70,3 @@ def _check_data(source: sources.Source, users: Sequence[Recipe]) -> list[str]:
             noticed.append(spelled_split(source, recipe))
     found.raise_if_any()
     return list(dict.fromkeys(filter(None, noticed)))
-
-
-class _Findings:
-    """What is missing and what does not fit, until all has been looked at."""
-
-    def __init__(self) -> None:
-        self._missing: list[str] = []
-        self._faults: list[str] = []
-
-    @contextmanager
-    def collected(self) -> Iterator[None]:
-        """Keep what is raised within, and go on after it."""
-        try:
-            yield
-        except MissingInput as error:
-            self._missing.append(str(error))
-        except ConfigError as error:
-            self._faults += error.faults
-
-    def raise_if_any(self) -> None:
-        """Raise all that was kept, each once, as one error."""
-        self._missing = list(dict.fromkeys(self._missing))
-        self._faults = list(dict.fromkeys(self._faults))
-        if self._missing:
-            raise MissingInput("\n".join([*self._missing, *self._faults]))
-        if self._faults:
-            raise ConfigError(self._faults)

@@ -1,0 +1,174 @@
+"""How a command ends: a sentence for the person, an exit code for scripts, a traceback in a log.
+
+===== =====================================================
+2     what was asked for is at fault; nothing was started
+1     it was started, and failed
+128+n signal n ended it
+===== =====================================================
+"""
+
+import contextlib
+import os
+import signal
+import sys
+import tempfile
+import traceback
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import FrameType
+from typing import NoReturn
+
+from hydra.errors import HydraException
+from omegaconf.errors import OmegaConfBaseException
+from yaml import MarkedYAMLError, YAMLError
+
+from sweeper.addresses import without_secrets
+from sweeper.errors import SweeperError
+from sweeper.execute.failures import described, machine_fault
+from sweeper.execute.signals import handled
+from sweeper.paths import crash_log, write_aside
+
+ASKED, FAILED = 2, 1
+_READERS = ("hydra", "omegaconf", "antlr4", "yaml")
+"""Packages that read what a person wrote; errors of any class from their code are about that."""
+_HYDRAS_SWITCH = "HYDRA_FULL_ERROR"
+
+
+class Stopped(KeyboardInterrupt):
+    """A signal other than Ctrl-C asked this process to end."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.number = number
+
+
+@contextlib.contextmanager
+def stopped_by_signals() -> Iterator[None]:
+    """Within the block SIGTERM and SIGHUP raise :class:`Stopped`, as Ctrl-C KeyboardInterrupt.
+
+    One that this process was started to ignore (``nohup``) stays ignored.
+    """
+    with handled(("SIGTERM", "SIGHUP"), _raise_stopped):
+        yield
+
+
+def _raise_stopped(number: int, _frame: FrameType | None) -> NoReturn:
+    raise Stopped(number)
+
+
+@contextlib.contextmanager
+def reported(interrupted: str | Callable[[], str] = "interrupted") -> Iterator[None]:
+    """Whatever is raised within ends this process, as the table above says.
+
+    ``HYDRA_FULL_ERROR=1`` shows the traceback on the screen too.
+
+    Args:
+        interrupted: what to say after Ctrl-C.
+    """
+    try:
+        yield
+    except KeyboardInterrupt as error:
+        text = interrupted if isinstance(interrupted, str) else interrupted()
+        leave(text, 128 + signal_of(error))
+    except SweeperError as error:
+        leave(str(error), error.exit_code)
+    except RecursionError as error:
+        leave(f"{_unexpected(error)}{_kept(error)}", FAILED)
+    except Exception as error:
+        asked = asked_fault(error)
+        if asked is not None:
+            _show(error)
+            leave(asked, ASKED)
+        fault = machine_fault(error)
+        leave(f"{fault.reason if fault else _unexpected(error)}{_kept(error)}", FAILED)
+
+
+def leave(text: str, code: int) -> NoReturn:
+    """Say ``text`` and end this process with ``code``."""
+    with contextlib.suppress(OSError, ValueError):  # of a screen that is gone
+        print(without_secrets(text), file=sys.stderr, flush=True)
+    raise SystemExit(code) from None
+
+
+def signal_of(error: KeyboardInterrupt) -> int:
+    """The number of the signal that ``error`` stands for."""
+    return error.number if isinstance(error, Stopped) else signal.SIGINT
+
+
+def asked_fault(error: BaseException) -> str | None:
+    """What a person wrote that Hydra or YAML cannot take, None where ``error`` is something else.
+
+    Its text is one sentence with the file or the override, whatever the library makes of it.
+    """
+    if isinstance(error, YAMLError):
+        return _yaml_fault(error)
+    if isinstance(error, HydraException | OmegaConfBaseException):
+        cause = error.__cause__
+        if isinstance(cause, YAMLError):
+            return _yaml_fault(cause)
+        more = cause if isinstance(cause, OmegaConfBaseException) else None
+        return ": ".join(_located(one) for one in (error, more) if one is not None)
+    if isinstance(error, UnicodeDecodeError) and (file := _file_being_read(error)):
+        return f"{file} is not UTF-8; save it as UTF-8"
+    if _raised_in(error) in _READERS:
+        return " ".join(described(error).split())
+    return None
+
+
+def _raised_in(error: BaseException) -> str:
+    """The package whose code raised ``error``."""
+    *_, last = (frame for frame, _ in traceback.walk_tb(error.__traceback__))
+    return str(last.f_globals.get("__name__", "")).partition(".")[0]
+
+
+def _file_being_read(error: BaseException) -> str | None:
+    """The recipe that Hydra was reading; its readers' errors do not say."""
+    for frame, _ in traceback.walk_tb(error.__traceback__):
+        if frame.f_code.co_name == "load_config" and "full_path" in frame.f_locals:
+            return str(frame.f_locals["full_path"])
+    return None
+
+
+def _located(error: HydraException | OmegaConfBaseException) -> str:
+    key = error.full_key if isinstance(error, OmegaConfBaseException) else None
+    text = _first_paragraph(str(error))
+    return f"{key}: {text}" if key and key not in text else text
+
+
+def _yaml_fault(error: YAMLError) -> str:
+    if isinstance(error, MarkedYAMLError) and error.problem_mark is not None:
+        mark = error.problem_mark
+        return (
+            f"{mark.name}, line {mark.line + 1}, column {mark.column + 1} is no YAML: "
+            f"{error.problem or error.context}; correct it there"
+        )
+    file = _file_being_read(error) or "a recipe"
+    return f"{file} is no YAML: {' '.join(str(error).split())}"
+
+
+def _first_paragraph(text: str) -> str:
+    """What Hydra says before it lists its search path; on one line."""
+    lines = [" ".join(line.split()) for line in text.strip().splitlines()]
+    shown = [line for line in lines if line and not line.startswith(("full_key:", "object_type="))]
+    return "; ".join(shown[:4])
+
+
+def _unexpected(error: BaseException) -> str:
+    text = " ".join(described(error).split())
+    return f"this should not happen: {text}; please report it with the log"
+
+
+def _kept(error: BaseException) -> str:
+    """Keep the traceback of ``error`` in a file, and say where."""
+    _show(error)
+    text = without_secrets("".join(traceback.format_exception(error)))
+    for log in (crash_log(), crash_log(Path(tempfile.gettempdir()))):
+        with contextlib.suppress(OSError):
+            write_aside(log, text.encode(errors="backslashreplace"))
+            return f"\nlog: {log}"
+    return ""
+
+
+def _show(error: BaseException) -> None:
+    if os.environ.get(_HYDRAS_SWITCH) == "1":
+        traceback.print_exception(error)

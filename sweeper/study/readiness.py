@@ -1,0 +1,34 @@
+"""What keeps recipes from running that can be seen in a moment, without importing TensorFlow."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from omegaconf import DictConfig
+
+from sweeper.data.presence import absent
+from sweeper.errors import Findings
+from sweeper.models.presence import absent_file, unreachable_download
+from sweeper.track.check import tracking_faults
+from sweeper.validation import parse_part
+
+
+def check_ready(configs: Sequence[DictConfig], findings: Findings) -> None:
+    """Add to ``findings`` what is not there: data, a file of weights, a place to record runs.
+
+    Of configurations that have other faults too, what can be read is looked at.
+    """
+    for dataset in _distinct(configs, "dataset"):
+        findings.lacks(absent(dataset))
+    backbones = _distinct(configs, "backbone")
+    for backbone in backbones:
+        findings.lacks(absent_file(backbone))
+    for tracking in _distinct(configs, "tracking"):
+        findings.add(tracking_faults(tracking.uri, tracking.experiment))
+    if findings:  # now that it ends here, what a download would show later
+        for backbone in backbones:
+            findings.lacks(unreachable_download(backbone))
+
+
+def _distinct(configs: Sequence[DictConfig], key: str) -> list[Any]:
+    parts = (parse_part(config, key) for config in configs)
+    return list(dict.fromkeys(part for part in parts if part is not None))

@@ -1,0 +1,130 @@
+"""What a person may type: one message each, the right exit code, nothing left behind."""
+
+from pathlib import Path
+
+import pytest
+from entry import WOULD_RUN, run
+
+RECIPES = {
+    "broken": "optimizer: [\n",
+    "tab": "\tbatch_size: 3\n",
+    "nowhere": "hydra: {sweeper: {params: {batch_size: 'choice(8, ${nowhere})'}}}\n",
+    "lost": "batch_size: ${nowhere}\n",
+    "list": "- a\n- b\n",
+    "text": "words\n",
+    "twice": "batch_size: 1\nbatch_size: 2\n",
+    "group": "defaults: [{override /backbone: nothing}]\n",
+    "control": "batch_size: \x07\n",
+    "tag": "batch_size: !!python/object:os.system x\n",
+    "anchor": "batch_size: *nowhere\n",
+    "unknown": "hydra: {nothing: 1}\n",
+}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    own = tmp_path / "own" / "experiment"
+    own.mkdir(parents=True)
+    for name, text in RECIPES.items():
+        (own / f"{name}.yaml").write_text(f"# @package _global_\nname: mine\n{text}")
+    (own / "latin.yaml").write_bytes(b"# @package _global_\nname: caf\xe9\n")
+    (own / "folder.yaml").mkdir()
+    return tmp_path
+
+
+TYPED = [
+    ["freeze=5"],
+    ["-m", "optimizer=3"],
+    ["head=[7]"],
+    ["+augment=null"],
+    ["schedule=1e400"],
+    ["~dataset=true"],
+    ["-m", "hydra.sweeper.timeout=${nowhere}"],
+    ["-m", "batch_size=choice(1,${nowhere})"],
+    ["-m", "hydra/sweeper/sampler=qmc", "hydra.sweeper.sampler.seed=-1"],
+    ["-m", "hydra/sweeper/sampler=grid", "hydra.sweeper.sampler.search_space=x"],
+    ["-m", "hydra/sweeper/sampler=nothing"],
+    ["-m", "hydra/sweeper=nothing"],
+    ["-m", "hydra/launcher=nothing"],
+    ["-m", "hydra.sweeper.storage=postgres://me:secret@host/x"],
+    ["-m", "hydra.sweeper.storage=nonsense"],
+    ["-m", "hydra.sweeper.storage=sqlite://"],
+    ["-m", "hydra.sweeper.storage=sqlite:///own"],
+    ["-m", "hydra.sweeper.warm_start=other"],
+    ["-m", "hydra.sweeper.custom_search_space=no.where"],
+    ["-m", "hydra.sweeper.enqueue=[nowhere.yaml]"],
+    ["tracking.uri=http://me:secret@127.0.0.1:9"],
+    ["tracking.uri=mlruns"],
+    ["tracking.uri="],
+    ["tracking.experiment="],
+    ["dataset=folder", "dataset.path=nowhere"],
+    ["dataset=folder", "dataset.path=~nobody/photos"],
+    ["dataset=csv", "dataset.path=own"],
+    ["backbone=xception", "backbone.weights=nowhere.h5"],
+    ["batch_size=0", "dataset=folder", "dataset.path=nowhere", "tracking.uri=mlruns"],
+    ["name=../up"],
+    ["batch_size=caf\udce9"],
+    ["name=a\0b"],
+    ["batch_size=" + "[" * 2000],
+    ["hydra.run.dir=own/experiment/broken.yaml"],
+    ["-m", "hydra.sweep.dir=own/experiment/broken.yaml"],
+    ["hydra.run.dir=${nowhere}"],
+    ["-m", "hydra.sweep.dir=${nowhere}"],
+    ["-m", "hydra.sweep.subdir=${nowhere}"],
+    ["hydra.nothing=1"],
+    ["hydra.job_logging=1"],
+    ["hydra/job_logging=nothing"],
+    ["hydra.mode=nothing"],
+    ["hydra.verbose=[nothing]", "batch_size=0"],
+    ["--config-name", "nothing"],
+    ["--config-dir", "nothing"],
+    ["--config-path", "nothing"],
+    ["--cfg", "job", "batch_size=nothing", "freeze=nothing"],
+    ["--cfg", "nothing"],
+    ["--resolve"],
+    ["-m", "--cfg", "job", "--info"],
+    ["--nothing"],
+    ["nothing"],
+    ["="],
+    ["+="],
+    ["~"],
+    ["seed=1,2"],
+    *[
+        ["--config-dir", "own", f"+experiment={name}"]
+        for name in [*RECIPES, "latin", "folder"]
+        if name != "nowhere"  # of the search space, which a single fine-tune does not read
+    ],
+    *[["--config-dir", "own", f"+experiment={name}", "-m"] for name in [*RECIPES, "latin"]],
+]
+
+
+@pytest.mark.parametrize("arguments", TYPED, ids=lambda words: ascii(" ".join(words))[:70])
+def test_a_mistake_is_one_message_and_leaves_nothing(arguments: list[str], folder: Path) -> None:
+    recipe = [] if "--config-dir" in arguments else ["+experiment=digits_lite0"]
+    ended = run(folder, *recipe, *arguments)
+    assert ended.code == 2, ended
+    assert WOULD_RUN not in ended.screen
+    assert "Traceback" not in ended.screen
+    assert "should not happen" not in ended.screen
+    assert "secret" not in ended.screen
+    assert ended.screen.strip()
+    assert ended.left == ()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["-m", "hydra.sweeper.study_name=" + "n" * 240],
+        ["-m", "hydra.sweeper.study_name=../../up"],
+        ["-m", "hydra.sweeper.storage=null", "hydra.sweeper.study_name='[old]'"],
+        ["-m", "hydra.sweeper.storage=sqlite:///my%20photos.db"],
+        ["tracking.experiment=../up"],
+        ["hydra.run.dir='my [old] %20 folder'"],
+        ["hydra.output_subdir=null"],
+    ],
+    ids=lambda words: ascii(words[-1])[:50],
+)
+def test_names_of_any_kind_run(arguments: list[str], folder: Path) -> None:
+    ended = run(folder, "+experiment=digits_lite0", *arguments)
+    assert WOULD_RUN in ended.screen, ended
+    assert ended.left == ()
