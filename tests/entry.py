@@ -57,7 +57,7 @@ def _nothing_heavy() -> Iterator[None]:
         mock.patch("sweeper.app._run_alone", stop),
         mock.patch.object(Sweep, "_open_executor", stop),
         mock.patch.object(Start, "new", []),
-        # it would close the handlers of pytest
-        mock.patch("logging.config.dictConfig"),
+        # it closes the handlers that there are, and absl's closes pytest's screen with it
+        mock.patch("hydra._internal.logging_config.HydraDictConfigurator.configure"),
     ):
         yield
