@@ -9,6 +9,7 @@
 
 import contextlib
 import os
+import re
 import signal
 import sys
 import tempfile
@@ -31,6 +32,7 @@ from sweeper.paths import crash_log, write_aside
 ASKED, FAILED = 2, 1
 _READERS = ("hydra", "omegaconf", "antlr4", "yaml")
 """Packages that read what a person wrote; errors of any class from their code are about that."""
+_NOWHERE = re.compile(r"Interpolation key '(.+)' not found")
 _HYDRAS_SWITCH = "HYDRA_FULL_ERROR"
 
 
@@ -132,6 +134,11 @@ def _file_being_read(error: BaseException) -> str | None:
 def _located(error: HydraException | OmegaConfBaseException) -> str:
     key = error.full_key if isinstance(error, OmegaConfBaseException) else None
     text = _first_paragraph(str(error))
+    if found := _NOWHERE.search(text):
+        text = (
+            f"${{{found[1]}}} refers to no key of the configuration; correct it in the recipe or "
+            "on the command line"
+        )
     return f"{key}: {text}" if key and key not in text else text
 
 

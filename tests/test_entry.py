@@ -128,3 +128,26 @@ def test_names_of_any_kind_run(arguments: list[str], folder: Path) -> None:
     ended = run(folder, "+experiment=digits_lite0", *arguments)
     assert WOULD_RUN in ended.screen, ended
     assert ended.left == ()
+
+
+@pytest.mark.parametrize("extra", [[], ["-m"]])
+def test_images_that_cannot_fit_into_memory_are_refused_at_once(
+    extra: list[str], folder: Path
+) -> None:
+    ended = run(folder, *extra, "+experiment=digits_lite0", "image_size=20000")
+    assert ended.code == 2
+    assert "image_size=20000 with batch_size=32 takes 973 GB at least" in ended.screen
+    assert ended.left == ()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["-m", "hydra.sweeper.timeout=${nowhere}"],
+        ["--config-dir", "own", "+experiment=nowhere", "-m"],
+    ],
+)
+def test_a_reference_to_nothing_is_named(arguments: list[str], folder: Path) -> None:
+    ended = run(folder, *arguments)
+    assert ended.code == 2
+    assert "${nowhere} refers to no key of the configuration; correct it" in ended.screen

@@ -33,7 +33,8 @@ def load_file(model: keras.Model, path: Path, name: str) -> None:
 
     Raises:
         MissingInput: there is no such file.
-        ConfigError: the file is unreadable, or holds another network or more than this one.
+        ConfigError: the file is unreadable, holds another network or more than this one, or
+            numbers with which no network computes.
     """
     if not path.exists():
         raise MissingInput(
@@ -53,7 +54,24 @@ def load_file(model: keras.Model, path: Path, name: str) -> None:
     if found is not None and found != len(model.weights):
         reason = f"it holds {found} arrays, the network without its top has {len(model.weights)}"
         raise ConfigError([_unusable(path, name, layout, reason)])
+    wrong = _not_numbers(model)
+    if wrong is not None:
+        raise ConfigError([_unusable(path, name, layout, wrong)])
     _mend_normalization(model)
+
+
+def _not_numbers(model: keras.Model) -> str | None:
+    """Which weights are nan, infinite or a variance below 0; None where there are none."""
+    wrong = [
+        variable.path
+        for variable in model.weights
+        if not np.isfinite(values := np.asarray(variable)).all()
+        or ("variance" in variable.name and (values < 0).any())
+    ]
+    if not wrong:
+        return None
+    more = f" and {len(wrong) - 1} more arrays" if len(wrong) > 1 else ""
+    return f"{wrong[0]}{more} has values that are nan, infinite, or a variance below 0"
 
 
 def _unusable(path: Path, name: str, layout: str, reason: str) -> str:

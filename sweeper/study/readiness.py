@@ -8,12 +8,13 @@ from omegaconf import DictConfig
 from sweeper.data.presence import absent
 from sweeper.errors import Findings
 from sweeper.models.presence import absent_file, unreachable_download
+from sweeper.study.memory import oversized
 from sweeper.track.check import tracking_faults
 from sweeper.validation import parse_part
 
 
 def check_ready(configs: Sequence[DictConfig], findings: Findings) -> None:
-    """Add to ``findings`` what is not there: data, a file of weights, a place to record runs.
+    """Add to ``findings`` what is not there: data, weights, a place to record runs, memory.
 
     Of configurations that have other faults too, what can be read is looked at.
     """
@@ -22,6 +23,9 @@ def check_ready(configs: Sequence[DictConfig], findings: Findings) -> None:
     backbones = _distinct(configs, "backbone")
     for backbone in backbones:
         findings.lacks(absent_file(backbone))
+    sizes = {(parse_part(one, "image_size"), parse_part(one, "batch_size")) for one in configs}
+    for image_size, batch_size in sorted(size for size in sizes if None not in size):
+        findings.add(filter(None, [oversized(image_size, batch_size)]))
     for tracking in _distinct(configs, "tracking"):
         findings.add(tracking_faults(tracking.uri, tracking.experiment))
     if findings:  # now that it ends here, what a download would show later

@@ -32,6 +32,28 @@ def test_every_layout_gives_the_network_back(file: str, tmp_path: Path) -> None:
         np.testing.assert_array_equal(ours, theirs)
 
 
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("file", ["w.weights.h5", "w.keras"])
+def test_weights_that_are_no_numbers_are_refused(file: str, bad: float, tmp_path: Path) -> None:
+    source = tiny_backbone()
+    values = source.weights[0].numpy()
+    values.flat[-1] = bad
+    source.weights[0].assign(values)
+    path = tmp_path / file
+    source.save_weights(path) if "weights" in file else source.save(path)
+    with pytest.raises(ConfigError, match=r"values that are nan, infinite"):
+        weights.load_file(tiny_backbone(), path, "Tiny")
+
+
+def test_a_variance_below_zero_is_refused(tmp_path: Path) -> None:
+    source = tiny_backbone()
+    (variance, *_) = (one for one in source.weights if "variance" in one.name)
+    variance.assign(variance - 2)
+    source.save_weights(tmp_path / "w.weights.h5")
+    with pytest.raises(ConfigError, match="a variance below 0"):
+        weights.load_file(tiny_backbone(), tmp_path / "w.weights.h5", "Tiny")
+
+
 @pytest.mark.parametrize(
     ("suffix", "rate"),
     [(".h5", None), pytest.param(".weights.h5", 0.0, marks=pytest.mark.slow)],
