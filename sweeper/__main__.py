@@ -10,10 +10,16 @@ import hydra
 from hydra._internal import utils as hydra_utils
 from omegaconf import OmegaConf
 
+from sweeper import __version__
 from sweeper.app import fine_tune
-from sweeper.arguments import check_arguments, hide_credentials, overrides_last
-from sweeper.exits import reported
+from sweeper.arguments import check_arguments, completes_words, hide_credentials, overrides_last
+from sweeper.exits import ASKED, leave, reported
 from sweeper.paths import conf_dir, file_name
+
+_USAGE = """\
+usage: python -m sweeper +experiment=NAME        fine-tune one model
+       python -m sweeper +experiment=NAME -m     search over the recipe
+       python -m sweeper --help                  examples, recipes, groups and their options"""
 
 
 def main() -> None:
@@ -23,9 +29,15 @@ def main() -> None:
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # names that the screen cannot show
     os.environ["KERAS_BACKEND"] = "tensorflow"  # whatever other programs of this person use
+    if not sys.argv[1:]:
+        leave(_USAGE, ASKED)
+    if "--version" in sys.argv[1:]:
+        print(f"sweeper {__version__}")
+        return
     with reported():
-        sys.argv[1:] = hide_credentials(overrides_last(sys.argv[1:]))
-        check_arguments(sys.argv[1:])
+        if not completes_words(sys.argv[1:]):
+            sys.argv[1:] = hide_credentials(overrides_last(sys.argv[1:]))
+            check_arguments(sys.argv[1:])
         run = hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="config")
         with _errors_from_hydra():
             run(fine_tune)()

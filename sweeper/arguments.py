@@ -33,6 +33,11 @@ def overrides_last(arguments: Sequence[str]) -> list[str]:
     return sorted(arguments, key=_is_override)
 
 
+def completes_words(arguments: Sequence[str]) -> bool:
+    """Whether this is a request of shell completion, whose arguments are not overrides."""
+    return any(a in ("-sc", "--shell-completion") or a.startswith("-sc=") for a in arguments)
+
+
 def _is_override(argument: str) -> bool:
     return not argument.startswith("-") and ("=" in argument or argument.startswith("~"))
 

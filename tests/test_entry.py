@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 from entry import WOULD_RUN, run
 
+import sweeper
+
 RECIPES = {
     "broken": "optimizer: [\n",
     "tab": "\tbatch_size: 3\n",
@@ -151,3 +153,28 @@ def test_a_reference_to_nothing_is_named(arguments: list[str], folder: Path) -> 
     ended = run(folder, *arguments)
     assert ended.code == 2
     assert "${nowhere} refers to no key of the configuration; correct it" in ended.screen
+
+
+def test_without_arguments_it_shows_how_it_is_used(folder: Path) -> None:
+    ended = run(folder)
+    assert ended.code == 2
+    assert "python -m sweeper +experiment=NAME -m " in ended.screen
+    assert ended.left == ()
+
+
+def test_the_version_is_ours(folder: Path) -> None:
+    assert run(folder, "--version").screen == f"sweeper {sweeper.__version__}\n"
+
+
+def test_help_has_examples_groups_and_options(folder: Path) -> None:
+    screen = run(folder, "--help").screen
+    for text in ("-m, --multirun", "efficientnet_b0", "it continues", "--hydra-help"):
+        assert text in screen
+    assert "Powered by Hydra" not in screen
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_shell_completion_is_installed(shell: str, folder: Path) -> None:
+    ended = run(folder, "-sc", f"install={shell}")
+    assert ended.code == 0, ended
+    assert "sweeper" in ended.screen

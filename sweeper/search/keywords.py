@@ -35,7 +35,7 @@ def _missing_packages(target: str, where: str) -> Iterator[str]:
             noun = "packages" if len(missing) > 1 else "package"
             yield (
                 f"{place}={option} needs the {noun} {', '.join(missing)}; "
-                f"pip install 'sweeper[{option}]'"
+                f"pip install {' '.join(missing)}"
             )
 
 
