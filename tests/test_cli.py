@@ -235,7 +235,7 @@ def test_one_recipe_fine_tunes_once(cli: RunCli, tmp_path: Path) -> None:
 
 def test_faults_are_one_message_and_nothing_is_started(cli: RunCli, tmp_path: Path) -> None:
     ended = cli("batch_size=0", "drop_connect_rate=1.5", "backbone.name=Xcption")
-    assert ended.returncode == 1
+    assert ended.returncode == 2
     assert "the recipe has 3 faults" in ended.stderr
     assert "did you mean 'Xception'?" in ended.stderr
     assert "Traceback" not in ended.stderr
@@ -246,7 +246,7 @@ def test_a_fault_anywhere_in_the_search_space_stops_the_sweep_before_it_starts(
     cli: RunCli, tmp_path: Path
 ) -> None:
     ended = cli(*QUICK, "-m", "batch_size=choice(32,0)", "drop_connect_rate=interval(0.1,1.5)")
-    assert ended.returncode == 1
+    assert ended.returncode == 2
     assert "batch_size must be >= 1, got 0" in ended.stderr
     assert "drop_connect_rate must be < 1.0, got 1.5" in ended.stderr
     assert not (tmp_path / "mlruns").exists()
@@ -266,7 +266,7 @@ def test_missing_data_and_weights_are_one_message_before_any_trial(
         "http_proxy": "http://127.0.0.1:9",
     }
     ended = cli("+experiment=dogs_b0", "-m", env=env)
-    assert ended.returncode == 1
+    assert ended.returncode == 2
     for said in (
         "stanford_dogs",
         str(tmp_path / "tfds"),
@@ -274,7 +274,7 @@ def test_missing_data_and_weights_are_one_message_before_any_trial(
         "EfficientNetB0",
         str(tmp_path / "keras"),
         "backbone.weights=<path>",
-        "backbone.weights=null",
+        "freeze=scratch",
     ):
         assert said in ended.stderr
     assert not (tmp_path / "mlruns").exists()
@@ -302,7 +302,7 @@ def test_a_recipe_fits_at_every_corner_of_its_search_and_says_what_is_missing(
     folder = ["dataset=folder", "dataset.path=photos"]
     path = folder if missing[0] == "photos" else []
     ended = cli(f"+experiment={recipe}", "-m", *path, env={**nothing, **offline})
-    assert ended.returncode == 1
+    assert ended.returncode == 2
     said = ended.stderr.splitlines()
     assert len(said) == len(missing), ended.stderr
     for line, what in zip(said, missing, strict=True):

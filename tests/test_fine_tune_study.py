@@ -75,7 +75,9 @@ def test_a_sweep_goes_on_where_what_trials_share_cannot_be_computed_before_them(
             return_hydra_config=True,
         )
     executor = Failing()
-    FineTuneStudy().preflight([config], executor)
+    hooks = FineTuneStudy()
+    hooks.check([config])
+    hooks.preflight([config], executor)
     assert executor.runs == 2
     assert (
         "warning: what trials share was not computed before them: killed by SIGKILL"

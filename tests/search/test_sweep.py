@@ -372,7 +372,7 @@ def test_what_cannot_run_is_refused_before_a_trial_exists(
     tmp_path: Path, arguments: list[str], said: list[str]
 ) -> None:
     ended = sweep(tmp_path, *arguments)
-    assert ended.returncode == 1
+    assert ended.returncode == 2
     for fault in said:
         assert fault in ended.stderr
     assert "Traceback" not in ended.stderr
