@@ -131,7 +131,7 @@ def test_settings_of_other_shapes_come_through(recipes: Path) -> None:
 @pytest.mark.parametrize("group", ["sampler", "pruner"])
 def test_an_unknown_option_is_refused_with_the_known(recipes: Path, group: str) -> None:
     with pytest.raises(MissingConfigException) as caught:
-        sweeper(recipes, f"hydra/sweeper/{group}=motpe")
+        sweeper(recipes, f"hydra/sweeper/{group}=nothing")
     for option in SAMPLERS if group == "sampler" else PRUNERS:
         assert option in str(caught.value)
 

@@ -189,7 +189,7 @@ def test_an_interrupted_trial_goes_on_where_it_stopped(
     code, said = run(tmp_path, *EIGHT_EPOCHS)
     assert code == 0, said
     log = (tmp_path / "experiments/digits_lite0/trials/0001/logs/trial.log").read_text()
-    assert "goes on after epoch" in log
+    assert "resumes after epoch" in log
     found = curves(tmp_path)
     assert found["1"] == whole
     assert sorted(whole) == list(range(8))
@@ -206,9 +206,9 @@ def test_a_single_fine_tune_says_how_to_go_on(tmp_path: Path) -> None:
         process.send_signal(signal.SIGINT)
         said, _ = process.communicate(timeout=SECONDS)
     assert process.returncode == 128 + signal.SIGINT, said
-    _, _, again = said.strip().rpartition("to go on: python ")
+    _, _, again = said.strip().rpartition("to continue: python ")
     code, said = run(tmp_path, *shlex.split(again))
     assert code == 0, said
     assert "unfrozen epoch 7" in said
     (log,) = (tmp_path / "experiments/digits_lite0/runs").glob("*/logs/trial.log")
-    assert "goes on after epoch" in log.read_text()
+    assert "resumes after epoch" in log.read_text()

@@ -105,9 +105,9 @@ def test_an_interrupt_stops_trials_at_their_next_report(tmp_path: Path, number: 
         else:
             process.send_signal(number)
         said, _ = process.communicate()
-    assert process.returncode == 130, said
+    assert process.returncode == 128 + number, said
     assert "interrupted: trials stop at their next report; once more to stop them now" in said
-    assert "interrupted after 0 trials; the same command goes on" in said
+    assert "interrupted after 0 trials; the same command continues" in said
     assert "Traceback" not in said
     await_workers_end(tmp_path)
     left = load(tmp_path).trials
@@ -154,7 +154,7 @@ def test_another_recipe_is_refused_or_begins_anew_and_keeps_the_old(tmp_path: Pa
     assert sweep(tmp_path, *one)[0] == 0
     (old,) = load(tmp_path).trials
     code, said = sweep(tmp_path, *one, "recipe=2", "n=range(1,3)")
-    assert code == 1
+    assert code == 2
     assert "recipe is 2, but the trials of study mortal have 1" in said
     assert "n is IntDistribution(" in said
     assert "begin again: hydra.sweeper.resume=false" in said

@@ -104,7 +104,7 @@ def test_experimental_samplers_are_built_in_silence_and_other_warnings_heard() -
         sampler("nsgaii", crossover=crossover)
         build_pruner({**PRUNERS["patient"], "patience": 1})
         assert heard == []
-        sampler("tpe", consider_magic_clip=True)
+        sampler("tpe", consider_magic_clip=False)
     assert ["deprecated" in str(warning.message) for warning in heard] == [True]
     with pytest.warns(ExperimentalWarning):
         optuna.samplers.BruteForceSampler()

@@ -43,7 +43,12 @@ def test_what_is_left_out_has_its_default() -> None:
         "patience": None,
         "resume": True,
         "heartbeat_interval": 60,
-        "executor": {"kind": "process", "devices": "auto", "trials_per_device": None},
+        "executor": {
+            "kind": "process",
+            "devices": "auto",
+            "trials_per_device": None,
+            "threads": None,
+        },
     }
 
 
@@ -66,7 +71,7 @@ def test_each_form_of_a_setting_is_read() -> None:
     assert settings.retries == {**dict.fromkeys(Cause, 0), Cause.KILLED: 1, Cause.RAISED: 2}
     assert settings.warm_start == WarmStart("old", "sqlite:///old.db")
     assert settings.enqueue == ({"x": 1}, {})
-    assert settings.executor == ExecutorSettings("process", (0, "GPU-1"), None)
+    assert settings.executor == ExecutorSettings("process", (0, "GPU-1"), None, None)
     assert read(retries=3).retries == {**dict.fromkeys(Cause, 0), Cause.KILLED: 3}
     own = read(warm_start="old", storage="sqlite:///mine.db")
     assert own.warm_start == WarmStart("old", None)
