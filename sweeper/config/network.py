@@ -89,14 +89,17 @@ class Freeze(Closed):
         unfreeze_blocks: how many blocks, counted from the top.
         unfreeze_from: everything from this block, or the block of this layer, up to the top.
         unfreeze_layers: how many layers, counted from the top as ``model.layers[-n:]`` does.
-        batch_norm: whether BatchNorm of unfrozen blocks trains too.
+        batch_norm: what BatchNorm of unfrozen layers does. ``frozen``: nothing. ``affine``: scale
+            and offset learn, while the statistics stay and are used, as with Keras'
+            ``base_model(x, training=False)``. ``trained``: it normalizes by the batch's statistics
+            and its own follow them.
         scratch: no pretrained weights, one phase; :func:`sweeper.config.recipe.from_scratch`.
     """
 
     unfreeze_blocks: Annotated[int | Literal["all"] | None, BeforeValidator(_blocks)]
     unfreeze_from: str | None
     unfreeze_layers: Count | None
-    batch_norm: Literal["frozen", "trained"]
+    batch_norm: Literal["frozen", "affine", "trained"]
     scratch: bool
 
     @model_validator(mode="after")

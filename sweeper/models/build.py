@@ -59,10 +59,10 @@ class Classifier:
         """A fresh, uncompiled model in which the head trains, and what ``freeze`` thaws.
 
         With None the head alone trains, as in the frozen phase.
-        BatchNormalization layers of the backbone stay frozen in unfrozen blocks too, unless
-        ``freeze.batch_norm`` is ``trained``: their statistics would be lost on small batches
-        (Keras' transfer-learning guide). Blocks below the lowest in which something trains run in
-        inference mode; with ``freeze.unfreeze_layers`` the frozen part of a split block does not.
+        BatchNormalization layers of the backbone stay frozen in unfrozen blocks too, or learn their
+        scale and offset only, unless ``freeze.batch_norm`` is ``trained``: their statistics would
+        be lost on small batches (Keras' transfer-learning guide). Blocks below the lowest in which
+        something trains run in inference mode; with ``freeze.unfreeze_layers`` the frozen part of a split block does not.
 
         Sets the trainable flag of every layer; Keras reads the flags at compile, so compile after
         this call, and do not go on training a model made by an earlier one.
@@ -74,10 +74,12 @@ class Classifier:
         thawed.apply(self.backbone)
         self.head.trainable = True
         if thawed.below == len(self.blocks):
-            return Trainer(self.backbone, None, self.head)
-        if thawed.below == 0:
-            return Trainer(None, self.backbone, self.head)
-        return Trainer(*divide(self.backbone, self.blocks[: thawed.below]), self.head)
+            parts = (self.backbone, None)
+        elif thawed.below == 0:
+            parts = (None, self.backbone)
+        else:
+            parts = divide(self.backbone, self.blocks[: thawed.below])
+        return Trainer(*parts, self.head, thawed.fixed_statistics)
 
     def split(self, freeze: config.Freeze | None) -> tuple[Prefix, Trainer] | None:
         """What :meth:`trainer` and :meth:`Trainer.split` give, without a backbone if facts do.

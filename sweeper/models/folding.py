@@ -25,29 +25,33 @@ class Folded(keras.Layer):
     """Runs the functional ``network``; the same function of the same weights but for rounding.
 
     It has no weights of its own, and none of the network's: ``network`` stays what is built, saved
-    and set trainable.
+    and set trainable. With ``fixed_statistics`` each BatchNormalization normalizes by its moving
+    statistics in training too; its scale and offset learn where it is trainable.
     """
 
-    def __init__(self, network: keras.Model) -> None:
+    def __init__(self, network: keras.Model, fixed_statistics: bool = False) -> None:
         # layers within cast for themselves
         super().__init__(autocast=False, name=f"folded_{network.name}")
         pairs = _pairs(network)
         # behind a function Keras does not see that it has layers, whose weights would be ours too
         self._parts: Callable[[], tuple[Any, Sequence[tuple[Any, Any]]]] = lambda: (network, pairs)
+        self._fixed_statistics = fixed_statistics
         # else Keras would trace the network once more, to learn what it makes of shapes
         self.built = True
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
-        """What ``network(inputs, training=training)`` gives."""
+        """What ``network(inputs, training=training)`` gives, but for ``fixed_statistics``."""
         network, pairs = self._parts()
         runs: dict[str, Callable[..., Any]] = {}
         for layer, norm in pairs:
-            if not (training and norm.trainable):
+            if not (training and norm.trainable and not self._fixed_statistics):
                 runs[layer.name] = partial(_convolve, layer, norm)
                 runs[norm.name] = _unchanged
 
         def run(operation: keras.Operation) -> Callable[..., Any]:
-            return runs.get(operation.name) or operation_fn(operation, training=training)
+            norm = isinstance(operation, keras.layers.BatchNormalization)
+            mode = training and not (norm and self._fixed_statistics)
+            return runs.get(operation.name) or operation_fn(operation, training=mode)
 
         # the way in which Keras runs it, and no public one takes other operations
         outputs = network._run_through_graph(inputs, operation_fn=run)

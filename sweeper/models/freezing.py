@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import keras
 
@@ -25,21 +26,26 @@ after 110 steps.
 class Thawed:
     """What trains: names of ``layers``, none of them with weights in the lowest ``below`` blocks.
 
-    ``batch_norm`` is whether BatchNormalization among the layers trains too.
+    ``batch_norm`` is what BatchNormalization among the layers does; :class:`config.Freeze`.
     """
 
     layers: frozenset[str]
     below: int
-    batch_norm: bool
+    batch_norm: Literal["frozen", "affine", "trained"]
+
+    @property
+    def fixed_statistics(self) -> bool:
+        """Whether BatchNormalization normalizes by its moving statistics, in training too."""
+        return self.batch_norm != "trained"
 
     def trains(self, layer: keras.Layer) -> bool:
         norm = isinstance(layer, keras.layers.BatchNormalization)
-        return layer.name in self.layers and (self.batch_norm or not norm)
+        return layer.name in self.layers and (self.batch_norm != "frozen" or not norm)
 
     def can_learn(self, layer: keras.Layer) -> bool:
         """Whether ``layer`` has weights that would learn if it was among ``layers``."""
-        statistics = keras.layers.Normalization if self.batch_norm else NOT_LEARNING
-        return bool(layer.weights) and not isinstance(layer, statistics)
+        fixed = NOT_LEARNING if self.batch_norm == "frozen" else keras.layers.Normalization
+        return bool(layer.weights) and not isinstance(layer, fixed)
 
     def apply(self, backbone: keras.Model) -> None:
         """Set the trainable flag of every layer of ``backbone``, and the pace of statistics."""
@@ -56,11 +62,10 @@ def thaw(backbone: keras.Model, blocks: Sequence[Block], freeze: config.Freeze |
         ConfigError: the backbone has fewer blocks or layers, or none of that name.
     """
     if freeze is None:
-        return Thawed(frozenset(), len(blocks), batch_norm=False)
-    batch_norm = freeze.batch_norm == "trained"
+        return Thawed(frozenset(), len(blocks), "frozen")
     if freeze.unfreeze_layers is not None:
         layers = _top_layers(backbone, freeze.unfreeze_layers)
-        thawed = Thawed(layers, len(blocks), batch_norm)
+        thawed = Thawed(layers, len(blocks), freeze.batch_norm)
         learning = {layer.name for layer in backbone.layers if thawed.can_learn(layer)} & layers
         lowest = (i for i, block in enumerate(blocks) if learning.intersection(block.layers))
         return replace(thawed, below=next(lowest, len(blocks)))
@@ -69,7 +74,7 @@ def thaw(backbone: keras.Model, blocks: Sequence[Block], freeze: config.Freeze |
     else:
         below = len(blocks) - _count(backbone, blocks, freeze.unfreeze_blocks)
     names = frozenset(name for block in blocks[below:] for name in block.layers)
-    return Thawed(names, below, batch_norm)
+    return Thawed(names, below, freeze.batch_norm)
 
 
 def _count(backbone: keras.Model, blocks: Sequence[Block], wanted: int | str | None) -> int:

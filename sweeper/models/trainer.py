@@ -20,18 +20,24 @@ class Trainer(keras.Model):
 
     Calls ``frozen`` in inference mode whatever the caller's mode is: BatchNormalization and
     stochastic depth in it are deterministic, so that its output may be stored and shared.
-    ``frozen`` or ``unfrozen`` is None where no block is.
+    ``frozen`` or ``unfrozen`` is None where no block is. With ``fixed_statistics`` each
+    BatchNormalization of ``unfrozen`` normalizes by its moving statistics, trainable or not.
     """
 
     def __init__(
-        self, frozen: keras.Model | None, unfrozen: keras.Model | None, head: keras.Model
+        self,
+        frozen: keras.Model | None,
+        unfrozen: keras.Model | None,
+        head: keras.Model,
+        fixed_statistics: bool = False,
     ) -> None:
         super().__init__(name="trainer")
         self.frozen = frozen
         self.unfrozen = unfrozen
         self.head = head
         self._below = Folded(frozen) if frozen is not None else None
-        self._above = Folded(unfrozen) if unfrozen is not None else None
+        self._above = Folded(unfrozen, fixed_statistics) if unfrozen is not None else None
+        self._fixed_statistics = fixed_statistics
         self.draw = self.add_weight(
             shape=(), dtype="int64", initializer="zeros", trainable=False, name="draw"
         )
@@ -63,7 +69,8 @@ class Trainer(keras.Model):
             return None
         pool = self.head.layers[1]
         if self.unfrozen is not None or isinstance(pool, keras.layers.Flatten):
-            return self.frozen, Trainer(None, self.unfrozen, self.head)
+            rest = Trainer(None, self.unfrozen, self.head, self._fixed_statistics)
+            return self.frozen, rest
         # of its own, since a layer that is called twice makes the head's graph ambiguous; by its
         # kind, so that one network may end in several
         own = {**pool.get_config(), "name": f"pool_{type(pool).__name__}"}

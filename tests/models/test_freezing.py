@@ -154,6 +154,11 @@ def _moved(classifier: Classifier, freeze: config.Freeze) -> set[str]:
     return {weight.path for weight, old in pairs if not np.array_equal(weight.numpy(), old)}
 
 
+def _affine(*layers: str) -> set[str]:
+    """Without what follows statistics."""
+    return {path for path in _all(*layers) if "moving" not in path}
+
+
 def _all(*layers: str) -> set[str]:
     parts = {"conv": ("kernel", "bias"), "bn": ("gamma", "beta", "moving_mean", "moving_variance")}
     return {f"{layer}/{part}" for layer in layers for part in parts[layer.split("_")[1]]}
@@ -174,6 +179,16 @@ def _all(*layers: str) -> set[str]:
             _all("block1b_bn", "block2a_conv", "block2a_bn"),
         ),
         ({"unfreeze_layers": 7}, _all("block2a_conv")),
+        ({"unfreeze_blocks": 1, "batch_norm": "affine"}, _affine("block2a_conv", "block2a_bn")),
+        (
+            {"unfreeze_layers": 7, "batch_norm": "affine"},
+            _affine("block1b_bn", "block2a_conv", "block2a_bn"),
+        ),
+        (
+            {"unfreeze_blocks": "all", "batch_norm": "affine"},
+            _affine("block1a_conv", "block1a_bn", "block1b_conv", "block1b_bn")
+            | _affine("block2a_conv", "block2a_bn"),
+        ),
         (
             {"unfreeze_blocks": "all", "batch_norm": "trained"},
             _all("block1a_conv", "block1a_bn", "block1b_conv", "block1b_bn")
@@ -202,7 +217,7 @@ def test_the_tensorflow_tutorial_counts_the_same() -> None:
     backbone = build_backbone(mobile_net, 160, None)
     classifier = attach_head(backbone, head_config(dropout=0.2, one_logit=True), 2)
     assert classifier.backbone.count_params() == 2_257_984
-    freeze = freeze_config(unfreeze_layers=54, batch_norm="trained")
+    freeze = recipe("+experiment=cats_dogs_mobilenet_v2").freeze
     trainer = classifier.trainer(freeze)
     assert _trainable_parameters(trainer) == 1_862_721
     assert len(trainer.trainable_variables) == 56
