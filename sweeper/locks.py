@@ -29,7 +29,7 @@ def held(target: Path, seconds: float = 0) -> Iterator[None]:
         OSError: the folder of ``target`` cannot be written.
     """
     with made_folders(target.parent):
-        file = target.with_name(file_name(f".{target.name}.lock"))
+        file = target.with_name(f".{file_name(target.name)}.lock")
         lock = FileLock(file, timeout=seconds, thread_local=False)
         try:
             lock.acquire()

@@ -13,10 +13,11 @@ from typing import Any
 
 from hydra.errors import HydraException
 from hydra.types import HydraContext
-from omegaconf import DictConfig, OmegaConf, open_dict, read_write
+from omegaconf import DictConfig, ListConfig, OmegaConf, open_dict, read_write
 from omegaconf.errors import OmegaConfBaseException, ValidationError
 from yaml import YAMLError
 
+from sweeper.addresses import hide_credentials, without_secrets
 from sweeper.errors import ConfigError
 from sweeper.records import Value
 from sweeper.search.cases import bare, below
@@ -43,7 +44,7 @@ class Composer:
             ConfigError: it does not compose.
         """
         try:
-            return self._loader.load_sweep_config(self._master, list(overrides))
+            config = self._loader.load_sweep_config(self._master, list(overrides))
         except HydraException as error:
             text = " ".join(str(error).split())
             if isinstance(error.__cause__, ValidationError):  # Hydra names the override only
@@ -53,6 +54,8 @@ class Composer:
             # a number for the option of a group; an option whose file is no YAML
             text = " ".join(str(error).split())
             raise ConfigError([f"[{', '.join(overrides)}] does not compose: {text}"]) from None
+        hide_secrets(config)
+        return config
 
     def trial(self, space: SearchSpace, params: Mapping[str, Value]) -> DictConfig:
         """Compose the configuration of the trial with ``params``, which may be changed.
@@ -121,6 +124,33 @@ def _tell_overrides(hydra: DictConfig, overrides: Sequence[str]) -> None:
     style = hydra.job.config.override_dirname
     shown = sorted(line for name, line in task if name not in style.exclude_keys)
     hydra.job.override_dirname = style.item_sep.join(shown).replace("=", style.kv_sep)
+
+
+def hide_secrets(config: DictConfig) -> None:
+    """Replace addresses with credentials under ``hydra.sweeper`` by references to variables.
+
+    Hydra writes its node to ``multirun.yaml`` and to each job's ``hydra.yaml``.
+    """
+    with read_write(config), open_dict(config):
+        _hide_below(config.hydra.sweeper, "hydra.sweeper")
+        lines = config.hydra.overrides.hydra
+        for index, line in enumerate(lines):
+            key, found, value = line.partition("=")
+            if found and without_secrets(value) != value:
+                hidden = hide_credentials(bare(key), value.strip("'\""))
+                lines[index] = f"{key}={hidden}"
+
+
+def _hide_below(node: DictConfig | ListConfig, path: str) -> None:
+    keys = list(node) if isinstance(node, DictConfig) else range(len(node))
+    for key in keys:
+        if OmegaConf.is_missing(node, key) or OmegaConf.is_interpolation(node, key):
+            continue
+        value = node[key]
+        if isinstance(value, DictConfig | ListConfig):
+            _hide_below(value, f"{path}.{key}")
+        elif isinstance(value, str):
+            node[key] = hide_credentials(f"{path}.{key}", value)
 
 
 def number_job(config: DictConfig, number: int) -> DictConfig:

@@ -16,7 +16,7 @@ from omegaconf import DictConfig, OmegaConf
 from sweeper.errors import ConfigError
 from sweeper.execute.base import Place
 from sweeper.execute.devices import plan_places, usable_cores, visible_devices
-from sweeper.search.compose import Composer, number_job
+from sweeper.search.compose import Composer, hide_secrets, number_job
 from sweeper.search.migration import written_as_params
 from sweeper.search.rehearsal import rehearse
 from sweeper.search.results import read_best
@@ -58,6 +58,7 @@ class Request:
         context: HydraContext,
     ) -> None:
         self.settings = settings = SweepSettings.read(mapping)
+        hide_secrets(master)
         self.master = master
         self.folder = Path(str(master.hydra.sweep.dir)).absolute()
         job = str(master.hydra.job.name)

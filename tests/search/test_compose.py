@@ -188,7 +188,7 @@ def test_any_trial_is_composed_as_hydra_does(
 
 @pytest.mark.slow
 @given(trials())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_very_many_trials_are_composed_as_hydra_does(
     application: Application, drawn: tuple[list[str], list[Params]]
 ) -> None:
@@ -280,3 +280,22 @@ def test_the_own_recipes() -> None:
         ]
     ]
     check(opened(conf_dir(), "config", *arguments), ("+experiment=digits_lite0", "seed=3"), sets)
+
+
+def test_credentials_of_stores_are_not_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Hydra writes its node, and the overrides of it, beside each trial."""
+    address = "postgresql://me:geheim@host/studies"
+    (tmp_path / "config.yaml").write_text(
+        f"hydra: {{sweeper: {{storage: '{address}', list: [{{uri: '{address}'}}]}}}}\nn: 1\n"
+        "defaults: [override hydra/sweeper: async_optuna, _self_]"
+    )
+    for name in ("STORAGE", "STUDY_NAME", "LIST_0_URI"):
+        monkeypatch.setenv(f"SWEEPER_{name}", "")
+    line = f"hydra.sweeper.study_name='{address}'"
+    composer, _ = opened(tmp_path, "config", line)()
+    config = composer(("n=2",))
+    assert "geheim" not in OmegaConf.to_yaml(config)
+    assert config.hydra.sweeper.storage == address
+    assert config.hydra.sweeper.list[0].uri == address
