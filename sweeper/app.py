@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 from omegaconf import DictConfig
 
-from sweeper.config import Recipe, warnings
+from sweeper.config import Recipe, unused_overrides, warnings
 from sweeper.errors import (
     ConfigError,
     MissingInput,
@@ -141,7 +141,8 @@ def _run_alone(
 
     lines = LineProgress(Console(file=screen, width=200, markup=False, emoji=False), total=1)
     numerics.set_up(recipe)  # TensorFlow reads what XLA is to do once, before its first operation
-    for text in [*prepare([recipe]), *(f"warning: {text}" for text in warnings(recipe))]:
+    advice = [*warnings(recipe), *unused_overrides([recipe], [overrides])]
+    for text in [*prepare([recipe]), *(f"warning: {text}" for text in advice)]:
         lines.note(text)
     recipe = settled(recipe)
     uri = absolute_uri(recipe.tracking.uri)

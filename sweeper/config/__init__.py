@@ -33,6 +33,7 @@ from sweeper.config.training import (
     Table,
     Unquoted,
 )
+from sweeper.config.unused import Unused, unused_overrides
 
 __all__ = [
     "HIGHER_IS_BETTER",
@@ -68,9 +69,11 @@ __all__ = [
     "TestSet",
     "Tfds",
     "Unquoted",
+    "Unused",
     "Validation",
     "from_scratch",
     "nearest",
     "one_of",
+    "unused_overrides",
     "warnings",
 ]

@@ -128,3 +128,9 @@ class Augment(Closed):
     rand_augment_magnitude: Annotated[float, Field(ge=0, le=1)]
     mixup: NotNegative
     cutmix: NotNegative
+
+    @property
+    def changes_nothing(self) -> bool:
+        """Whether all of it is off."""
+        values = self.model_dump(exclude={"rand_augment_magnitude"}).values()
+        return not any(value for value in values if value != "none")

@@ -27,15 +27,7 @@ from sweeper.data.rand_augment import rand_augment
 
 def build_augment(augment: config.Augment, seed: int) -> "Augmentation | None":
     """The augmentation a recipe asks for, or None when all of it is off."""
-    anything = (
-        _moves(augment),
-        augment.brightness,
-        augment.contrast,
-        augment.rand_augment,
-        augment.mixup,
-        augment.cutmix,
-    )
-    return Augmentation(augment, seed) if any(anything) else None
+    return None if augment.changes_nothing else Augmentation(augment, seed)
 
 
 @dataclass(frozen=True)

@@ -62,7 +62,8 @@ class Classifier:
         BatchNormalization layers of the backbone stay frozen in unfrozen blocks too, or learn their
         scale and offset only, unless ``freeze.batch_norm`` is ``trained``: their statistics would
         be lost on small batches (Keras' transfer-learning guide). Blocks below the lowest in which
-        something trains run in inference mode; with ``freeze.unfreeze_layers`` the frozen part of a split block does not.
+        something trains run in inference mode; with ``freeze.unfreeze_layers`` the frozen part of a
+        split block does not.
 
         Sets the trainable flag of every layer; Keras reads the flags at compile, so compile after
         this call, and do not go on training a model made by an earlier one.

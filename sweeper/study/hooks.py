@@ -56,7 +56,8 @@ class FineTuneStudy(StudyHooks):
     def preflight(self, candidates: Sequence[DictConfig], executor: Executor) -> None:
         """Fetch what the candidates name, then compute what all trials share."""
         log = StudyPaths(Path(str(candidates[0].hydra.sweep.dir)).absolute()).prepare_log
-        prepare(self._recipes, executor, log)
+        overrides = [list(candidate.hydra.overrides.task) for candidate in candidates]
+        prepare(self._recipes, overrides, executor, log)
         self._prebuilt, self._known = prebuild(self._recipes, executor, log)
 
     def fingerprint(self, config: DictConfig) -> Mapping[str, Any]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from sweeper.config import HIGHER_IS_BETTER, Recipe, warnings
+from sweeper.config import HIGHER_IS_BETTER, Recipe, unused_overrides, warnings
 from sweeper.errors import Findings, Outage, SweeperError
 from sweeper.execute.base import Channel, Executor, SilentChannel, run_logged
 from sweeper.records import Decision, EpochReport
@@ -38,8 +38,16 @@ def check(candidates: Sequence[DictConfig]) -> list[Recipe]:
     return recipes
 
 
-def prepare(recipes: Sequence[Recipe], executor: Executor, log: Path) -> None:
-    """Fetch the data and weights that ``recipes`` name, in a process.
+def prepare(
+    recipes: Sequence[Recipe], overrides: Sequence[Sequence[str]], executor: Executor, log: Path
+) -> None:
+    """Fetch the data and weights that ``recipes`` name, in a process; show what is noticed.
+
+    Args:
+        recipes: the corners of the search.
+        overrides: of each, what a person set and what is searched.
+        executor: runs the process.
+        log: its output.
 
     Raises:
         SweeperError: what they name is not there, or does not fit.
@@ -53,8 +61,9 @@ def prepare(recipes: Sequence[Recipe], executor: Executor, log: Path) -> None:
         return prepare(recipes)
 
     noticed: list[str] = run_logged(executor, work, log, SilentChannel())
-    advice = [f"warning: {text}" for recipe in recipes for text in warnings(recipe)]
-    for text in dict.fromkeys([*noticed, *advice]):
+    advice = [text for recipe in recipes for text in warnings(recipe)]
+    advice += unused_overrides(recipes, overrides)
+    for text in dict.fromkeys([*noticed, *(f"warning: {text}" for text in advice)]):
         open_console().print(text, soft_wrap=True)
 
 

@@ -1,14 +1,17 @@
 """Before the first trial: is everything there that the recipes need, and do they fit it?"""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
-from sweeper.config import Recipe
+import keras
+
+from sweeper.config import Freeze, Recipe
 from sweeper.data import sources
 from sweeper.data.targets import class_weights
 from sweeper.errors import ConfigError, Findings
 from sweeper.models.backbones import build_backbone
-from sweeper.models.blocks import find_blocks
+from sweeper.models.blocks import Block, find_blocks
 from sweeper.models.build import check_freeze, split_block
+from sweeper.models.unused import unused_in_network
 from sweeper.train import numerics
 from sweeper.train.folds import spelled_split, splits_of
 from sweeper.train.optimizers import check_optimizer
@@ -43,6 +46,7 @@ def prepare(recipes: Sequence[Recipe]) -> list[str]:
                     check_freeze(network, freeze)
                     split = split_block(network, blocks, freeze)
                     noticed += [f"warning: {split}"] if split else []
+                    noticed += _unused(network, blocks, freeze, users)
     for recipe in recipes:
         own = [phase.optimizer for phase in (recipe.phases.frozen, recipe.phases.unfrozen) if phase]
         for optimizer in [recipe.optimizer, *filter(None, own)]:
@@ -51,6 +55,24 @@ def prepare(recipes: Sequence[Recipe]) -> list[str]:
                     raise ConfigError(faults)
     found.raise_if_any()
     return noticed
+
+
+def _unused(
+    network: keras.Model, blocks: Sequence[Block], freeze: Freeze, users: Sequence[Recipe]
+) -> Iterator[str]:
+    """Warnings for keys that ``users`` set and the network makes ineffective with ``freeze``."""
+    of_freeze = [recipe for recipe in users if recipe.freeze == freeze and recipe.phases.unfrozen]
+    is_set = {
+        "drop_connect_rate": any(recipe.drop_connect_rate is not None for recipe in of_freeze),
+        "freeze.batch_norm": bool(of_freeze) and freeze.batch_norm != "frozen",
+    }
+    if freeze.unfreeze_blocks != 0:  # which config.unused knows without a network
+        for one in unused_in_network(network, blocks, freeze):
+            if is_set[one.key]:
+                yield (
+                    f"warning: {one.key} changes nothing {one.reason}; in a search give it a "
+                    "condition (when:), see docs/search.md"
+                )
 
 
 def _check_data(source: sources.Source, users: Sequence[Recipe]) -> list[str]:
