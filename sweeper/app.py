@@ -131,7 +131,7 @@ def _run_alone(
 ) -> tuple[float, ...]:
     from rich.console import Console
 
-    from sweeper.search.progress import LineProgress
+    from sweeper.search.progress import LineProgress, Outline
     from sweeper.track.mlflow import connect, ensure_experiment, start_run
     from sweeper.track.store import absolute_uri, answers
     from sweeper.train import numerics
@@ -139,7 +139,8 @@ def _run_alone(
     from sweeper.train.prepare import prepare
     from sweeper.train.winner import finish
 
-    lines = LineProgress(Console(file=screen, width=200, markup=False, emoji=False), total=1)
+    console = Console(file=screen, width=200, markup=False, emoji=False)
+    lines = LineProgress(console, Outline(total=1))
     numerics.set_up(recipe)  # TensorFlow reads what XLA is to do once, before its first operation
     advice = [*warnings(recipe), *unused_overrides([recipe], [overrides])]
     for text in [*prepare([recipe]), *(f"warning: {text}" for text in advice)]:
@@ -152,9 +153,17 @@ def _run_alone(
     run = start_run(client, experiment, paths.folder.name, tags)
     spec = TrialSpec(0, {}, tuple(overrides), paths.folder)
 
-    def on_screen(value: float, step: int, phase: str, metrics: Any, *, compared: bool) -> None:
+    def on_screen(
+        value: float,
+        step: int,
+        phase: str,
+        metrics: Any,
+        *,
+        compared: bool,
+        steps: int | None,
+    ) -> None:
         if metrics:
-            lines.epoch(0, spec, EpochReport(step, value, phase, metrics))
+            lines.epoch(0, spec, EpochReport(step, value, phase, metrics, compared, steps))
 
     try:
         values = _train(recipe, paths, run, on_screen, Owner(run.run_id), prune_high=False)

@@ -71,6 +71,7 @@ class EpochReport:
     """What a trial says after each epoch; ``step`` counts on across phases, from 0.
 
     ``compared`` is False where no other trial can be compared at this step: nothing is pruned then.
+    ``steps`` is how many there are at most, None where the trial does not say.
     """
 
     step: int
@@ -78,6 +79,7 @@ class EpochReport:
     phase: str = ""
     metrics: Mapping[str, float] = field(default_factory=dict)
     compared: bool = True
+    steps: int | None = None
 
 
 @dataclass(frozen=True)
@@ -138,6 +140,7 @@ class StudySummary:
     ``maximize`` has one entry for each objective. ``front`` holds the feasible complete trials that
     no other beats in every objective; with one objective that is the best alone. ``best`` is the
     one of them that is best in the first objective, None when no trial is complete and feasible.
+    ``objectives`` are their names, none where the application has not named them.
     """
 
     name: str
@@ -146,3 +149,11 @@ class StudySummary:
     rows: tuple[TrialRow, ...]
     best: TrialRow | None
     front: tuple[TrialRow, ...] = ()
+    objectives: tuple[str, ...] = ()
+
+    @property
+    def value_names(self) -> tuple[str, ...]:
+        """A name for each objective: its own, else ``value``, or ``value_0`` and so on."""
+        count = len(self.maximize)
+        numbered = tuple(f"value_{index}" for index in range(count)) if count > 1 else ("value",)
+        return self.objectives or numbered

@@ -89,8 +89,8 @@ def test_the_screen_tells_of_every_trial_and_the_best(swept: tuple[Path, str]) -
     for said in (
         "trial 0 of 3 started",
         "trial 2 of 3 started",
-        "frozen epoch 0: loss",
-        "unfrozen epoch 1: loss",
+        "frozen epoch 1 of 2: loss",
+        "unfrozen epoch 2 of 2: loss",
         "(best so far)",
         "loss check: ",
         "best recipe:   experiments/digits_lite0/best.yaml",
@@ -186,7 +186,7 @@ def test_the_study_folder_holds_what_other_tools_read(swept: tuple[Path, str]) -
     assert len(rows) == 3
     assert rows[0]["state"] == "complete"
     assert int(rows[0]["number"]) == results["best_trial"]
-    assert float(rows[0]["value"]) == results["best_value"]
+    assert float(rows[0]["val_accuracy"]) == results["best_value"]
 
 
 @pytest.mark.slow
@@ -222,7 +222,7 @@ def test_the_command_of_a_trial_composes_to_what_it_ran(
 def test_one_recipe_fine_tunes_once(cli: RunCli, tmp_path: Path) -> None:
     ended = cli(*QUICK, "tracking.experiment=alone")
     assert ended.returncode == 0, ended.stderr
-    assert "unfrozen epoch 1: loss" in ended.stdout
+    assert "unfrozen epoch 2 of 2: loss" in ended.stdout
     assert re.search(r"test accuracy 0\.\d{4} \(95 %: 0\.\d{3} to [01]\.\d{3}\)", ended.stdout)
     (run,) = runs_of(tmp_path, "alone", "trial")
     assert run.data.tags["sweeper.state"] == "complete"

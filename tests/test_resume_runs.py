@@ -183,7 +183,7 @@ def test_an_interrupted_trial_goes_on_where_it_stopped(
     tmp_path: Path, number: int, whole: dict[int, float]
 ) -> None:
     with controller(tmp_path, *EIGHT_EPOCHS) as process:
-        await_line(process, "frozen epoch 1")
+        await_line(process, "frozen epoch 2 of")
         process.send_signal(number)
         process.communicate(timeout=SECONDS)
     code, said = run(tmp_path, *EIGHT_EPOCHS)
@@ -202,13 +202,13 @@ def test_a_single_fine_tune_says_how_to_go_on(tmp_path: Path) -> None:
     recipe = [word for word in alone if word != "sweeper"]
     recipe[recipe.index("optimizer.learning_rate=interval(1e-3,1e-2)")] = "seed=0"
     with controller(tmp_path, "-m", "sweeper", *recipe) as process:
-        await_line(process, "unfrozen epoch 3")
+        await_line(process, "unfrozen epoch 4 of")
         process.send_signal(signal.SIGINT)
         said, _ = process.communicate(timeout=SECONDS)
     assert process.returncode == 128 + signal.SIGINT, said
     _, _, again = said.strip().rpartition("to continue: python ")
     code, said = run(tmp_path, *shlex.split(again))
     assert code == 0, said
-    assert "unfrozen epoch 7" in said
+    assert "unfrozen epoch 8 of 8" in said
     (log,) = (tmp_path / "experiments/digits_lite0/runs").glob("*/logs/trial.log")
     assert "resumes after epoch" in log.read_text()

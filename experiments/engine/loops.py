@@ -23,7 +23,7 @@ from sweeper.records import EpochReport, TrialSpec, Value
 from sweeper.search.compose import Composer
 from sweeper.search.hooks import StudyHooks
 from sweeper.search.job import TrialJob
-from sweeper.search.progress import open_progress
+from sweeper.search.progress import Outline, open_progress
 from sweeper.search.runner import TrialPlan
 from sweeper.search.slots import Slots
 from sweeper.search.space import SearchSpace, parse_space
@@ -80,7 +80,7 @@ def engine_loop(store: Store, pruning: bool, folder: Path) -> Advance:
         InlineExecutor(),
         [Place()],
         StudyHooks(),
-        open_progress(Console(file=_Null()), ["cpu"], None, 0),
+        open_progress(Console(file=_Null()), Outline()),
     )
     total = 0
 

@@ -17,7 +17,15 @@ from sweeper.config.data import (
     Validation,
 )
 from sweeper.config.network import LITE0, SCALED, Backbone, Freeze, Head
-from sweeper.config.recipe import HIGHER_IS_BETTER, Cache, Executor, Recipe, from_scratch
+from sweeper.config.recipe import (
+    HIGHER_IS_BETTER,
+    OF_EPOCHS,
+    Cache,
+    Executor,
+    Recipe,
+    from_scratch,
+    reported,
+)
 from sweeper.config.training import (
     Constant,
     Cosine,
@@ -38,6 +46,7 @@ from sweeper.config.unused import Unused, unused_overrides
 __all__ = [
     "HIGHER_IS_BETTER",
     "LITE0",
+    "OF_EPOCHS",
     "SCALED",
     "Augment",
     "Auto",
@@ -74,6 +83,7 @@ __all__ = [
     "from_scratch",
     "nearest",
     "one_of",
+    "reported",
     "unused_overrides",
     "warnings",
 ]

@@ -4,7 +4,7 @@
 means stands beside it in ``conf/``.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, PlainSerializer, PlainValidator, ValidationInfo, field_validator
@@ -34,6 +34,17 @@ HIGHER_IS_BETTER: Mapping[str, bool] = {
     "peak_memory_mb": False,
 }
 """Every objective that a recipe may name, and which way is good."""
+
+OF_EPOCHS = ("val_accuracy", "val_loss")
+"""Objectives that every epoch has; the others are measured at the end."""
+
+
+def reported(objectives: Sequence[str]) -> str:
+    """What each epoch is judged by: the first of ``objectives`` where every epoch has it.
+
+    A first objective that is known at the end only leaves nothing better than val_accuracy.
+    """
+    return objectives[0] if objectives[0] in OF_EPOCHS else "val_accuracy"
 
 
 def _devices(value: object) -> object:

@@ -15,6 +15,7 @@ from rich.text import Text
 
 from sweeper.paths import write_aside
 from sweeper.records import State, StudySummary, TrialRow, Value
+from sweeper.short_names import short_names
 
 COLOURS: Mapping[State, str] = {
     State.COMPLETE: "green",
@@ -47,9 +48,7 @@ def ranked(summary: StudySummary) -> list[TrialRow]:
 
 def _fixed(summary: StudySummary) -> list[str]:
     """Columns before the parameters; ``reason`` comes after them."""
-    count = len(summary.maximize)
-    values = ["value"] if count == 1 else [f"value_{index}" for index in range(count)]
-    return ["number", "state", *values, "seconds"]
+    return ["number", "state", *summary.value_names, "seconds"]
 
 
 def _values(row: TrialRow, summary: StudySummary) -> list[float | None]:
@@ -71,9 +70,9 @@ def _spelled(value: Value) -> str:
 def write_leaderboard(summary: StudySummary, path: Path) -> None:
     """Write all trials as CSV (RFC 4180), in the order of :func:`ranked`.
 
-    Columns: ``number state value seconds`` (``value_0 value_1`` of two objectives), one for each
-    parameter by its whole name, ``reason``. Values are not rounded. A cell is empty where a trial
-    has no such value or parameter; a parameter that holds nothing reads ``null``.
+    Columns: ``number state val_accuracy seconds`` (one for each objective, by its name), one for
+    each parameter by its whole name, ``reason``. Values are not rounded. A cell is empty where a
+    trial has no such value or parameter; a parameter that holds nothing reads ``null``.
     """
     rows = ranked(summary)
     names = _parameters(summary.rows)
@@ -85,23 +84,6 @@ def write_leaderboard(summary: StudySummary, path: Path) -> None:
         values = _values(row, summary)
         writer.writerow([row.number, row.state.value, *values, row.seconds, *params, row.reason])
     write_aside(path, text.getvalue())
-
-
-def _headers(names: Sequence[str]) -> list[str]:
-    """The fewest last parts of each dotted name that no other name ends with."""
-    # optimizer.name and backbone.name say nothing by their last part
-    taken = {"number", "state", "value", "seconds", "reason", "name"}
-
-    def shortest(name: str) -> str:
-        parts = name.split(".")
-        others = [f".{other}" for other in names if other != name]
-        for count in range(1, len(parts)):
-            tail = ".".join(parts[-count:])
-            if tail not in taken and not any(other.endswith(f".{tail}") for other in others):
-                return tail
-        return name
-
-    return [shortest(name) for name in names]
 
 
 def _plain(text: str) -> str:
@@ -124,7 +106,8 @@ def _table(summary: StudySummary, rows: Sequence[TrialRow], reason_width: int) -
     table.add_column("", no_wrap=True)
     for header in _fixed(summary):
         table.add_column(header, justify="left" if header == "state" else "right", no_wrap=True)
-    for header in _headers(names):
+    taken = {*_fixed(summary), "reason"}
+    for header in short_names(names, taken).values():
         # One part a line: a header is the widest thing in most columns
         lines = Text(_plain(header).replace(".", ".\n"))
         table.add_column(lines, justify="right", no_wrap=True)
@@ -177,7 +160,7 @@ def print_table(summary: StudySummary, console: Console) -> None:
     table = _table(summary, rows, reason_width=100)
     width = Measurement.get(console, unbounded, table).maximum
     if console.is_terminal and width > console.width:
-        narrow = _table(summary, rows, reason_width=24)
+        narrow = _table(summary, rows, reason_width=18)
         width = max(console.width, Measurement.get(console, unbounded, narrow).maximum)
     # Console.print caps a table at the console's width, and 80 columns is what it assumes of a file
     lines = console.render(table, unbounded.update(width=width))

@@ -51,6 +51,14 @@ class StudyHooks:
         assert isinstance(plain, dict)
         return {str(key): value for key, value in plain.items()}
 
+    def objectives(self, config: DictConfig) -> tuple[str, ...]:
+        """Names of what trials return, in their order; none where they have no names."""
+        return ()
+
+    def reported(self, config: DictConfig) -> str:
+        """Name of what trials report while they run."""
+        return "value"
+
     def study_started(
         self, config: DictConfig, study_id: str, summary: StudySummary, running: frozenset[int]
     ) -> None:

@@ -56,10 +56,12 @@ class CurrentTrial:
         metrics: Mapping[str, float] | None = None,
         *,
         compared: bool = True,
+        steps: int | None = None,
     ) -> None:
         """Tell the study the objective's value after ``step``, a whole number from 0.
 
-        With ``compared=False`` it is shown only, and no trial is pruned by it.
+        With ``compared=False`` it is shown only, and no trial is pruned by it. ``steps`` is how
+        many there are, which is shown as ``epoch 3 of 6``.
 
         Raises:
             TrialPruned: when the study says that the trial shall stop.
@@ -67,7 +69,7 @@ class CurrentTrial:
         """
         if int(step) != step or step < 0:
             raise ValueError(f"report(value, step): step must be a whole number >= 0, got {step!r}")
-        report = EpochReport(int(step), float(value), phase, dict(metrics or {}), compared)
+        report = EpochReport(int(step), float(value), phase, dict(metrics or {}), compared, steps)
         decision = self.channel.report(report)
         if decision.stop:
             raise TrialPruned(decision.reason)
@@ -98,12 +100,17 @@ def current_trial() -> CurrentTrial | None:
 
 
 def report(
-    value: float, step: int, phase: str = "", metrics: Mapping[str, float] | None = None
+    value: float,
+    step: int,
+    phase: str = "",
+    metrics: Mapping[str, float] | None = None,
+    *,
+    steps: int | None = None,
 ) -> None:
     """See :meth:`CurrentTrial.report`; outside a sweep, do nothing."""
     trial = _Process.trial
     if trial is not None:
-        trial.report(value, step, phase, metrics)
+        trial.report(value, step, phase, metrics, steps=steps)
 
 
 @dataclass(frozen=True)

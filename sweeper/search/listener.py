@@ -8,7 +8,7 @@ from optuna.pruners import NopPruner
 from optuna.trial import TrialState
 
 from sweeper.records import Attribute, Constraint, Decision, EpochReport, TrialSpec
-from sweeper.search.progress import Progress
+from sweeper.search.progress import Progress, point
 from sweeper.search.stopping import Halt
 
 
@@ -64,7 +64,7 @@ class TrialListener:
             if report.step in trial.intermediate_values
         ]
         median = f", median {statistics.median(others):.4g}" if others else ""
-        return f"{pruner} pruner: {report.value:.4g} at step {report.step}{median}"
+        return f"{pruner} pruner: {report.value:.4g} at {point(report)}{median}"
 
     def note(self, note: Attribute | Constraint) -> None:
         """Keep ``note`` with the trial."""

@@ -1,10 +1,12 @@
 """A study in a terminal: a table of slots that keeps changing, below the trials that ended."""
 
+import itertools
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
+from rich.cells import cell_len
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.progress_bar import ProgressBar
@@ -12,7 +14,17 @@ from rich.table import Table
 from rich.text import Text
 
 from sweeper.records import EpochReport, State, StudySummary, TrialRow, TrialSpec
-from sweeper.search.progress import ending, leads, lines, number, one_line, parameter
+from sweeper.search.progress import (
+    Outline,
+    describe,
+    ending,
+    leads,
+    lines,
+    number,
+    one_line,
+    point,
+    spelled_values,
+)
 
 STYLES: Mapping[State, str] = {State.COMPLETE: "", State.PRUNED: "yellow", State.FAILED: "red"}
 ROOM_ABOVE = 4
@@ -35,9 +47,9 @@ class _Standing:
     """What is said of the study below the table; ``finish`` is when it ends, by the clock."""
 
     done: int
-    best: str
+    best: Text
     counts: Text
-    finish: float | None
+    finish: float | None = None
 
 
 class LiveProgress:
@@ -50,22 +62,23 @@ class LiveProgress:
     def __init__(
         self,
         console: Console,
-        slots: Sequence[str],
-        total: int | None,
-        done: int,
+        outline: Outline,
+        so_far: StudySummary | None,
         clock: Callable[[], float],
     ) -> None:
         self._console = console
-        self._slots = slots
-        self._total = total
+        self._outline = outline
         self._clock = clock
-        self._began = clock()
+        self._began = clock() if outline.began is None else outline.began
         # Taken before the locks of rich, so `frame`, which rich calls under its own, goes without
         self._lock = threading.RLock()
         self._running: dict[int, _Running] = {}
-        self._standing = _Standing(done, "", Text("no result yet", style="dim"), None)
         self._seconds: list[float] = []
         self._rows = 0
+        self._standing = _Standing(0, Text("no result yet", style="dim"), Text())
+        if so_far is not None and so_far.rows:
+            self._rows = len(so_far.rows)
+            self._standing = self._stand(so_far)
         self._closed = False
         self._live = Live(console=console, get_renderable=self.frame, refresh_per_second=4)
         self._live.start(refresh=True)
@@ -94,7 +107,8 @@ class LiveProgress:
                 self._standing = self._stand(summary)
             style = "bold" if row.feasible and leads(row, summary) else STYLES[row.state]
             # a style given to `print` would colour the table as well
-            self._console.print(Text(ending(row, summary), style=style))
+            line = ending(row, summary, self._outline.parameters)
+            self._console.print(Text(line, style=style))
 
     def close(self) -> None:
         with self._lock:
@@ -103,74 +117,112 @@ class LiveProgress:
 
     def _stand(self, summary: StudySummary) -> _Standing:
         states = [row.state for row in summary.rows if row.counts]
-        counts = [(f"{states.count(state)} {state}", STYLES[state]) for state in State]
-        if len(states) < len(summary.rows):
-            counts.append((f"{len(summary.rows) - len(states)} tried again", STYLES[State.FAILED]))
-        best = ""
-        if len(summary.maximize) > 1:
-            best = f"Pareto front of {len(summary.front)}"
-        elif summary.best and summary.best.value is not None:
-            best = f"best {number(summary.best.value)} (trial {summary.best.number})"
+        counts = [(states.count(state), str(state), STYLES[state]) for state in State]
+        if again := len(summary.rows) - len(states):
+            counts.append((again, "tried again", STYLES[State.FAILED]))
+        # what did not happen is no reason to worry
+        said = [
+            Text(f"{count} {what}", style=style if count else "") for count, what, style in counts
+        ]
         finish = None
-        if self._total is not None:
-            left = max(self._total - len(states), 0) / len(self._slots)
+        if self._outline.total is not None and self._seconds:
+            left = max(self._outline.total - len(states), 0) / len(self._outline.slots)
             finish = self._clock() + left * sum(self._seconds) / len(self._seconds)
-        text = Text(", ").join(Text(words, style=style) for words, style in counts)
-        return _Standing(len(states), best, text, finish)
+        return _Standing(len(states), self._best(summary), Text(", ").join(said), finish)
+
+    def _best(self, summary: StudySummary) -> Text:
+        best = summary.best
+        if best is None:
+            return Text("no result yet", style="dim")
+        text = f"best {spelled_values(best, summary)} (trial {best.number})"
+        if len(summary.maximize) > 1:
+            text = f"Pareto front of {len(summary.front)}, first objective: {text}"
+        if best.params:
+            text += f" with {describe(best.params, self._outline.parameters)}"
+        return Text(text, style="bold")
 
     def frame(self) -> RenderableType:
         """What the screen shows now, below the lines that stay."""
+        standing = self._study_lines()
         if self._closed:
-            return self._study_lines()
-        room = max(self._console.height - ROOM_ABOVE - 2, 2)
-        shown = len(self._slots) if len(self._slots) <= room else room - 1
-        hidden = len(self._slots) - shown
-        more = [Text(f"+ {hidden} more", style="dim")] if hidden else []
-        return Group(self._slot_table(shown), *more, self._study_lines())
+            return Group(*standing)
+        slots = len(self._outline.slots)
+        room = max(self._console.height - ROOM_ABOVE - len(standing), 2)
+        shown = slots if slots <= room else room - 1
+        more = [Text(f"+ {slots - shown} more", style="dim")] if shown < slots else []
+        # parameters on lines of their own, where there is room for these
+        table = self._slot_table(shown, below=2 * slots <= room)
+        return Group(*(_cut(line) for line in [*table, *more]), *standing)
 
-    def _slot_table(self, shown: int) -> Table:
-        table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
-        table.add_column("slot", justify="right", no_wrap=True)
-        table.add_column("place", no_wrap=True)
-        table.add_column("trial", justify="right", no_wrap=True)
-        table.add_column("progress", no_wrap=True)
-        table.add_column("value", justify="right", no_wrap=True)
-        table.add_column("time", justify="right", no_wrap=True)
-        # the one column that may be narrowed: its text does not wrap either
-        table.add_column("parameters")
-        for slot, place in enumerate(self._slots[:shown]):
-            name = one_line(place)
+    def _slot_table(self, shown: int, *, below: bool) -> list[Text]:
+        """A header, then a line for each slot, and another one with its parameters if ``below``."""
+        header = ["slot", "place", "trial", "progress", one_line(self._outline.reported), "time"]
+        rows, params = [], []
+        for slot, place in enumerate(self._outline.slots[:shown]):
             running = self._running.get(slot)
             if running is None:
-                table.add_row(str(slot), Text(name), "", Text("waiting", style="dim"))
+                rows.append([str(slot), one_line(place), "", "waiting", "", ""])
+                params.append("")
                 continue
-            report = running.report
-            table.add_row(
-                str(slot),
-                Text(name),
-                str(running.spec.number),
-                Text(_point(report) if report else "starting"),
-                number(report.value) if report else "",
-                _duration(self._clock() - running.started),
-                Text(_briefly(running.spec), no_wrap=True, overflow="ellipsis"),
+            report, spec = running.report, running.spec
+            rows.append(
+                [
+                    str(slot),
+                    one_line(place),
+                    str(spec.number),
+                    point(report) if report else "starting",
+                    number(report.value) if report else "",
+                    _duration(self._clock() - running.started),
+                ]
             )
-        return table
+            params.append(describe(spec.params, self._outline.parameters))
+        table = _columns([header, *rows], to_the_right={0, 2, 4, 5})
+        table[0].stylize("dim")
+        for line, row in zip(table[1:], rows, strict=True):
+            if not row[2]:
+                line.stylize("dim")
+        indent = " " * (len(header[0]) + 2)
+        if below:
+            pairs = zip(table[1:], [Text(indent + text) for text in params], strict=True)
+            return [table[0], *itertools.chain.from_iterable(pairs)]
+        table[0].append("  parameters", style="dim")
+        beside = zip(table[1:], params, strict=True)
+        return [table[0], *(line.append(f"  {text}") for line, text in beside)]
 
-    def _study_lines(self) -> RenderableType:
-        standing, now = self._standing, self._clock()
+    def _study_lines(self) -> list[RenderableType]:
+        standing, now, total = self._standing, self._clock(), self._outline.total
         times = f"{_duration(now - self._began)} elapsed"
         if standing.finish is not None and not self._closed:
             times += f", {_duration(max(standing.finish - now, 0))} left"
         head: list[RenderableType]
-        if self._total is None:
+        if total is None:
             head = [Text(f"{standing.done} done")]
         else:
-            bar = ProgressBar(total=self._total, completed=standing.done, width=24)
-            head = [bar, Text(f"{standing.done}/{self._total}")]
-        tail = [Text(standing.best, style="bold"), standing.counts]
+            bar = ProgressBar(total=total, completed=standing.done, width=24)
+            head = [bar, Text(f"{standing.done}/{total}")]
+        best = standing.best.copy()
+        best.no_wrap, best.overflow = not self._closed, "ellipsis"
         if self._console.width >= ONE_LINE:
-            return _spread([*head, *tail, Text(times)])
-        return Group(_spread([*head, Text(times)]), _spread(tail))
+            return [_spread([*head, standing.counts, Text(times)]), best]
+        return [_spread([*head, Text(times)]), _cut(standing.counts), best]
+
+
+def _cut(line: Text) -> Text:
+    """``line`` on one line of the screen, however narrow that is."""
+    line = line.copy()
+    line.no_wrap, line.overflow = True, "ellipsis"
+    return line
+
+
+def _columns(rows: Sequence[Sequence[str]], to_the_right: set[int]) -> list[Text]:
+    """Lines of cells below each other, each column as wide as its longest cell."""
+    widths = [max(map(cell_len, column)) for column in zip(*rows, strict=True)]
+
+    def padded(index: int, cell: str) -> str:
+        blank = " " * (widths[index] - cell_len(cell))
+        return blank + cell if index in to_the_right else cell + blank
+
+    return [Text("  ".join(padded(index, cell) for index, cell in enumerate(row))) for row in rows]
 
 
 def _spread(cells: Sequence[RenderableType]) -> Table:
@@ -181,19 +233,6 @@ def _spread(cells: Sequence[RenderableType]) -> Table:
         line.add_column(no_wrap=True)
     line.add_row(*filled)
     return line
-
-
-def _briefly(spec: TrialSpec) -> str:
-    """Parameters under the last parts of their dotted names, where these say which is meant."""
-    last = {name: name.rpartition(".")[2] for name in spec.params}
-    # optimizer.name and backbone.name say nothing by their last part
-    taken = ["name", *last.values()]
-    names = {name: tail if taken.count(tail) == 1 else name for name, tail in last.items()}
-    return "  ".join(parameter(names[name], value) for name, value in spec.params.items())
-
-
-def _point(report: EpochReport) -> str:
-    return f"{one_line(report.phase)} {report.step}" if report.phase else f"step {report.step}"
 
 
 def _duration(seconds: float) -> str:

@@ -3,13 +3,15 @@
 import functools
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Protocol
 
 from rich.console import Console
 from rich.text import Text
 
 from sweeper.records import EpochReport, StudySummary, TrialRow, TrialSpec, Value
+from sweeper.short_names import short_names
 
 
 class Progress(Protocol):
@@ -44,32 +46,53 @@ def open_console() -> Console:
     return console if console.is_terminal else plain(width=200)
 
 
+@dataclass(frozen=True)
+class Outline:
+    """What of a study stays the same while it is shown.
+
+    Attributes:
+        slots: for each slot the name of its place, such as ``gpu 0``.
+        total: how many trials the study shall have, None for no limit.
+        parameters: dotted names of all that is searched.
+        reported: name of what trials report, which need not be what they are judged by.
+        began: when the command did, by the clock of the display; None for when that is opened.
+    """
+
+    slots: tuple[str, ...] = ("cpu",)
+    total: int | None = None
+    parameters: tuple[str, ...] = ()
+    reported: str = "value"
+    began: float | None = None
+
+
 def open_progress(
     console: Console,
-    slots: Sequence[str],
-    total: int | None,
-    done: int,
+    outline: Outline,
+    so_far: StudySummary | None = None,
     clock: Callable[[], float] = time.monotonic,
 ) -> Progress:
     """The display that fits where ``console`` writes to.
 
     Args:
         console: the screen.
-        slots: for each slot the name of its place, such as ``gpu 0``.
-        total: how many trials the study shall have, None for no limit.
-        done: how many it has already.
+        outline: what is shown.
+        so_far: the study as it is continued.
         clock: the time in seconds.
     """
     if console.is_interactive and not console.options.ascii_only:
         from sweeper.search.live import LiveProgress
 
-        return LiveProgress(console, slots, total, done, clock)
-    return LineProgress(console, total)
+        return LiveProgress(console, outline, so_far, clock)
+    return LineProgress(console, outline)
 
 
-def describe(spec: TrialSpec) -> str:
-    """Parameters of a trial on one line."""
-    return "  ".join(parameter(name, value) for name, value in spec.params.items())
+def describe(params: Mapping[str, Value], parameters: Iterable[str] = ()) -> str:
+    """Parameters of a trial on one line, under short names as the table of all trials has them.
+
+    ``parameters`` are the names of all that is searched; a trial need not have each.
+    """
+    names = short_names([*parameters, *params])
+    return "  ".join(parameter(names[name], value) for name, value in params.items())
 
 
 def parameter(name: str, value: Value) -> str:
@@ -77,6 +100,14 @@ def parameter(name: str, value: Value) -> str:
     return (
         f"{one_line(name)}={f'{value:.3g}' if isinstance(value, float) else one_line(str(value))}"
     )
+
+
+def point(report: EpochReport) -> str:
+    """How far a trial is: ``frozen epoch 1 of 2`` for step 0, where it says how many there are."""
+    phase = one_line(report.phase)
+    if report.steps is not None:
+        return f"{phase} epoch {report.step + 1} of {report.steps}".lstrip()
+    return f"{phase or 'step'} {report.step}"
 
 
 def number(value: float) -> str:
@@ -108,25 +139,35 @@ def leads(row: TrialRow, summary: StudySummary) -> bool:
     return any(leader.number == row.number for leader in leaders)
 
 
-def ending(row: TrialRow, summary: StudySummary) -> str:
-    """How a trial ended, on one line."""
+def ending(row: TrialRow, summary: StudySummary, parameters: Iterable[str] = ()) -> str:
+    """How a trial ended, with what, and why, on one line; ``parameters`` as in `describe`."""
     line = f"trial {row.number} {row.state} after {row.seconds:.1f} s"
     if row.values:
-        line += ": " + ", ".join(number(value) for value in row.values)
+        line += f": {spelled_values(row, summary)}"
         if not row.feasible:
             line += " (infeasible)"
         elif leads(row, summary):
             line += " (on the Pareto front)" if len(row.values) > 1 else " (best so far)"
+    if row.params:
+        line += f" with {describe(row.params, parameters)}"
     reason = one_line(row.reason)
     return f"{line}: {reason}" if reason else line
+
+
+def spelled_values(row: TrialRow, summary: StudySummary) -> str:
+    """The objectives of a trial, by their names where they have some."""
+    names = [f"{one_line(name)} " for name in summary.objectives] or [""] * len(row.values)
+    return ", ".join(
+        f"{name}{number(value)}" for name, value in zip(names, row.values, strict=True)
+    )
 
 
 class LineProgress:
     """One line an event: fit for a pipe, a log, or CI."""
 
-    def __init__(self, console: Console, total: int | None) -> None:
+    def __init__(self, console: Console, outline: Outline) -> None:
         self._console = console
-        self._total = total
+        self._outline = outline
         # a signal handler may speak while the main thread does
         self._lock = threading.RLock()
 
@@ -134,20 +175,20 @@ class LineProgress:
         self._say(lines(text))
 
     def trial_started(self, slot: int, spec: TrialSpec) -> None:
-        params = f": {describe(spec)}" if spec.params else ""
-        # numbers pass the total where trials were tried again
-        counts = self._total is not None and spec.number < self._total
-        of_total = f" of {self._total}" if counts else ""
+        described = describe(spec.params, self._outline.parameters)
+        params = f": {described}" if spec.params else ""
+        # numbers count from 0, and pass the total where trials were tried again
+        total = self._outline.total
+        of_total = f" of {total}" if total is not None and spec.number < total else ""
         self._say(f"trial {spec.number}{of_total} started{params}")
 
     def epoch(self, slot: int, spec: TrialSpec, report: EpochReport) -> None:
         metrics = "  ".join(f"{one_line(key)} {number(m)}" for key, m in report.metrics.items())
-        point = f"{one_line(report.phase)} epoch" if report.phase else "step"
         said = metrics or number(report.value)
-        self._say(f"trial {spec.number} {point} {report.step}: {said}")
+        self._say(f"trial {spec.number} {point(report)}: {said}")
 
     def trial_finished(self, slot: int, row: TrialRow, summary: StudySummary) -> None:
-        self._say(ending(row, summary))
+        self._say(ending(row, summary, self._outline.parameters))
 
     def close(self) -> None:
         pass

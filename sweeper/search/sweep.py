@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -23,7 +24,7 @@ from sweeper.search.hooks import hooks_of
 from sweeper.search.interrupts import heed_interrupts
 from sweeper.search.job import Application, TrialJob
 from sweeper.search.opening import claimed, open_store, storage_faults
-from sweeper.search.progress import open_console, open_progress
+from sweeper.search.progress import Outline, open_console, open_progress
 from sweeper.search.queue import requeue_interrupted, warm_start
 from sweeper.search.request import Request
 from sweeper.search.results import write_results
@@ -66,6 +67,7 @@ class Sweep:
         master: DictConfig,
         context: HydraContext,
     ) -> None:
+        self._began = time.monotonic()
         self._request = Request(mapping, arguments, master, context)
         self._task = task
         self._context = context
@@ -179,7 +181,7 @@ class Sweep:
     def _search(self, study: Study, store: Store, executor: Executor) -> StudySummary:
         request, settings = self._request, self._request.settings
         paths = StudyPaths(request.folder)
-        tally = Tally(study, request.folder)
+        tally = Tally(study, request.folder, self._hooks.objectives(request.corners[0]))
         with store.gate():  # controllers that begin at once open one run between them
             study_id = study.user_attrs.get(STUDY_ID) or uuid.uuid4().hex
             # first: nobody would find the run of a controller that dies before it can say its id
@@ -197,8 +199,14 @@ class Sweep:
         stopping = Stopping(
             total, settings.timeout, settings.target, settings.patience, settings.max_failure_rate
         )
-        places = [place.name for place in request.places]
-        progress = open_progress(self._console, places, total, tally.counted)
+        outline = Outline(
+            tuple(place.name for place in request.places),
+            total,
+            tuple(request.space.searched),
+            self._hooks.reported(request.corners[0]),
+            self._began,
+        )
+        progress = open_progress(self._console, outline, tally.summary())
         plan = TrialPlan(
             request.space,
             request.composer,

@@ -25,11 +25,13 @@ class Tally:
     Args:
         study: the study.
         folder: the folder of this sweep; trials of an earlier one may have another.
+        objectives: their names, none where the application has not named them.
     """
 
-    def __init__(self, study: optuna.Study, folder: Path) -> None:
+    def __init__(self, study: optuna.Study, folder: Path, objectives: tuple[str, ...] = ()) -> None:
         self._study = study
         self._folder = folder
+        self._objectives = objectives
         began = Path(study.user_attrs.get(FOLDER, folder))
         # a study that was moved has its trials where it is now
         self._base = began if began.is_dir() else folder
@@ -158,8 +160,15 @@ class Tally:
         """The study as it was at the last :meth:`refresh`."""
         front = tuple(sorted(self._front, key=lambda row: row.number))
         rows: Sequence[TrialRow] = [self._rows[number] for number in sorted(self._rows)]
-        name = self._study.study_name
-        return StudySummary(name, self._folder, self.maximize, tuple(rows), self.best, front)
+        return StudySummary(
+            self._study.study_name,
+            self._folder,
+            self.maximize,
+            tuple(rows),
+            self.best,
+            front,
+            self._objectives,
+        )
 
 
 def _ended(trial: FrozenTrial) -> datetime:

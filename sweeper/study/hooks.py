@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from omegaconf import DictConfig, open_dict, read_write
 
 from sweeper.addresses import hide_credentials
+from sweeper.config import reported
 from sweeper.execute.base import Executor, Place
 from sweeper.paths import StudyPaths, TrialPaths
 from sweeper.records import State, StudySummary, TrialRow, TrialSpec
@@ -68,6 +69,14 @@ class FineTuneStudy(StudyHooks):
             exclude={"tracking": True, "executor": True, "cache": {"budget_gb": True}},
             exclude_unset=True,
         )
+
+    def objectives(self, config: DictConfig) -> tuple[str, ...]:
+        """What the recipe is judged by."""
+        return tuple(parse(config).objectives)
+
+    def reported(self, config: DictConfig) -> str:
+        """What each epoch is judged by."""
+        return reported(parse(config).objectives)
 
     def study_started(
         self, config: DictConfig, study_id: str, summary: StudySummary, running: frozenset[int]

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
+from sweeper.config import OF_EPOCHS, reported
 from sweeper.errors import TrialPruned
 from sweeper.track.base import Tracker
 from sweeper.train.phases import Epoch
@@ -12,18 +13,24 @@ from sweeper.train.sanity import Finding, LossCheck, Verdict
 log = logging.getLogger(__name__)
 
 SHOWN = ("loss", "accuracy", "val_loss", "val_accuracy")
-OF_EPOCHS = ("val_accuracy", "val_loss")
-"""Objectives that every epoch has; the others are measured at the end."""
 
 
 class Report(Protocol):
     """Tells whoever asked for the trial; may raise TrialPruned.
 
-    ``compared`` says whether ``value`` is one that trials are compared by at this ``step``.
+    ``compared`` says whether ``value`` is one that trials are compared by at this ``step``;
+    ``steps`` is how many there are at most, None where ``step`` counts something else than epochs.
     """
 
     def __call__(
-        self, value: float, step: int, phase: str, metrics: Mapping[str, float], *, compared: bool
+        self,
+        value: float,
+        step: int,
+        phase: str,
+        metrics: Mapping[str, float],
+        *,
+        compared: bool,
+        steps: int | None,
     ) -> None: ...
 
 
@@ -39,6 +46,7 @@ class Recorder:
         prune_high: whether a loss far above ln(classes) ends the trial (in a study) or is a
             warning (for a person). NaN always ends it.
         fold: number of the fold, whose metrics are logged as ``fold0/loss``; None without folds.
+        epochs: how many there are at most, of both phases.
     """
 
     def __init__(
@@ -49,16 +57,16 @@ class Recorder:
         objectives: Sequence[str],
         prune_high: bool,
         fold: int | None,
+        epochs: int | None = None,
     ) -> None:
         self._tracker = tracker
         self._report = report
         self._check = check
         self._judged_by = [name for name in objectives if name in OF_EPOCHS]
-        objective = objectives[0]
-        # a first objective that is known at the end only leaves nothing better to go by
-        self._objective = objective if objective in OF_EPOCHS else "val_accuracy"
+        self._objective = reported(objectives)
         self._prune_high = prune_high
         self._fold = fold
+        self._of = epochs
         self.epochs: list[Mapping[str, float]] = []
         """Metrics of each epoch, with its ``step``."""
         self.untrained: Mapping[str, float] = {}
@@ -100,11 +108,12 @@ class Recorder:
         self._first = {}
         shown = {key: epoch.metrics[key] for key in SHOWN}
         phase = epoch.phase if self._fold is None else f"fold {self._fold} {epoch.phase}"
-        log.info("%s epoch %d: %s", phase, epoch.step, shown)
+        of = f" of {self._of}" if self._of else ""
+        log.info("%s epoch %d%s: %s", phase, epoch.step + 1, of, shown)
         # an epoch that the study knows of shall not be missing here when the process is killed
         self._tracker.flush()
         value = metrics[self._objective]
-        self._report(value, epoch.step, phase, shown, compared=self._fold is None)
+        self._report(value, epoch.step, phase, shown, compared=self._fold is None, steps=self._of)
         self._act_on(finding, ends=True)
         if epoch.last:
             found = self._check.phase_end(phase, self._kept.edge, self._kept.metrics)

@@ -69,8 +69,8 @@ class LossCheck:
         )
 
     def any_epoch(self, step: int, loss: float) -> Finding:
-        """Judge a later epoch's loss: only whether it is a number."""
-        return self._judge(f"loss of epoch {step}", loss, math.inf)
+        """Judge the loss of epoch ``step``, from 0: only whether it is a number."""
+        return self._judge(f"loss of epoch {step + 1}", loss, math.inf)
 
     def _judge(self, what: str, loss: float, excess: float) -> Finding:
         if not math.isfinite(loss):

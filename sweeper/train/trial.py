@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from sweeper.cache.store import Cache
-from sweeper.config import Recipe
+from sweeper.config import OF_EPOCHS, Recipe
 from sweeper.data.batches import Batches, batches
 from sweeper.data.images import kept
 from sweeper.data.sources import Examples, Source, load, undecodable
@@ -31,7 +31,7 @@ from sweeper.train.learned import save_learned
 from sweeper.train.ledger import ledger
 from sweeper.train.network import Known, backbone_key, build_classifier_for
 from sweeper.train.preview import save_augmented
-from sweeper.train.recorder import OF_EPOCHS, Recorder, Report
+from sweeper.train.recorder import Recorder, Report
 from sweeper.train.sanity import LossCheck, Verdict
 
 log = logging.getLogger(__name__)
@@ -127,13 +127,19 @@ class Trial:
         for number, (train, held_out) in enumerate(splits):
             fold = number if len(splits) > 1 else None
             recorder = Recorder(
-                self._tracker, self._report, check, recipe.objectives, self._prune_high, fold
+                self._tracker,
+                self._report,
+                check,
+                recipe.objectives,
+                self._prune_high,
+                fold,
+                sum(phase.phase.epochs for phase in planned(recipe)),
             )
             self._recorders.append(recorder)
             fits.append(self._fit(train, held_out, whole, source.class_names, recorder, fold))
             if fold is not None:
                 value = objectives(recipe, fits[-1:])[0]
-                self._report(value, fold, f"fold {fold}", {}, compared=True)
+                self._report(value, fold, "fold", {}, compared=True, steps=None)
         self._keep(fits, source.class_names)
         return objectives(recipe, fits)
 

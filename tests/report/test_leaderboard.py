@@ -23,7 +23,8 @@ def row(number: int, value: float | None, **extra: object) -> TrialRow:
 def study(*rows: TrialRow, best: int | None = None, maximize: bool = True) -> StudySummary:
     winner = next((r for r in rows if r.number == best), None)
     front = (winner,) if winner else ()
-    return StudySummary("dogs_b0", Path("experiments/dogs_b0"), (maximize,), rows, winner, front)
+    folder = Path("experiments/dogs_b0")
+    return StudySummary("dogs_b0", folder, (maximize,), rows, winner, front, ("val_accuracy",))
 
 
 def printed(summary: StudySummary, **console: object) -> str:
@@ -88,7 +89,7 @@ def test_csv_holds_every_digit_and_character(
     with path.open(newline="", encoding="utf-8") as file:
         header, *lines = list(csv.reader(file))
     names = header[4:-1]
-    assert header[:4] == ["number", "state", "value", "seconds"]
+    assert header[:4] == ["number", "state", "val_accuracy", "seconds"]
     assert header[-1] == "reason"
     assert sorted(names) == sorted({name for r in rows for name in r.params})
     by_number = {r.number: r for r in rows}
@@ -162,7 +163,9 @@ def headers(*names: str) -> list[str]:
     """Sorted words above the rule, less the fixed ones; a header is folded at its dots."""
     text = printed(study(row(0, 0.5, params=dict.fromkeys(names, 1)), best=0))
     above = text.split("─")[0].splitlines()[1:]
-    words = Counter(" ".join(above).split()) - Counter(["number", "state", "value", "seconds"])
+    words = Counter(" ".join(above).split()) - Counter(
+        ["number", "state", "val_accuracy", "seconds"]
+    )
     return sorted(words.elements())
 
 
@@ -176,6 +179,7 @@ def headers(*names: str) -> list[str]:
         (("a.big_rate", "b.rate"), ["big_rate", "rate"]),
         (("conf.optimizer.name",), ["name", "optimizer."]),
         (("budget.seconds",), ["budget.", "seconds"]),
+        (("goal.val_accuracy",), ["goal.", "val_accuracy"]),
     ],
 )
 def test_headers_are_short_where_that_is_unambiguous(
@@ -216,12 +220,21 @@ def test_several_objectives_have_a_column_each_and_the_front_comes_first(tmp_pat
         row(4, None, state=State.PRUNED),
     )
     folder = Path("experiments/dogs_b0")
-    summary = StudySummary("dogs_b0", folder, (True, False), rows, rows[0], rows[:2])
+    names = ("val_accuracy", "milliseconds_per_image")
+    summary = StudySummary("dogs_b0", folder, (True, False), rows, rows[0], rows[:2], names)
     assert [r.number for r in ranked(summary)] == [0, 1, 2, 3, 4]
     write_leaderboard(summary, tmp_path / "leaderboard.csv")
     lines = (tmp_path / "leaderboard.csv").read_text().splitlines()
-    assert lines[0] == "number,state,value_0,value_1,seconds,reason"
+    assert lines[0] == "number,state,val_accuracy,milliseconds_per_image,seconds,reason"
     assert lines[1] == "0,complete,0.9,40.0,1.0,"
     assert lines[5] == "4,pruned,,,1.0,"
     text = printed(summary)
     assert text.count("front") == 2
+    assert "milliseconds_per_image" in text
+
+
+def test_objectives_without_names_are_numbered() -> None:
+    one, two = row(0, 0.9), row(1, 0.9, values=(0.9, 40.0))
+    assert StudySummary("toy", Path(), (True,), (one,), one).value_names == ("value",)
+    several = StudySummary("toy", Path(), (True, False), (two,), two)
+    assert several.value_names == ("value_0", "value_1")

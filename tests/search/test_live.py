@@ -13,9 +13,11 @@ from rich.console import Console
 
 from sweeper.records import EpochReport, State, StudySummary, TrialRow, TrialSpec, Value
 from sweeper.search.live import ROOM_ABOVE, LiveProgress
+from sweeper.search.progress import Outline
 
 FOLDER = Path("study")
 ENVIRONMENT = {"TERM": "xterm-256color"}
+PARAMETERS = ("optimizer.learning_rate", "phases.unfrozen.learning_rate", "batch_size")
 
 
 class Clock:
@@ -32,7 +34,7 @@ class Display:
         self,
         slots: int = 2,
         total: int | None = 20,
-        done: int = 0,
+        so_far: StudySummary | None = None,
         width: int = 80,
         height: int = 24,
     ) -> None:
@@ -47,8 +49,9 @@ class Display:
             height=height,
             _environ=ENVIRONMENT,
         )
-        places = [f"gpu {slot}" for slot in range(slots)]
-        self.progress = LiveProgress(self.console, places, total, done, self.clock)
+        places = tuple(f"gpu {slot}" for slot in range(slots))
+        outline = Outline(places, total, PARAMETERS, "val_accuracy", self.clock.now - 5)
+        self.progress = LiveProgress(self.console, outline, so_far, self.clock)
 
     def frame(self) -> list[str]:
         plain = Console(width=self.console.width, file=io.StringIO(), _environ={})
@@ -59,9 +62,13 @@ class Display:
 
 @contextmanager
 def display(
-    slots: int = 2, total: int | None = 20, done: int = 0, width: int = 80, height: int = 24
+    slots: int = 2,
+    total: int | None = 20,
+    so_far: StudySummary | None = None,
+    width: int = 80,
+    height: int = 24,
 ) -> Iterator[Display]:
-    shown = Display(slots, total, done, width, height)
+    shown = Display(slots, total, so_far, width, height)
     try:
         yield shown
     finally:
@@ -100,15 +107,17 @@ def row(
     seconds: float = 60.0,
     reason: str = "",
     counts: bool = True,
+    **params: Value,
 ) -> TrialRow:
-    return TrialRow(trial, state, values, seconds, {}, FOLDER, reason, True, counts)
+    return TrialRow(trial, state, values, seconds, params, FOLDER, reason, True, counts)
 
 
 def summary(*rows: TrialRow, objectives: int = 1) -> StudySummary:
     complete = [one for one in rows if one.values]
     best = max(complete, key=lambda one: one.values, default=None)
     front = tuple(complete) if objectives > 1 else ()
-    return StudySummary("toy", FOLDER, (True,) * objectives, rows, best, front)
+    names = ("val_accuracy", "parameters")[:objectives]
+    return StudySummary("toy", FOLDER, (True,) * objectives, rows, best, front, names)
 
 
 def test_each_slot_shows_its_trial_and_an_idle_one_waits() -> None:
@@ -116,18 +125,21 @@ def test_each_slot_shows_its_trial_and_an_idle_one_waits() -> None:
         shown.progress.trial_started(0, spec(4))
         shown.progress.trial_started(2, spec(5, **{"optimizer.learning_rate": 0.001}))
         shown.clock.now += 75
-        shown.progress.epoch(2, spec(5), EpochReport(12, 0.98765, "unfrozen"))
-        assert shown.frame()[:4] == [
-            "slot  place  trial  progress      value   time  parameters",
-            "   0  gpu 0      4  starting             01:15",
+        shown.progress.epoch(2, spec(5), EpochReport(3, 0.98765, "unfrozen", steps=6))
+        assert shown.frame()[:7] == [
+            "slot  place  trial  progress               val_accuracy   time",
+            "   0  gpu 0      4  starting                             01:15",
+            "",
             "   1  gpu 1         waiting",
-            "   2  gpu 2      5  unfrozen 12  0.9877  01:15  learning_rate=0.001",
+            "",
+            "   2  gpu 2      5  unfrozen epoch 4 of 6        0.9877  01:15",
+            "      optimizer.learning_rate=0.001",
         ]
         shown.clock.now += 3600
         shown.progress.epoch(0, spec(4), EpochReport(3, 4049571.0))
         shown.progress.trial_finished(2, row(5, 0.98765), summary(row(5, 0.98765)))
-        assert shown.frame()[1:4] == [
-            "   0  gpu 0      4  step 3    4049571  1:01:15",
+        assert shown.frame()[1:6:2] == [
+            "   0  gpu 0      4  step 3         4049571  1:01:15",
             "   1  gpu 1         waiting",
             "   2  gpu 2         waiting",
         ]
@@ -139,6 +151,7 @@ def test_a_report_that_comes_after_its_trial_has_ended_is_not_shown() -> None:
         shown.progress.trial_finished(0, row(1, 0.5), summary(row(1, 0.5)))
         shown.progress.epoch(0, spec(1), EpochReport(3, 0.9))
         assert "waiting" in shown.frame()[1]
+        assert not shown.frame()[2]
         shown.progress.trial_started(0, spec(2))
         shown.progress.epoch(0, spec(1), EpochReport(3, 0.9))
         assert "starting" in shown.frame()[1]
@@ -147,82 +160,106 @@ def test_a_report_that_comes_after_its_trial_has_ended_is_not_shown() -> None:
 def test_parameters_have_the_shortest_names_that_say_which_is_meant() -> None:
     params: dict[str, Value] = {
         "optimizer.name": "adam",
-        "head.dropout": 0.25,
+        "phases.unfrozen.learning_rate": 0.25,
         "phases.frozen.epochs": 3,
         "phases.unfrozen.epochs": 5,
-        "seed": 1,
+        "batch_size": 16,
     }
     with display(width=200) as shown:
         shown.progress.trial_started(0, spec(1, **params))
-        names = "optimizer.name=adam  dropout=0.25  phases.frozen.epochs=3"
-        assert shown.frame()[1].endswith(f"{names}  phases.unfrozen.epochs=5  seed=1")
+        names = "optimizer.name=adam  unfrozen.learning_rate=0.25  frozen.epochs=3"
+        assert shown.frame()[2] == f"      {names}  unfrozen.epochs=5  batch_size=16"
 
 
 def test_parameters_are_cut_before_anything_else_is() -> None:
-    with display(width=80) as shown:
-        shown.progress.trial_started(0, spec(1, a="x" * 200, b="y" * 200))
-        shown.progress.epoch(0, spec(1), EpochReport(12, 0.98765, "unfrozen"))
-        _, line, waiting, *_ = shown.frame()
-        assert "waiting" in waiting
-        assert line.startswith("   0  gpu 0      1  unfrozen 12  0.9877  00:00  a=xxx")
-        assert line.endswith("x…")
-        assert len(line) == 80
+    for height, start in (
+        (24, "      a=xxx"),
+        (12, "unfrozen epoch 4 of 6        0.9877  00:00  a"),
+    ):
+        with display(slots=3, width=80, height=height) as shown:
+            shown.progress.trial_started(0, spec(1, a="x" * 200, b="y" * 200))
+            shown.progress.epoch(0, spec(1), EpochReport(3, 0.98765, "unfrozen", steps=6))
+            line = shown.frame()[2 if height == 24 else 1]
+            assert start in line
+            assert line.endswith("x…")
+            assert len(line) == 80
 
 
 def test_text_from_outside_is_not_markup() -> None:
     with display(width=200) as shown:
         shown.progress.trial_started(0, spec(1, **{"[red]a": "[/red]\x1b[2K:x:\n"}))
         shown.progress.epoch(0, spec(1), EpochReport(1, 0.5, "[bold]\n"))
-        line = shown.frame()[1]
+        line, params = shown.frame()[1:3]
         assert "[bold] 1" in line
-        assert line.endswith("[red]a=[/red]:x:")
+        assert params.endswith("[red]a=[/red]:x:")
 
 
 def test_the_standing_of_the_study_at_two_widths() -> None:
     rows = [
-        row(0, 0.9),
+        row(0, 0.9, batch_size=16, **{"optimizer.learning_rate": 0.01}),
         row(1, state=State.PRUNED),
         row(2, state=State.FAILED, counts=False),
         row(3, state=State.FAILED),
     ]
-    best, counts = "best 0.9 (trial 0)", "1 complete, 1 pruned, 1 failed, 1 tried again"
-    for width in (80, 200):
+    best = "best val_accuracy 0.9 (trial 0) with batch_size=16  optimizer.learning_rate=0.01"
+    counts = "1 complete, 1 pruned, 1 failed, 1 tried again"
+    for width in (100, 200):
         with display(slots=4, total=11, width=width) as shown:
             shown.clock.now += 30
             shown.progress.trial_finished(0, rows[3], summary(*rows))
-            standing = [re.sub("[━╺╸]+ +", "bar  ", line) for line in shown.frame()[5:]]
+            standing = [re.sub("[━╺╸]+ +", "bar  ", line) for line in shown.frame()[9:]]
             # 8 trials of 60 s in 4 slots
-            narrow = ["bar  3/11  00:30 elapsed, 02:00 left", f"{best}  {counts}"]
-            wide = [f"bar  3/11  {best}  {counts}  00:30 elapsed, 02:00 left"]
-            assert standing == (narrow if width == 80 else wide)
+            narrow = ["bar  3/11  00:35 elapsed, 02:00 left", counts, best]
+            wide = [f"bar  3/11  {counts}  00:35 elapsed, 02:00 left", best]
+            assert standing == (narrow if width == 100 else wide)
 
 
-def test_time_left_is_unknown_at_first_and_then_runs_down() -> None:
-    with display(slots=2, total=5, done=1, width=200) as shown:
-        assert shown.frame()[-1].endswith("1/5  no result yet  00:00 elapsed")
+def test_time_counts_from_the_start_of_the_command_and_what_is_left_runs_down() -> None:
+    with display(slots=2, total=5, width=200) as shown:
+        assert shown.frame()[-2].endswith("0/5  00:05 elapsed")
+        assert shown.frame()[-1] == "no result yet"
         rows = row(0, 0.1, seconds=1.0), row(1, 0.2, seconds=40.0)
         shown.progress.trial_finished(0, rows[1], summary(*rows))
-        assert shown.frame()[-1].endswith("00:00 elapsed, 01:00 left")
+        assert shown.frame()[-2].endswith("00:05 elapsed, 01:00 left")
         shown.clock.now += 20
-        assert shown.frame()[-1].endswith("00:20 elapsed, 00:40 left")
+        assert shown.frame()[-2].endswith("00:25 elapsed, 00:40 left")
         shown.clock.now += 200
-        assert shown.frame()[-1].endswith("03:40 elapsed, 00:00 left")
+        assert shown.frame()[-2].endswith("03:45 elapsed, 00:00 left")
+
+
+def test_a_study_that_is_continued_shows_its_best_at_once() -> None:
+    known = summary(row(0, 0.7, batch_size=8), row(1, state=State.PRUNED))
+    with display(total=5, so_far=known, width=200) as shown:
+        assert shown.frame()[-2].endswith("2/5  1 complete, 1 pruned, 0 failed  00:05 elapsed")
+        assert shown.frame()[-1] == "best val_accuracy 0.7 (trial 0) with batch_size=8"
 
 
 def test_without_a_total_there_is_no_bar_and_no_time_left() -> None:
-    with display(total=None, done=3, width=200) as shown:
-        assert shown.frame()[-1] == "3 done  no result yet  00:00 elapsed"
+    with display(total=None, width=200) as shown:
+        assert shown.frame()[-2] == "0 done  00:05 elapsed"
         shown.progress.trial_finished(0, row(0, 0.5), summary(row(0, 0.5)))
         counts = "1 complete, 0 pruned, 0 failed"
-        line = f"1 done  best 0.5 (trial 0)  {counts}  00:00 elapsed"
-        assert shown.frame()[-1] == line
+        assert shown.frame()[-2] == f"1 done  {counts}  00:05 elapsed"
+        assert shown.frame()[-1] == "best val_accuracy 0.5 (trial 0)"
 
 
 def test_several_objectives_show_the_size_of_the_front() -> None:
     with display(width=200) as shown:
         rows = row(0, 0.9, 3.0), row(1, 0.8, 2.0)
         shown.progress.trial_finished(0, rows[1], summary(*rows, objectives=2))
-        assert "Pareto front of 2  2 complete" in shown.frame()[-1]
+        best = "best val_accuracy 0.9, parameters 3 (trial 0)"
+        assert shown.frame()[-1] == f"Pareto front of 2, first objective: {best}"
+
+
+def test_what_did_not_happen_has_no_colour() -> None:
+    complete, failed = row(0, 0.9), row(1, state=State.FAILED)
+    with display(width=200) as shown:
+        shown.progress.trial_finished(0, complete, summary(complete))
+        counts = shown.progress._standing.counts
+        assert not any(span.style for span in counts.spans)
+        shown.progress.trial_finished(0, failed, summary(complete, failed))
+        coloured = [span for span in shown.progress._standing.counts.spans if span.style]
+        assert [span.style for span in coloured] == ["red"]
 
 
 def test_an_older_summary_that_arrives_later_changes_nothing() -> None:
@@ -235,15 +272,17 @@ def test_an_older_summary_that_arrives_later_changes_nothing() -> None:
 
 
 def test_slots_that_do_not_fit_are_counted() -> None:
+    with display(slots=8) as shown:
+        assert len(shown.frame()) == 1 + 2 * 8 + 3
     with display(slots=16) as shown:
         lines = shown.frame()
-        assert len(lines) == 1 + 16 + 2
+        assert len(lines) == 1 + 16 + 3
         assert "more" not in "".join(lines)
     with display(slots=22) as shown:
         lines = shown.frame()
         assert len(lines) == 24 - ROOM_ABOVE + 1
-        assert lines[17].startswith("  16  gpu 16")
-        assert lines[18] == "+ 5 more"
+        assert lines[16].startswith("  15  gpu 15")
+        assert lines[17] == "+ 6 more"
 
 
 def play(shown: Display, slots: int, events: random.Random) -> None:
@@ -252,7 +291,8 @@ def play(shown: Display, slots: int, events: random.Random) -> None:
     if events.random() < 0.6:
         shown.progress.trial_started(slot, spec(trial, a="v" * events.randrange(100), b=slot))
         phase = events.choice(["", "frozen", "a phase of a long name\n"])
-        report = EpochReport(events.randrange(10**4), events.uniform(-1e8, 1e8), phase)
+        value, steps = events.uniform(-1e8, 1e8), events.choice([None, 10**4])
+        report = EpochReport(events.randrange(10**4), value, phase, steps=steps)
         shown.progress.epoch(slot, spec(trial), report)
     else:
         objectives = events.choice([1, 2])
@@ -273,7 +313,7 @@ def play(shown: Display, slots: int, events: random.Random) -> None:
 def test_the_frame_fits_and_its_height_never_changes(
     slots: int, width: int, height: int, total: int | None, events: random.Random
 ) -> None:
-    with display(slots, total, 0, width, height) as shown:
+    with display(slots, total, None, width, height) as shown:
         before = len(shown.frame())
         assert before <= height
         for _ in range(6):
@@ -284,7 +324,7 @@ def test_the_frame_fits_and_its_height_never_changes(
 
 
 def test_ended_trials_stay_above_in_their_colours() -> None:
-    best, pruned = row(0, 0.9), row(1, state=State.PRUNED, reason="median 0.58")
+    best, pruned = row(0, 0.9, batch_size=8), row(1, state=State.PRUNED, reason="median 0.58")
     failed = row(2, state=State.FAILED, reason="killed")
     with display() as shown:
         shown.progress.note("study toy goes on")
@@ -292,14 +332,15 @@ def test_ended_trials_stay_above_in_their_colours() -> None:
         shown.progress.trial_finished(0, pruned, summary(best, pruned))
         shown.progress.trial_finished(0, failed, summary(best, pruned, failed))
         written = shown.file.getvalue()
-    assert "\x1b[1mtrial 0 complete after 60.0 s: 0.9 (best so far)\x1b[0m" in written
+    said = "trial 0 complete after 60.0 s: val_accuracy 0.9 (best so far) with batch_size=8"
+    assert f"\x1b[1m{said}\x1b[0m" in written
     assert "\x1b[33mtrial 1 pruned after 60.0 s: median 0.58\x1b[0m" in written
     assert "\x1b[31mtrial 2 failed after 60.0 s: killed\x1b[0m" in written
     # the table is written in the same breath and keeps its own colours
-    assert written.count("waiting") == written.count("\x1b[2mwaiting") > 0
+    assert written.count("waiting") == written.count("\x1b[2m   ") > 0
     assert screen(shown.file.getvalue())[:4] == [
         "study toy goes on",
-        "trial 0 complete after 60.0 s: 0.9 (best so far)",
+        "trial 0 complete after 60.0 s: val_accuracy 0.9 (best so far) with batch_size=8",
         "trial 1 pruned after 60.0 s: median 0.58",
         "trial 2 failed after 60.0 s: killed",
     ]
@@ -313,8 +354,9 @@ def test_closed_twice_it_leaves_the_standing_and_the_cursor() -> None:
     shown.progress.close()
     assert sys.stdout is out
     assert shown.file.getvalue().endswith("\x1b[?25h")
-    standing, result, *rest = screen(shown.file.getvalue())
-    assert standing.endswith("0/20  00:00 elapsed")
+    standing, counts, result, *rest = screen(shown.file.getvalue())
+    assert standing.endswith("0/20  00:05 elapsed")
+    assert not counts
     assert result == "no result yet"
     assert not any(rest)
 
@@ -354,5 +396,5 @@ def test_slots_speak_at_once_and_every_ended_trial_is_on_the_screen_once() -> No
     shown.progress.close()
     lines = [line for line in screen(shown.file.getvalue()) if line]
     expected = [f"trial {trial} failed after 60.0 s: killed" for trial in range(slots * each)]
-    assert sorted(lines[:-2]) == sorted(expected)
-    assert lines[-1] == "0 complete, 0 pruned, 100 failed"
+    assert sorted(lines[:-3]) == sorted(expected)
+    assert lines[-2:] == ["0 complete, 0 pruned, 100 failed", "no result yet"]

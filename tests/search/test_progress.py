@@ -9,7 +9,15 @@ from rich.console import Console
 
 from sweeper.records import EpochReport, State, StudySummary, TrialRow, TrialSpec, Value
 from sweeper.search.live import LiveProgress
-from sweeper.search.progress import LineProgress, describe, number, one_line, open_progress
+from sweeper.search.progress import (
+    LineProgress,
+    Outline,
+    describe,
+    number,
+    one_line,
+    open_progress,
+    point,
+)
 
 FOLDER = Path("study")
 
@@ -24,26 +32,35 @@ def row(
     state: State = State.COMPLETE,
     reason: str = "",
     feasible: bool = True,
+    **params: Value,
 ) -> TrialRow:
-    return TrialRow(trial, state, values, 3.21, {}, FOLDER, reason, feasible)
+    return TrialRow(trial, state, values, 3.21, params, FOLDER, reason, feasible)
 
 
-def summary(*rows: TrialRow, best: int | None = None, front: tuple[int, ...] = ()) -> StudySummary:
+def summary(
+    *rows: TrialRow,
+    best: int | None = None,
+    front: tuple[int, ...] = (),
+    objectives: tuple[str, ...] = (),
+) -> StudySummary:
     named = {one.number: one for one in rows}
     directions = (True, False) if front else (True,)
     leaders = tuple(named[trial] for trial in front)
     first = None if best is None else named[best]
-    return StudySummary("toy", FOLDER, directions, rows, first, leaders)
+    return StudySummary("toy", FOLDER, directions, rows, first, leaders, objectives)
 
 
 class Lines:
     """A LineProgress, and what it has written."""
 
-    def __init__(self, total: int | None = 20, encoding: str = "utf-8") -> None:
+    def __init__(
+        self, total: int | None = 20, encoding: str = "utf-8", parameters: tuple[str, ...] = ()
+    ) -> None:
         self._bytes = io.BytesIO()
         self._encoding = encoding
         file = io.TextIOWrapper(self._bytes, encoding, newline="\n")
-        self.progress = LineProgress(Console(file=file), total)
+        outline = Outline(total=total, parameters=parameters)
+        self.progress = LineProgress(Console(file=file), outline)
 
     def read(self) -> list[str]:
         return self._bytes.getvalue().decode(self._encoding).splitlines()
@@ -58,10 +75,11 @@ def ended(one: TrialRow, study: StudySummary) -> str:
 
 def test_a_trial_from_start_to_end_is_one_line_an_event() -> None:
     lines = Lines()
-    best = row(7, 0.98312)
+    best = row(7, 0.98312, x=0.3, name="adam")
     lines.progress.note("closed 2 interrupted trials")
     lines.progress.trial_started(0, spec(7, x=0.3, name="adam"))
-    lines.progress.epoch(0, spec(7), EpochReport(3, 0.9, "frozen", {"loss": 0.1, "accuracy": 0.9}))
+    metrics = {"loss": 0.1, "accuracy": 0.9}
+    lines.progress.epoch(0, spec(7), EpochReport(3, 0.9, "frozen", metrics, steps=6))
     lines.progress.epoch(0, spec(7), EpochReport(4, 0.5))
     lines.progress.trial_finished(0, best, summary(best, best=7))
     lines.progress.close()
@@ -69,9 +87,9 @@ def test_a_trial_from_start_to_end_is_one_line_an_event() -> None:
     assert lines.read() == [
         "closed 2 interrupted trials",
         "trial 7 of 20 started: x=0.3  name=adam",
-        "trial 7 frozen epoch 3: loss 0.1  accuracy 0.9",
+        "trial 7 frozen epoch 4 of 6: loss 0.1  accuracy 0.9",
         "trial 7 step 4: 0.5",
-        "trial 7 complete after 3.2 s: 0.9831 (best so far)",
+        "trial 7 complete after 3.2 s: 0.9831 (best so far) with x=0.3  name=adam",
     ]
 
 
@@ -100,6 +118,41 @@ def test_several_objectives_are_all_shown_and_the_front_is_marked() -> None:
     study = summary(good, worse, best=1, front=(1,))
     assert ended(good, study) == "trial 1 complete after 3.2 s: 0.98, 12.3 (on the Pareto front)"
     assert ended(worse, study) == "trial 2 complete after 3.2 s: 0.97, 4049571"
+
+
+def test_objectives_have_the_names_that_the_application_gives_them() -> None:
+    one = row(1, 0.98, 4049571.0)
+    named = summary(one, front=(1,), objectives=("val_accuracy", "parameters"))
+    said = "val_accuracy 0.98, parameters 4049571 (on the Pareto front)"
+    assert ended(one, named) == f"trial 1 complete after 3.2 s: {said}"
+
+
+def test_the_line_of_a_trial_that_failed_has_what_it_was_tried_with() -> None:
+    one = row(8, state=State.FAILED, reason="killed", **{"optimizer.learning_rate": 0.1})
+    line = "trial 8 failed after 3.2 s with learning_rate=0.1: killed"
+    assert ended(one, summary(one)) == line
+
+
+def test_names_are_short_where_all_that_is_searched_lets_them_be() -> None:
+    params: dict[str, Value] = {"phases.unfrozen.learning_rate": 0.5, "freeze.unfreeze_blocks": 3}
+    short = "learning_rate=0.5  unfreeze_blocks=3"
+    assert describe(params) == short
+    assert describe(params, ["optimizer.learning_rate"]) == f"unfrozen.{short}"
+
+
+@pytest.mark.parametrize(
+    ("report", "said"),
+    [
+        (EpochReport(0, 0.5, "frozen", steps=2), "frozen epoch 1 of 2"),
+        (EpochReport(3, 0.5, steps=4), "epoch 4 of 4"),
+        (EpochReport(3, 0.5, "fold"), "fold 3"),
+        (EpochReport(3, 0.5), "step 3"),
+    ],
+)
+def test_epochs_count_from_one_and_steps_as_they_are_reported(
+    report: EpochReport, said: str
+) -> None:
+    assert point(report) == said
 
 
 def test_a_broken_constraint_is_shown() -> None:
@@ -143,7 +196,7 @@ def test_escape_codes_and_line_ends_go_and_markup_stays() -> None:
 
 
 def test_parameters_with_line_ends_stay_on_one_line() -> None:
-    assert describe(spec(0, text="a\nb", none=None, on=True)) == "text=a b  none=None  on=True"
+    assert describe({"text": "a\nb", "none": None, "on": True}) == "text=a b  none=None  on=True"
 
 
 def test_a_note_keeps_its_lines_and_spaces() -> None:
@@ -169,7 +222,7 @@ class SlowFile(io.StringIO):
 
 def test_lines_of_several_threads_are_whole() -> None:
     file = SlowFile()
-    progress = LineProgress(Console(file=file), None)
+    progress = LineProgress(Console(file=file), Outline())
     ready = threading.Barrier(4)
 
     def slot(index: int) -> None:
@@ -188,7 +241,7 @@ def test_lines_of_several_threads_are_whole() -> None:
 
 def test_a_pipe_gets_lines() -> None:
     pipe = Console(file=io.StringIO(), force_terminal=False)
-    assert isinstance(open_progress(pipe, ["cpu"], 3, 0), LineProgress)
+    assert isinstance(open_progress(pipe, Outline()), LineProgress)
 
 
 @pytest.mark.parametrize(
@@ -200,6 +253,6 @@ def test_only_a_terminal_that_can_draw_the_table_gets_it(
 ) -> None:
     monkeypatch.setenv("TERM", term)
     file = io.TextIOWrapper(io.BytesIO(), encoding)
-    progress = open_progress(Console(file=file, force_terminal=True), ["cpu"], 3, 0)
+    progress = open_progress(Console(file=file, force_terminal=True), Outline())
     progress.close()
     assert isinstance(progress, LiveProgress) is live
