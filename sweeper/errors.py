@@ -8,6 +8,7 @@
     |-- SweepInterrupted stop: a person, or a scheduler, ended the sweep; all is closed
     |-- Outage           stop: no trial is at fault and none counts; the same command continues
     |   |-- MachineFault a disk, file handles or processes have run out
+    |   |-- StudyLost    the study's files were deleted or moved
     |   `-- TrackerError results cannot be recorded
     `-- TrialError       record it and continue with the next trial
         |-- TrialPruned  the trial is hopeless or was stopped; carries the reason
@@ -71,6 +72,10 @@ class Outage(SweeperError):
 
 class MachineFault(Outage):
     """This machine lacks disk space, file handles, processes, or may not write."""
+
+
+class StudyLost(Outage):
+    """The files of a study that runs were deleted, moved or replaced."""
 
 
 class TrackerError(Outage):

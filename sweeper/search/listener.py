@@ -7,6 +7,7 @@ from optuna.exceptions import UpdateFinishedTrialError
 from optuna.pruners import NopPruner
 from optuna.trial import TrialState
 
+from sweeper.errors import StudyLost
 from sweeper.records import Attribute, Constraint, Decision, EpochReport, TrialSpec
 from sweeper.search.progress import Progress, point
 from sweeper.search.stopping import Halt
@@ -43,6 +44,12 @@ class TrialListener:
         if self._halt.interrupted:
             self.interrupted = True
             return Decision(stop=True, reason="the sweep was interrupted")
+        try:
+            self._halt.check_kept()
+        except StudyLost as error:
+            self._halt.fail(error)
+            self.interrupted = True
+            return Decision(stop=True, reason=error.reason)
         # Optuna keeps the first report of a step, and warns about others
         if not (self._heeds and report.compared) or report.step in self._steps:
             return Decision()

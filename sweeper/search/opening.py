@@ -137,6 +137,12 @@ def _file(url: str) -> Path | None:
     return sqlite_file(url)
 
 
+def written_by(url: str | None, folder: Path) -> list[Path]:
+    """What must stay there while the study runs: its ``folder``, and the file of its store."""
+    file = _file(url) if url else None
+    return [folder] if file is None else [file, folder]
+
+
 def open_store(url: str | None, study_name: str, heartbeat_interval: int) -> Store:
     """Open the store at ``url`` for study ``study_name``, which is :func:`claimed`.
 

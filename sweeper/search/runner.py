@@ -17,7 +17,14 @@ import optuna
 from omegaconf import DictConfig
 from optuna.exceptions import UpdateFinishedTrialError
 
-from sweeper.errors import ConfigError, Outage, SweeperError, TrialFailed, TrialPruned
+from sweeper.errors import (
+    ConfigError,
+    Outage,
+    StudyLost,
+    SweeperError,
+    TrialFailed,
+    TrialPruned,
+)
 from sweeper.execute.base import Executor, Place
 from sweeper.paths import TrialPaths
 from sweeper.records import Cause, TrialSpec
@@ -134,12 +141,20 @@ class TrialRunner:
             self._end_with(error, trial)
             raise
         except SweeperError as error:
+            self._check_kept(trial)  # what a trial cannot write where nothing is, is not its fault
             killed = isinstance(error, TrialFailed) and error.cause is Cause.KILLED
             if self._halt.interrupted and killed:
                 raise self._interruption(trial) from None
             self._record_failure(trial, error)
             raise TrialFailed(str(error)) from None
         except BaseException as error:
+            self._end_with(error, trial)
+            raise
+
+    def _check_kept(self, trial: optuna.Trial) -> None:
+        try:
+            self._halt.check_kept()
+        except StudyLost as error:
             self._end_with(error, trial)
             raise
 

@@ -14,6 +14,7 @@ from optuna.trial import FrozenTrial
 
 from sweeper.errors import TrialFailed
 from sweeper.execute.base import Executor, Place
+from sweeper.kept import Kept
 from sweeper.search.hooks import StudyHooks
 from sweeper.search.progress import Progress
 from sweeper.search.queue import enqueue_next, requeue
@@ -25,7 +26,10 @@ from sweeper.search.tally import Tally, ran_out_of_memory
 
 
 class Slots:
-    """Runs the trials of one study until ``stopping`` says that it is done."""
+    """Runs the trials of one study until ``stopping`` says that it is done.
+
+    ``kept`` are the files of the study: without one of them the sweep ends.
+    """
 
     def __init__(
         self,
@@ -39,6 +43,7 @@ class Slots:
         places: Sequence[Place],
         hooks: StudyHooks,
         progress: Progress,
+        kept: Kept | None = None,
     ) -> None:
         self._study = study
         self._store = store
@@ -48,7 +53,7 @@ class Slots:
         self._places = places
         self._hooks = hooks
         self._progress = progress
-        self._halt = Halt()
+        self._halt = Halt(kept)
         self._runner = TrialRunner(study, store, tally, plan, executor, hooks, progress, self._halt)
         self._running: dict[int, int] = {}
         """Trial that runs in each slot."""
@@ -95,6 +100,7 @@ class Slots:
         """Wait until a trial may begin; returns the study's gate, held, or None at the end."""
         with self._halt.changed:
             while not self._halt.interrupted:
+                self._halt.check_kept()
                 with ExitStack() as gate:
                     gate.enter_context(self._store.gate())
                     self._store.fail_stale(self._study)

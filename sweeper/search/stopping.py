@@ -5,6 +5,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from sweeper.errors import StudyLost
+from sweeper.kept import Kept
 from sweeper.records import State
 from sweeper.search.tally import Tally
 
@@ -75,10 +77,11 @@ class Halt:
     """Shared by all that run trials: whether they go on.
 
     ``changed`` is notified when a trial has ended here, or no other shall begin; it is held while
-    the tally and an application's hooks are used.
+    the tally and an application's hooks are used. ``kept`` are the files of the study.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, kept: Kept | None = None) -> None:
+        self._kept = kept or Kept()
         self.changed = threading.Condition()
         self.interrupted = False
         self.faults: list[BaseException] = []
@@ -91,6 +94,24 @@ class Halt:
             self.changed.notify_all()
 
     def fail(self, fault: BaseException) -> None:
-        """Interrupt, because of ``fault``."""
+        """Interrupt, because of ``fault``, or of what it follows from."""
+        try:
+            self.check_kept()
+        except StudyLost as lost:
+            fault = lost
         self.faults.append(fault)
         self.interrupt()
+
+    def check_kept(self) -> None:
+        """See that the study's files are still there.
+
+        Raises:
+            StudyLost: one was deleted, moved or replaced.
+        """
+        path = self._kept.lost()
+        if path is not None:
+            raise StudyLost(
+                f"{path} was deleted, moved or replaced while the sweep ran, so that nothing more "
+                "can be recorded there; put it back and run the same command to continue, or run "
+                "it as it is to begin anew"
+            )

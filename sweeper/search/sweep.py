@@ -17,13 +17,14 @@ from sweeper.errors import ConfigError, Findings, MissingInput, SweeperError, Sw
 from sweeper.execute.base import Executor
 from sweeper.execute.inline import InlineExecutor
 from sweeper.execute.process import ProcessExecutor
+from sweeper.kept import Kept
 from sweeper.paths import StudyPaths, undone_on
 from sweeper.records import State, StudySummary, TrialSpec
 from sweeper.search.guard import check_guard
 from sweeper.search.hooks import hooks_of
 from sweeper.search.interrupts import heed_interrupts
 from sweeper.search.job import Application, TrialJob
-from sweeper.search.opening import claimed, open_store, storage_faults
+from sweeper.search.opening import claimed, open_store, storage_faults, written_by
 from sweeper.search.progress import Outline, open_console, open_progress
 from sweeper.search.queue import requeue_interrupted, warm_start
 from sweeper.search.request import Request
@@ -226,6 +227,7 @@ class Sweep:
             request.places,
             self._hooks,
             progress,
+            Kept(written_by(settings.storage, paths.folder)),
         )
 
         try:

@@ -112,6 +112,7 @@ class FineTuneStudy(StudyHooks):
 
     def trial_finished(self, row: TrialRow, summary: StudySummary) -> None:
         """Close the trial's run, and keep what the best trials learned, and only that."""
+        self._runs.check_kept()
         run = self._open.pop(row.number, None)
         if run is not None:  # a trial whose recipe did not compose has none
             log = TrialPaths(row.folder).log

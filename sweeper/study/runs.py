@@ -3,7 +3,9 @@
 from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 
-from sweeper.errors import SweeperError
+from sweeper.addresses import sqlite_file
+from sweeper.errors import SweeperError, TrackerError
+from sweeper.kept import Kept
 from sweeper.records import Owner, TrialRow
 from sweeper.report.wording import command
 from sweeper.track.mlflow import (
@@ -28,9 +30,24 @@ class StudyRuns:
     experiment_id: str
     study: MlflowRun
     study_id: str
+    kept: Kept
+
+    def check_kept(self) -> None:
+        """See that the file of the store is still there.
+
+        Raises:
+            TrackerError: it was deleted, moved or replaced.
+        """
+        path = self.kept.lost()
+        if path is not None:
+            raise TrackerError(
+                f"{path} was deleted, moved or replaced while the sweep ran, so that nothing more "
+                "can be recorded in MLflow; put it back and run the same command to continue"
+            )
 
     def start_trial(self, number: int, overrides: Sequence[str]) -> MlflowRun:
         """Open the run of a trial whose command line is ``overrides``."""
+        self.check_kept()
         tags = {
             "sweeper.role": "trial",
             **self._of_trial(number),
@@ -40,7 +57,7 @@ class StudyRuns:
 
     def answers(self) -> bool:
         """Whether the store is there, asked without waiting for one that is not."""
-        return answers(self.uri)
+        return self.kept.lost() is None and answers(self.uri)
 
     def find_trial(self, number: int) -> MlflowRun | None:
         """The run of a trial, which another controller may have opened; None where it has none."""
@@ -94,13 +111,15 @@ def open_runs(
     uri = absolute_uri(uri)
     client = connect(uri)
     experiment_id = ensure_experiment(client, uri, experiment)
+    file = sqlite_file(uri)
+    kept = Kept([file] if file else [])
     tags = {"sweeper.role": "study", "sweeper.study_id": study_id}
     known = find_run(client, experiment_id, tags)
     if known is None:
         tags["sweeper.command"] = command(overrides)
         new = start_run(client, experiment_id, name, tags)
-        return StudyRuns(uri, experiment_id, new, study_id)
+        return StudyRuns(uri, experiment_id, new, study_id, kept)
     known.resume()
-    runs = StudyRuns(uri, experiment_id, known, study_id)
+    runs = StudyRuns(uri, experiment_id, known, study_id, kept)
     runs.end_orphans(rows, running)
     return runs

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -77,6 +78,13 @@ def knock(uri: str) -> None:
         urllib.request.urlopen(request, timeout=_ANSWER_SECONDS).close()
 
 
+def _cause(text: str) -> str:
+    """The line that names what is wrong: SQLAlchemy puts remarks in parentheses before it."""
+    lines = [line for line in text.splitlines() if line.strip()]
+    plain = [line for line in lines if not re.fullmatch(r"\(.*\)|\[.*\]", line.strip())]
+    return next(iter(plain or lines), "")
+
+
 @contextlib.contextmanager
 def usable(uri: str) -> Iterator[None]:
     """Turn what the store raises within into one sentence.
@@ -90,7 +98,7 @@ def usable(uri: str) -> Iterator[None]:
     try:
         yield
     except (MlflowException, SQLAlchemyError, OSError) as error:
-        text = (str(error) or type(error).__name__).splitlines()[0]
+        text = _cause(str(error)) or type(error).__name__
         raise TrackerError(
             f"MLflow at {without_secrets(uri)} cannot be used: {without_secrets(text)}; "
             "see that it works, or set tracking.uri=<uri> or MLFLOW_TRACKING_URI to another store"

@@ -1,0 +1,84 @@
+"""Files of a study that are deleted or moved while it runs end the sweep, and are named."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from search.controllers import await_line, controller, load, sweep
+
+from sweeper.kept import Kept
+
+STUDY = ("x=interval(0,1)", "hydra.sweeper.n_trials=400")
+
+
+def delete(path: Path) -> None:
+    shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def move(path: Path) -> None:
+    path.rename(path.with_name("elsewhere"))
+
+
+def replace(path: Path) -> None:
+    """By another of equal content."""
+    move(path)
+    elsewhere = path.with_name("elsewhere")
+    if elsewhere.is_dir():
+        shutil.copytree(elsewhere, path)
+    else:
+        shutil.copy2(elsewhere, path)
+
+
+CHANGES = [delete, move, replace]
+
+
+@pytest.mark.parametrize("change", CHANGES)
+@pytest.mark.parametrize("kind", ["file", "folder"])
+def test_a_change_of_a_file_or_folder_is_noticed(
+    change: Callable[[Path], None], kind: str, tmp_path: Path
+) -> None:
+    path, other = tmp_path / "one", tmp_path / "other"
+    other.touch()
+    path.touch() if kind == "file" else path.mkdir()
+    kept = Kept([other, path])
+    assert kept.lost() is None
+    other.write_text("more")
+    (path / "inside").touch() if kind == "folder" else path.write_text("more")
+    assert kept.lost() is None
+    change(path)
+    assert kept.lost() == path
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("storage", ["sqlite", "journal"])
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_sweep_without_its_store_ends_with_a_message(
+    change: Callable[[Path], None], storage: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "kept" / f"studies.{storage}"
+    with controller(tmp_path, *STUDY, f"hydra.sweeper.storage={storage}:///{file}") as process:
+        await_line(process, " complete after ")
+        change(file.parent)
+        ended, _ = process.communicate(timeout=100)
+    assert process.returncode == 1
+    assert f"{file} was deleted, moved or replaced while the sweep ran" in ended
+    assert "Traceback" not in ended
+
+
+@pytest.mark.slow
+def test_a_study_that_is_put_back_continues(tmp_path: Path) -> None:
+    few = (*STUDY[:1], "hydra.sweeper.n_trials=6", "pause=0.2")
+    folder = tmp_path / "out"
+    with controller(tmp_path, *few) as process:
+        await_line(process, " complete after ")
+        move(folder)
+        ended, _ = process.communicate(timeout=100)
+    assert process.returncode == 1
+    assert f"{folder} was deleted, moved or replaced" in ended
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.with_name("elsewhere").rename(folder)
+    code, shown = sweep(tmp_path, *few)
+    assert code == 0, shown
+    complete = [trial for trial in load(tmp_path).trials if trial.state.name == "COMPLETE"]
+    assert len(complete) == 6
