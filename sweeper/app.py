@@ -95,7 +95,7 @@ def _failures_in_log() -> Iterator[None]:
     """
     try:
         yield
-    except SweeperError:
+    except (SweeperError, BrokenPipeError):
         raise
     except Exception as error:
         with contextlib.suppress(OSError):

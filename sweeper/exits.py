@@ -10,6 +10,7 @@
 import contextlib
 import os
 import re
+import select
 import signal
 import sys
 import tempfile
@@ -77,12 +78,27 @@ def reported(interrupted: str | Callable[[], str] = "interrupted") -> Iterator[N
     except RecursionError as error:
         leave(f"{_unexpected(error)}{_kept(error)}", FAILED)
     except Exception as error:
+        if isinstance(error, BrokenPipeError) and _reader_gone():
+            leave("the reader of the output has ended: interrupted", 128 + signal.SIGPIPE)
         asked = asked_fault(error)
         if asked is not None:
             _show(error)
             leave(asked, ASKED)
         fault = machine_fault(error)
         leave(f"{fault.reason if fault else _unexpected(error)}{_kept(error)}", FAILED)
+
+
+def _reader_gone() -> bool:
+    """Whether standard output is a pipe that nobody reads (``| head``); it leads nowhere then."""
+    with contextlib.suppress(OSError, ValueError):
+        descriptor = sys.stdout.fileno()
+        poll = select.poll()
+        poll.register(descriptor, select.POLLOUT)
+        if any(events & select.POLLERR for _, events in poll.poll(0)):
+            # else Python fails once more when it flushes at its end
+            os.dup2(os.open(os.devnull, os.O_WRONLY), descriptor)
+            return True
+    return False
 
 
 def leave(text: str, code: int) -> NoReturn:

@@ -1,5 +1,6 @@
 """What a trial writes to its screen goes to its log, C++ libraries included."""
 
+import contextlib
 import os
 import sys
 from collections.abc import Iterator
@@ -40,10 +41,11 @@ def output_to(log: Path) -> Iterator[TextIO]:
     finally:
         sys.stdout.flush()
         sys.stderr.flush()
-        screen.close()
         for descriptor, copy in zip(_SCREEN, saved, strict=True):
             os.dup2(copy, descriptor)
             os.close(copy)
+        with contextlib.suppress(OSError):  # nobody reads it any more
+            screen.close()
 
 
 def tail(log: Path, lines: int = 20) -> str:

@@ -7,7 +7,8 @@ parameters are tried again.
 """
 
 import contextlib
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -47,6 +48,7 @@ from sweeper.search.study import (
     OWN_ATTRIBUTES,
     REASON,
     RETRY_OF,
+    SECONDS,
     Study,
 )
 from sweeper.search.tally import Tally
@@ -130,7 +132,8 @@ class TrialRunner:
         self._progress.trial_started(slot, spec)
         log, timeout = TrialPaths(spec.folder).log, self._plan.timeout
         try:
-            values: tuple[float, ...] = self._executor.run(job, log, listener, place, timeout)
+            with self._timed(trial):
+                values: tuple[float, ...] = self._executor.run(job, log, listener, place, timeout)
             return values
         except TrialPruned as pruned:
             if listener.interrupted:
@@ -150,6 +153,19 @@ class TrialRunner:
         except BaseException as error:
             self._end_with(error, trial)
             raise
+
+    @contextlib.contextmanager
+    def _timed(self, trial: optuna.Trial) -> Iterator[None]:
+        """Keep with ``trial`` how long the block took, also where it raises a trial's error."""
+        began = time.monotonic()
+        try:
+            yield
+        except Outage:
+            raise
+        except SweeperError:
+            trial.set_user_attr(SECONDS, time.monotonic() - began)
+            raise
+        trial.set_user_attr(SECONDS, time.monotonic() - began)
 
     def _check_kept(self, trial: optuna.Trial) -> None:
         try:

@@ -34,7 +34,11 @@ ATTEMPTS = "attempts"
 """User attribute of a trial: how often its parameters failed before, by cause."""
 WARM_START = "warm_start"
 """User attribute of a trial that was taken from another study: which one, and its number there."""
-OWN_ATTRIBUTES = frozenset({REASON, FOLDER, LOG_TAIL, CAUSE, OOM, RETRY_OF, ATTEMPTS, WARM_START})
+SECONDS = "trial_seconds"
+"""User attribute of a trial: how long its work took, by a clock that nobody sets."""
+OWN_ATTRIBUTES = frozenset(
+    {REASON, FOLDER, LOG_TAIL, CAUSE, OOM, RETRY_OF, ATTEMPTS, WARM_START, SECONDS}
+)
 """User attributes of a trial that are not the application's to set."""
 FINGERPRINT = "fingerprint"
 """User attribute of a study: what all its trials have in common, by key."""
@@ -127,6 +131,15 @@ def find_study(name: str, store: Store) -> Study | None:
         return Study(name, store, optuna.samplers.RandomSampler(), optuna.pruners.NopPruner())
     except KeyError:
         return None
+
+
+def remove_empty(study: optuna.Study, store: Store) -> None:
+    """Forget ``study`` where it has no trial: another recipe may take its name.
+
+    One in a shared store stays: another controller may be about to begin its first trial.
+    """
+    if not store.shared and not study.get_trials(deepcopy=False):
+        optuna.delete_study(study_name=study.study_name, storage=store.storage)
 
 
 def check_fingerprint(study: optuna.Study, now: Mapping[str, str]) -> None:

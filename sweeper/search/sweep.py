@@ -44,6 +44,7 @@ from sweeper.search.study import (
     find_study,
     open_study,
     put_aside,
+    remove_empty,
 )
 from sweeper.search.tally import Tally
 
@@ -136,6 +137,8 @@ class Sweep:
             self._say(
                 f"the study so far is kept as {put_aside(known, store, self._request.folder)}"
             )
+        elif known is not None:
+            remove_empty(known, store)
         sampler = self._request.sampler
         for text in self._request.notes:
             self._say(text)

@@ -10,7 +10,7 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
 from sweeper.records import State, StudySummary, TrialRow
-from sweeper.search.study import CAUSE, FOLDER, OOM, REASON, RETRY_OF, WARM_START
+from sweeper.search.study import CAUSE, FOLDER, OOM, REASON, RETRY_OF, SECONDS, WARM_START
 
 _STATES = {
     TrialState.COMPLETE: State.COMPLETE,
@@ -91,7 +91,7 @@ class Tally:
             number=trial.number,
             state=state,
             values=tuple(trial.values) if state is State.COMPLETE else (),
-            seconds=trial.duration.total_seconds() if trial.duration else 0.0,
+            seconds=_seconds(trial),
             params=trial.params,
             folder=self._base / trial.user_attrs.get(FOLDER, ""),
             reason=trial.user_attrs.get(REASON, ""),
@@ -169,6 +169,13 @@ class Tally:
             front,
             self._objectives,
         )
+
+
+def _seconds(trial: FrozenTrial) -> float:
+    """How long the trial took; by its dates, between which a clock may be set, if need be."""
+    if SECONDS in trial.user_attrs:
+        return float(trial.user_attrs[SECONDS])
+    return max(0.0, trial.duration.total_seconds()) if trial.duration else 0.0
 
 
 def _ended(trial: FrozenTrial) -> datetime:

@@ -1,7 +1,10 @@
 """Output that goes to a log, and the end of one."""
 
 import os
+import subprocess
+import sys
 from pathlib import Path
+from subprocess import PIPE
 
 import pytest
 
@@ -30,3 +33,26 @@ def test_tail_reads_no_more_than_the_end(tmp_path: Path) -> None:
         file.seek(0, os.SEEK_END)
         file.write(b"\nlast line")
     assert tail(log, 1) == "last line"
+
+
+def test_output_comes_back_where_nobody_reads_the_screen_any_more(tmp_path: Path) -> None:
+    script = (
+        "import sys\n"
+        "from pathlib import Path\n"
+        "from sweeper.execute.output import output_to\n"
+        "try:\n"
+        f"    with output_to(Path({str(tmp_path / 'trial.log')!r})) as screen:\n"
+        "        sys.stdin.read()\n"  # until the screen is closed
+        "        print('x', file=screen)\n"
+        "except BrokenPipeError:\n"
+        "    print('restored', file=sys.stderr)\n"
+        "    sys.stdout = None\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", script], stdin=PIPE, stdout=PIPE, stderr=PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        process.stdout.close()
+        process.stdout = None
+        _, errors = process.communicate()
+    assert (process.returncode, errors) == (0, "restored\n")

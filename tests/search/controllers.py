@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 import optuna
 from optuna.trial import FrozenTrial, TrialState
@@ -24,7 +25,10 @@ SECONDS = 100
 
 @contextmanager
 def controller(
-    folder: Path, *arguments: str, dies_at_commit: int | None = None
+    folder: Path,
+    *arguments: str,
+    dies_at_commit: int | None = None,
+    stderr: int | IO[str] = subprocess.STDOUT,
 ) -> Iterator["subprocess.Popen[str]"]:
     """A running controller, what it writes in one pipe; killed when the block ends."""
     environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
@@ -35,7 +39,7 @@ def controller(
         cwd=folder,
         env=environment,
         stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
+        stderr=stderr,
         text=True,
         # as in a terminal, where Ctrl-C reaches all that a command has started
         start_new_session=True,

@@ -46,7 +46,7 @@ class Heard:
         return self.notes[-1]
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_once_and_twice(number: int) -> None:
     heard = Heard()
     with heed_interrupts(heard.on_first, heard.on_second, heard.note):

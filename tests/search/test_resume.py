@@ -94,7 +94,12 @@ def test_a_grid_goes_on_after_a_trial_that_had_no_cell_yet(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize(
-    "number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)]
+    "number",
+    [
+        signal.SIGINT,
+        pytest.param(signal.SIGTERM, marks=pytest.mark.slow),
+        pytest.param(signal.SIGHUP, marks=pytest.mark.slow),
+    ],
 )
 def test_an_interrupt_stops_trials_at_their_next_report(tmp_path: Path, number: int) -> None:
     arguments = ("x=interval(0,1)", "hydra.sweeper.n_trials=2", "reports=30", "pause=0.03")
@@ -188,3 +193,17 @@ def test_a_second_controller_is_refused_while_the_first_lives(tmp_path: Path) ->
         press(first, signal.SIGKILL)
     with controller(tmp_path, *arguments) as second:
         await_line(second, "trials were interrupted; their parameters go first")
+
+
+def test_a_screen_that_is_closed_interrupts(tmp_path: Path) -> None:
+    """As ``| head`` does."""
+    arguments = ("x=interval(0,1)", "hydra.sweeper.n_trials=2", "reports=40", "pause=0.05")
+    errors = tmp_path / "errors"
+    with errors.open("w") as stream, controller(tmp_path, *arguments, stderr=stream) as process:
+        await_line(process, "trial 0 step 0")
+        assert process.stdout is not None
+        process.stdout.close()
+        assert process.wait() == 128 + signal.SIGPIPE
+    assert errors.read_text() == "the reader of the output has ended: interrupted\n"
+    await_workers_end(tmp_path)
+    assert states(tmp_path) == {TrialState.FAIL, TrialState.WAITING}

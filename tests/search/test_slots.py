@@ -54,6 +54,7 @@ from sweeper.search.study import (
     OOM,
     REASON,
     RETRY_OF,
+    SECONDS,
     Study,
     open_study,
 )
@@ -473,6 +474,20 @@ def test_a_fault_stops_the_trials_of_other_slots_at_their_next_report(
         assert stopped.wait(DEADLINE)
         task.release(0)
     assert sweep.states == ["FAIL", "COMPLETE", "WAITING"]
+
+
+def test_each_trial_keeps_how_long_it_took() -> None:
+    def task(spec: TrialSpec, _channel: Channel) -> float:
+        if spec.number == 1:
+            raise TrialPruned("hopeless")
+        if spec.number == 2:
+            raise TrialFailed("broken")
+        return 0.0
+
+    sweep = Sweep(task, stops={"n_trials": 3}).run()
+    kept = [trial.user_attrs[SECONDS] for trial in sweep.trials]
+    assert kept == [row.seconds for row in sweep.tally.summary().rows]
+    assert all(seconds >= 0 for seconds in kept)
 
 
 @pytest.mark.parametrize("error", [MachineFault("no space"), TrackerError("no answer")], ids=str)

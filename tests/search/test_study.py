@@ -19,6 +19,7 @@ from sweeper.search.study import (
     find_study,
     open_study,
     put_aside,
+    remove_empty,
 )
 from sweeper.search.tally import Tally, ran_out_of_memory
 
@@ -93,6 +94,25 @@ def test_a_study_of_another_recipe_is_refused_with_the_ways_out() -> None:
     )
     assert "hydra.sweeper.resume=false" in caught.value.faults[2]
     assert "hydra.sweeper.study_name=<name>" in caught.value.faults[2]
+
+
+def test_a_study_without_trials_takes_a_corrected_recipe() -> None:
+    store = memory()
+    study = a_study(store)
+    check_fingerprint(study, {"batch_size": "32"})
+    remove_empty(study, store)
+    corrected = a_study(store, directions=["minimize"])
+    check_fingerprint(corrected, {"batch_size": "64"})
+    corrected.ask()
+    remove_empty(corrected, store)
+    assert find_study("one", store) is not None
+
+
+def test_a_study_that_others_may_begin_stays() -> None:
+    store = memory()
+    store.shared = True
+    remove_empty(a_study(store), store)
+    assert find_study("one", store) is not None
 
 
 def test_a_study_put_aside_keeps_its_trials_and_their_folders(tmp_path: Path) -> None:

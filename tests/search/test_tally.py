@@ -1,3 +1,4 @@
+from datetime import datetime
 from pathlib import Path
 
 import optuna
@@ -8,7 +9,7 @@ from search.studies import a_study, finish
 
 from sweeper.records import State
 from sweeper.search.queue import requeue
-from sweeper.search.study import FOLDER
+from sweeper.search.study import FOLDER, SECONDS
 from sweeper.search.tally import Tally
 
 
@@ -31,6 +32,30 @@ def test_finished_trials_become_rows() -> None:
     assert [row.value for row in table] == [0.5, None, None]
     assert [row.reason for row in table] == ["", "boom", "hopeless"]
     assert (tally.counted, tally.failed, tally.running) == (3, 1, {4})
+
+
+def test_a_clock_that_is_set_back_changes_no_duration() -> None:
+    study = a_study()
+    finish(study, 0.5)
+    finish(study, 0.6)
+    times = [datetime.fromisoformat(day) for day in ("2026-01-02", "2026-01-01")]
+    for seconds in ({}, {SECONDS: 2.5}):
+        study.add_trial(
+            optuna.trial.FrozenTrial(
+                number=0,
+                trial_id=0,
+                state=optuna.trial.TrialState.COMPLETE,
+                value=0.1,
+                datetime_start=times[0],
+                datetime_complete=times[1],
+                params={},
+                distributions={},
+                user_attrs=seconds,
+                system_attrs={},
+                intermediate_values={},
+            )
+        )
+    assert [row.seconds for row in tally_of(study).summary().rows[2:]] == [0.0, 2.5]
 
 
 @pytest.mark.parametrize(("direction", "best"), [("maximize", 2), ("minimize", 1)])
