@@ -118,7 +118,12 @@ def test_every_option_of_every_group_is_a_valid_recipe(group: str, option: str) 
             "'balance'",
         ),
         ("+loss.class_weight={cat:0}", "loss.class_weight must be balanced, null, or a weight"),
-        ("+backbone.width_coefficient=1.2", "backbone width_coefficient and depth_coefficient are"),
+        (
+            "+backbone.width_coefficient=1.2",
+            "backbone width_coefficient, depth_coefficient and phi",
+        ),
+        ("+backbone.phi=1", "backbone width_coefficient, depth_coefficient and phi are for"),
+        ("head.l2=-1", "head.l2 must be"),
         (
             "schedule.warmup_epochs=6",
             "phases has frozen.epochs=5, fewer than the 6 warmup_epochs of its schedule",
@@ -256,3 +261,24 @@ def test_no_other_top_level_key_is_known(key: str) -> None:
 
 def test_flatten_joins_with_dots() -> None:
     assert flatten({"a": {"b": {"c": 1}, "d": {}}, "e": [1]}) == {"a.b.c": 1, "a.d": {}, "e": [1]}
+
+
+@pytest.mark.parametrize(
+    ("phi", "width", "depth", "side"),
+    [(0, 1.0, 1.0, 224), (0.5, 1.049, 1.095, 240), (1, 1.1, 1.2, 258), (3, 1.331, 1.728, 341)],
+)
+def test_phi_scales_width_depth_and_resolution_together(
+    phi: float, width: float, depth: float, side: int
+) -> None:
+    """B1 is phi 0.5 and B2 phi 1, but for the authors' rounding: 240 and 260 px."""
+    made = recipe("backbone=efficientnet_scaled", "freeze=scratch", f"backbone.phi={phi}")
+    found = (made.backbone.width_coefficient, made.backbone.depth_coefficient)
+    assert found == pytest.approx((width, depth), abs=5e-4)
+    assert made.image_size == side
+
+
+def test_a_coefficient_beside_phi_wins() -> None:
+    own = ("backbone.width_coefficient=0.5", "image_size=64", "backbone.phi=1")
+    made = recipe("backbone=efficientnet_scaled", "freeze=scratch", *own)
+    assert (made.backbone.width_coefficient, made.image_size) == (0.5, 64)
+    assert made.backbone.depth_coefficient == 1.2

@@ -2,16 +2,32 @@
 
 from typing import Annotated, Literal, Self
 
+from omegaconf import OmegaConf
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from sweeper import keras_api
-from sweeper.config.base import Closed, Count, Fraction, Positive, one_of
+from sweeper.config.base import Closed, Count, Fraction, NotNegative, Positive, one_of
 
 LITE0 = "EfficientNetLite0"
 """The one backbone that is not in ``keras.applications``; see :mod:`sweeper.models.lite0`."""
 
 SCALED = "EfficientNet"
 """Any member of the EfficientNet family, by its compound scaling coefficients."""
+
+
+def compound(base: float, factor: float, phi: float) -> float:
+    """``base * factor ** phi``, a whole number where ``base`` is one (Tan & Le 2019, section 3.3).
+
+    The resolver ``${compound:...}`` of recipes.
+
+    >>> compound(224, 1.15, 1.0), compound(1.0, 1.5, 2.0)
+    (258, 2.25)
+    """
+    scaled = float(base * factor**phi)
+    return round(scaled) if isinstance(base, int) else scaled
+
+
+OmegaConf.register_new_resolver("compound", compound, replace=True)
 
 
 class Backbone(Closed):
@@ -23,6 +39,7 @@ class Backbone(Closed):
     ``keras.applications.imagenet_utils``: ``tf`` (to [-1, 1]), ``torch`` (to [0, 1], then mean and
     deviation of ImageNet), ``caffe`` (BGR, ImageNet's mean taken off), ``none`` (the network does
     it itself).
+    ``phi`` is the compound coefficient that an efficientnet_scaled derives its size from.
     """
 
     name: str
@@ -33,6 +50,7 @@ class Backbone(Closed):
     weights: str | None
     width_coefficient: Positive | None = None
     depth_coefficient: Positive | None = None
+    phi: float | None = None
 
     @field_validator("name")
     @classmethod
@@ -42,10 +60,10 @@ class Backbone(Closed):
     @model_validator(mode="after")
     def _scaled_from_scratch(self) -> Self:
         coefficients = (self.width_coefficient, self.depth_coefficient)
-        if self.name != SCALED and coefficients != (None, None):
+        if self.name != SCALED and (*coefficients, self.phi) != (None, None, None):
             raise ValueError(
-                f"width_coefficient and depth_coefficient are for backbone=efficientnet_scaled; "
-                f"{self.name} has its own"
+                "width_coefficient, depth_coefficient and phi are for "
+                f"backbone=efficientnet_scaled; {self.name} has its own"
             )
         if self.name == SCALED and None in coefficients:
             raise ValueError(f"{SCALED} needs width_coefficient and depth_coefficient")
@@ -66,6 +84,7 @@ class Head(Closed):
         hidden: units of one Dense layer with ReLU; null for none.
         dropout: rate before the last Dense layer, which gives the logits.
         one_logit: two classes share one logit, instead of one each.
+        l2: added to the training loss for each squared weight of the Dense layers, not of biases.
     """
 
     pooling: Literal["avg", "max", "flatten"]
@@ -73,6 +92,7 @@ class Head(Closed):
     hidden: Count | None
     dropout: Fraction
     one_logit: bool
+    l2: NotNegative = 0.0
 
 
 def _blocks(value: object) -> object:

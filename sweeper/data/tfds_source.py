@@ -58,15 +58,27 @@ def listing(dataset: Tfds) -> Listing:
 def prepare(dataset: Tfds) -> None:
     """Download and prepare the data unless it is there.
 
+    Archives that a person has put into ``downloads/manual`` of the data's folder are used, as
+    tensorflow-datasets does by their registered names; without internet too.
+
     Raises:
         MissingInput: it is not there and cannot be had; without internet, within seconds.
         ConfigError: no such data set, split, image or label.
     """
     builder = _builder(dataset)
     if not builder.is_prepared():
-        homepage = builder.info.homepage
-        if not any_answers([url for url in (homepage, _TFDS_SITE) if url]):
-            raise _missing(builder, "is not prepared, and there is no internet to download it")
+        homepage, manual = builder.info.homepage, _manual_folder(dataset)
+        placed = manual.is_dir() and any(manual.iterdir())
+        if not placed and builder.MANUAL_DOWNLOAD_INSTRUCTIONS:
+            instructions = " ".join(builder.MANUAL_DOWNLOAD_INSTRUCTIONS.split())
+            raise _missing(builder, "must be downloaded by hand", f"{manual}: {instructions}")
+        if not placed and not any_answers([url for url in (homepage, _TFDS_SITE) if url]):
+            archives = [one.filename for one in (builder.url_infos or {}).values() if one.filename]
+            raise _missing(
+                builder,
+                "is not prepared, and there is no internet to download it",
+                f"{manual}: {', '.join(sorted(archives))}" if archives else None,
+            )
         try:
             builder.download_and_prepare()
         except Exception as error:  # each data set fails in its own way
@@ -95,17 +107,25 @@ def _builder(dataset: Tfds) -> Any:
     raise ConfigError([fault])
 
 
+def _manual_folder(dataset: Tfds) -> Path:
+    """Where tensorflow-datasets looks for archives before it downloads them."""
+    base = dataset.data_dir.expanduser().absolute() if dataset.data_dir else _default_folder()
+    return base / "downloads" / "manual"
+
+
 def _default_folder() -> Path:
     import tensorflow_datasets as tfds
 
     return Path(tfds.core.constants.DATA_DIR).expanduser()
 
 
-def _missing(builder: Any, what: str) -> MissingInput:
+def _missing(builder: Any, what: str, by_hand: str | None = None) -> MissingInput:
+    """``by_hand`` is a folder, and what to put there instead."""
     name, _, version = builder.info.full_name.rpartition("/")
     return MissingInput(
         f"{name} {version} {what}; looked in {builder.data_path}; "
         "set dataset.data_dir=<folder with prepared data>"
+        + (f", or put its archives into {by_hand}" if by_hand else "")
     )
 
 

@@ -166,6 +166,7 @@ def build_head(head: config.Head, n_classes: int, shape: Sequence[int], dtype: s
 
     In this order, each where ``head`` asks for it: pooling (or Flatten, which ties the head to the
     image size), BatchNormalization, a hidden Dense layer with ReLU, Dropout, Dense to the logits.
+    ``head.l2`` of the Dense layers' squared weights is among the model's ``losses``.
 
     Raises:
         ConfigError: one logit is asked for with other than two classes.
@@ -182,9 +183,17 @@ def build_head(head: config.Head, n_classes: int, shape: Sequence[int], dtype: s
     if head.batch_norm:
         x = keras.layers.BatchNormalization(momentum=BATCH_NORM_MOMENTUM, name="head_bn")(x)
     if head.hidden:
-        x = keras.layers.Dense(head.hidden, activation="relu", name="hidden")(x)
+        x = keras.layers.Dense(
+            head.hidden, activation="relu", kernel_regularizer=_penalty(head), name="hidden"
+        )(x)
     x = keras.layers.Dropout(head.dropout, name="head_dropout")(x)
     units = 1 if head.one_logit else n_classes
     # float32 whatever the policy: a softmax cross-entropy in half precision overflows
-    logits = keras.layers.Dense(units, dtype="float32", name="logits")(x)
+    logits = keras.layers.Dense(
+        units, kernel_regularizer=_penalty(head), dtype="float32", name="logits"
+    )(x)
     return keras.Model(source, logits, name="head")
+
+
+def _penalty(head: config.Head) -> keras.Regularizer | None:
+    return keras.regularizers.L2(head.l2) if head.l2 else None

@@ -6,7 +6,7 @@ It makes every network once, with random weights: about two minutes and 2 GB of 
 from collections.abc import Iterator
 
 import keras
-import yaml
+from omegaconf import OmegaConf
 
 from sweeper import config
 from sweeper.models.backbones import build_backbone
@@ -24,7 +24,9 @@ def options() -> dict[str, config.Backbone]:
     """Every option of the group ``backbone``, in alphabetical order."""
     files = sorted((conf_dir() / "backbone").glob("*.yaml"))
     return {
-        file.stem: config.Backbone.model_validate(yaml.safe_load(file.read_text(encoding="utf-8")))
+        file.stem: config.Backbone.model_validate(
+            OmegaConf.to_container(OmegaConf.load(file), resolve=True)
+        )
         for file in files
     }
 

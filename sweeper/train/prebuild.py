@@ -85,7 +85,8 @@ def _prefixes(
     epochs: dict[tuple[Freeze | None, Head], int] = {}
     for recipe in recipes:
         # of the head it is pooling that ends a frozen part, where no block is unfrozen
-        head = recipe.head.model_copy(update={"hidden": None, "dropout": 0.0, "batch_norm": False})
+        unlike = {"hidden": None, "dropout": 0.0, "batch_norm": False, "l2": 0.0}
+        head = recipe.head.model_copy(update=unlike)
         for phase in planned(recipe):
             between = _between(recipes) if phase.freeze is not None else ()
             for freeze in (phase.freeze, *between):

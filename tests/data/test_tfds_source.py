@@ -4,7 +4,9 @@ import http.server
 import io
 import threading
 import urllib.request
+import zipfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -309,9 +311,71 @@ def test_absent_without_internet(tmp_path):
     assert str(caught.value) == (
         "stanford_dogs 0.2.0 is not prepared, and there is no internet to download it; "
         f"looked in {tmp_path}/stanford_dogs/0.2.0; "
-        "set dataset.data_dir=<folder with prepared data>"
+        "set dataset.data_dir=<folder with prepared data>, or put its archives into "
+        f"{tmp_path}/downloads/manual: annotation.tar, images.tar, lists.tar"
     )
     assert not list(tmp_path.iterdir())
+
+
+class HandPlaced(tfds.core.GeneratorBasedBuilder):
+    """A data set whose one archive nobody serves, as those that are gone from the internet."""
+
+    pkg_dir_path = Path(__file__).parent
+    VERSION = tfds.core.Version("1.0.0")
+    URL = "http://127.0.0.1:9/hand_placed.zip"
+    url_infos = {}  # noqa: RUF012 - as in tensorflow-datasets
+
+    def _info(self):
+        label = tfds.features.ClassLabel(names=CLASSES)
+        features = tfds.features.FeaturesDict({"image": tfds.features.Image(), "label": label})
+        return self.dataset_info_from_configs(features=features, homepage="http://127.0.0.1:9/")
+
+    def _split_generators(self, dl_manager):
+        folder = dl_manager.download_and_extract(self.URL)
+        return {split: self._generate_examples(folder) for split in ("train", "test")}
+
+    def _generate_examples(self, path):
+        for file in sorted(path.glob("*.png")):
+            yield file.name, {"image": str(file), "label": file.stem.split("-")[0]}
+
+
+class ByHandOnly(HandPlaced):
+    """One that asks a person to fetch it."""
+
+    MANUAL_DOWNLOAD_INSTRUCTIONS = "Ask its\nauthors."
+
+    def _split_generators(self, dl_manager):
+        folder = dl_manager.extract(dl_manager.manual_dir / "hand_placed.zip")
+        return {split: self._generate_examples(folder) for split in ("train", "test")}
+
+
+def _archive(folder: Path) -> None:
+    """What the builders above read, with its checksum registered."""
+    folder.mkdir(parents=True)
+    file = folder / "hand_placed.zip"
+    with zipfile.ZipFile(file, "w") as archive:
+        for number, name in enumerate(CLASSES):
+            stream = io.BytesIO()
+            Image.new("RGB", (8, 6), (number, 0, 0)).save(stream, "PNG")
+            archive.writestr(f"{name}-0.png", stream.getvalue())
+    info = tfds.core.download.checksums.compute_url_info(file)
+    HandPlaced.url_infos = {HandPlaced.URL: replace(info, filename=file.name)}
+
+
+@pytest.mark.usefixtures("_no_internet")
+@pytest.mark.parametrize("name", ["hand_placed", "by_hand_only"])
+def test_archives_that_were_placed_by_hand_are_prepared_without_internet(tmp_path, name):
+    _archive(tmp_path / "elsewhere")
+    dataset = recipe(tmp_path, name=name)
+    manual = tmp_path / "downloads" / "manual"
+    with pytest.raises(MissingInput) as caught:
+        sources.prepare(dataset)
+    wanted = "Ask its authors." if name == "by_hand_only" else "hand_placed.zip"
+    assert str(caught.value).endswith(f"or put its archives into {manual}: {wanted}")
+    manual.parent.mkdir()
+    (tmp_path / "elsewhere").rename(manual)
+    sources.prepare(dataset)
+    assert sorted(sources.load(dataset).train.labels) == list(range(len(CLASSES)))
 
 
 def test_absent_data_is_not_fetched_by_loading(tmp_path):

@@ -215,6 +215,26 @@ def test_logits_are_float32_in_half_precision(photos: Any) -> None:
     assert np.isfinite(one_step(trainer, photos))
 
 
+@pytest.mark.parametrize("hidden", [None, 5])
+def test_l2_is_in_the_training_loss_only(hidden: int | None, photos: Any) -> None:
+    classifier = attach_head(tiny_backbone(), head_config(hidden=hidden, l2=0.5), 2)
+    trainer = classifier.trainer(None)
+    kernels = [weight for weight in classifier.head.weights if weight.path.endswith("kernel")]
+    assert len(kernels) == (1 if hidden is None else 2)
+    parts = trainer.split()
+    assert parts is not None
+    for model, given in ((trainer, photos), (parts[1], parts[0](photos))):
+        penalty = 0.5 * sum(float(np.sum(np.square(kernel))) for kernel in kernels)
+        assert float(sum(model.losses)) == pytest.approx(penalty, rel=1e-5)
+        model.compile("sgd", keras.losses.CategoricalCrossentropy(from_logits=True))
+        targets = np.eye(2, dtype=np.float32)[np.arange(len(photos)) % 2]
+        plain = float(model.loss(targets, model(given, training=True)))
+        history = model.fit(given, targets, batch_size=len(photos), verbose=0)
+        (trained,) = history.history["loss"]
+        assert trained == pytest.approx(plain + penalty, rel=1e-4)
+    assert attach_head(tiny_backbone(), head_config(), 2).trainer(None).losses == []
+
+
 def test_a_weights_file_reaches_the_classifier(lite0: keras.Model, tmp_path: Path) -> None:
     path = tmp_path / "w.weights.h5"
     lite0.save_weights(path)
