@@ -3,7 +3,7 @@
 import pytest
 from recipes import recipe
 
-from sweeper.config import warnings
+from sweeper.config import large_for, warnings
 
 RMSPROP = ("optimizer=rmsprop", "optimizer.momentum=0.9")
 LARGE = ("optimizer=rmsprop", "phases.unfrozen.learning_rate=2e-3")
@@ -90,6 +90,29 @@ def test_a_loss_scale_beside_one_that_is_found() -> None:
 def test_selection_on_the_test_set() -> None:
     (said,) = warnings(recipe("validation=test"))
     assert said.startswith("validation=test selects on the test set")
+
+
+@pytest.mark.parametrize(
+    ("side", "advice"), [(100, "set 96 or 104"), (33, "set 32 or 40"), (96, None), (224, None)]
+)
+def test_sizes_that_layers_pad(side: int, advice: str | None) -> None:
+    found = warnings(recipe(f"image_size={side}"))
+    assert [text.split("; ")[1] for text in found] == ([advice] if advice else [])
+
+
+def test_the_size_that_a_network_was_trained_at_needs_no_advice() -> None:
+    assert warnings(recipe("backbone=efficientnet_b3")) == ()
+
+
+@pytest.mark.parametrize(
+    ("parameters", "images", "warns"),
+    [(18_000_000, 999, True), (18_000_000, 1000, False), (4_000_000, 10, False)],
+)
+def test_a_large_network_for_few_images(parameters: int, images: int, warns: bool) -> None:
+    found = large_for(parameters, images, 10, "EfficientNetB4")
+    assert (found is not None) == warns
+    if found:
+        assert found.startswith("EfficientNetB4 has 18 million weights for 100 images a class")
 
 
 def test_batch_norm_of_pretrained_weights() -> None:

@@ -1,6 +1,6 @@
 """The recipe's schema, and what is known about its parts without TensorFlow."""
 
-from sweeper.config.advice import warnings
+from sweeper.config.advice import large_for, warnings
 from sweeper.config.base import nearest, one_of
 from sweeper.config.data import (
     Augment,
@@ -81,6 +81,7 @@ __all__ = [
     "Unused",
     "Validation",
     "from_scratch",
+    "large_for",
     "nearest",
     "one_of",
     "reported",

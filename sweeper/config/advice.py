@@ -78,9 +78,55 @@ def _loss_scale(recipe: Recipe) -> Iterator[str]:
             )
 
 
+_MULTIPLE = 8
+"""keras.io, "Image classification via fine-tuning with EfficientNet": sizes that it does not divide
+are padded in some layers, which wastes resources, most of all in the smaller variants."""
+
+
+def _side(recipe: Recipe) -> Iterator[str]:
+    side = recipe.image_size
+    if side % _MULTIPLE and side != recipe.backbone.resolution:
+        below = side // _MULTIPLE * _MULTIPLE
+        near = " or ".join(str(one) for one in (below, below + _MULTIPLE) if one >= _LEAST_SIDE)
+        yield (
+            f"image_size={side} is no multiple of {_MULTIPLE}: layers pad it, which costs time and "
+            f"gives nothing; set {near}"
+        )
+
+
+_LEAST_SIDE = 32
+
+
+def large_for(parameters: int, images: int, classes: int, name: str) -> str | None:
+    """A warning where a large network learns from few images, else None.
+
+    That larger variants need not be better there, and are harder to tune, is a tip of keras.io's
+    "Image classification via fine-tuning with EfficientNet"; the two limits are ours: networks
+    beyond EfficientNetB3, and fewer images a class than a tenth of ImageNet's thousand.
+
+    Args:
+        parameters: of the backbone.
+        images: that train.
+        classes: that they show.
+        name: of the network.
+    """
+    each = images / classes
+    if parameters <= _LARGE or each >= _FEW:
+        return None
+    return (
+        f"{name} has {parameters / 1e6:.0f} million weights for {each:.0f} images a class: larger "
+        "networks are harder to tune and seldom better on so few; try a smaller one beside it, "
+        "such as backbone=efficientnet_b0"
+    )
+
+
+_LARGE = 11_000_000
+_FEW = 100
+
+
 def warnings(recipe: Recipe) -> tuple[str, ...]:
     """Everything in ``recipe`` that is known to mislead."""
-    found = [*_rmsprop(recipe), *_random_backbone(recipe), *_loss_scale(recipe)]
+    found = [*_rmsprop(recipe), *_random_backbone(recipe), *_loss_scale(recipe), *_side(recipe)]
     pretrained = recipe.backbone.weights is not None
     if isinstance(recipe.validation, TestSet):
         found.append(

@@ -1,10 +1,10 @@
 """Before the first trial: is everything there that the recipes need, and do they fit it?"""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import keras
 
-from sweeper.config import Freeze, Recipe
+from sweeper.config import Dataset, Freeze, Recipe, large_for
 from sweeper.data import sources
 from sweeper.data.targets import class_weights
 from sweeper.errors import ConfigError, Findings
@@ -30,17 +30,21 @@ def prepare(recipes: Sequence[Recipe]) -> list[str]:
     numerics.use_plain_keras()
     found = Findings()
     noticed: list[str] = []
+    images: dict[Dataset, tuple[int, int]] = {}
     for dataset in dict.fromkeys(recipe.dataset for recipe in recipes):
         users = [recipe for recipe in recipes if recipe.dataset == dataset]
         with found.collected():
             noticed += sources.prepare(dataset)
-            noticed += _check_data(sources.load(dataset), users)
+            source = sources.load(dataset)
+            images[dataset] = len(source.train), len(source.class_names)
+            noticed += _check_data(source, users)
             noticed += sources.doubts(dataset)
     for backbone, size in dict.fromkeys((recipe.backbone, recipe.image_size) for recipe in recipes):
         users = [recipe for recipe in recipes if recipe.backbone == backbone]
         with found.collected():
             network = build_backbone(backbone, size, None)
             blocks = find_blocks(network)
+            noticed += _large(network.count_params(), images, users)
             for freeze in dict.fromkeys(recipe.freeze for recipe in users):
                 with found.collected():
                     check_freeze(network, freeze)
@@ -55,6 +59,17 @@ def prepare(recipes: Sequence[Recipe]) -> list[str]:
                     raise ConfigError(faults)
     found.raise_if_any()
     return noticed
+
+
+def _large(
+    parameters: int, images: Mapping[Dataset, tuple[int, int]], users: Sequence[Recipe]
+) -> Iterator[str]:
+    """Warnings for data sets of few images a class; ``images`` has how many train, and classes."""
+    for dataset in dict.fromkeys(recipe.dataset for recipe in users):
+        if dataset in images:  # else it has a fault of its own
+            text = large_for(parameters, *images[dataset], users[0].backbone.name)
+            if text:
+                yield f"warning: {text}"
 
 
 def _unused(

@@ -1,0 +1,127 @@
+"""``python -m sweeper.summary RECIPE``: the network of a recipe, and what of it trains.
+
+Takes what ``python -m sweeper`` takes; ``--layers`` shows each layer, whose names
+``freeze.unfreeze_from`` takes as well as those of blocks. No weights are needed.
+"""
+
+import sys
+from functools import partial
+from typing import TYPE_CHECKING
+
+from omegaconf import DictConfig
+
+from sweeper.entry import run
+from sweeper.errors import MissingInput
+from sweeper.exits import ASKED, leave, reported
+from sweeper.validation import parse
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from sweeper.config import Recipe
+    from sweeper.models.build import Classifier
+
+_LAYERS = "--layers"
+_USAGE = "usage: python -m sweeper.summary +experiment=NAME [key=value ...] [--layers]"
+_NOTHING_KEPT = (
+    "hydra.run.dir=.",
+    "hydra.output_subdir=null",
+    "hydra/job_logging=disabled",
+    "~hydra.callbacks.start",
+)
+_CLASSES_WITHOUT_DATA = 2
+_WIDTH = 120
+
+
+def main() -> None:
+    """Show the network of the recipe that the command line composes."""
+    each_layer = _LAYERS in sys.argv[1:]
+    sys.argv[1:] = [argument for argument in sys.argv[1:] if argument != _LAYERS]
+    if not sys.argv[1:] or {"-m", "--multirun"} & set(sys.argv[1:]):
+        leave(_USAGE, ASKED)
+    run(partial(_show, each_layer), *_NOTHING_KEPT)
+
+
+def _show(each_layer: bool, config: DictConfig) -> None:
+    with reported():
+        from rich.console import Console
+
+        from sweeper.train import numerics
+        from sweeper.train.network import build_classifier_for
+
+        recipe = parse(config)
+        random = recipe.model_copy(
+            update={"backbone": recipe.backbone.model_copy(update={"weights": None})}
+        )
+        numerics.use_plain_keras()
+        classes, origin = _classes(recipe)
+        classifier = build_classifier_for(random, classes)
+        console = Console(markup=False, emoji=False, highlight=False)
+        side = recipe.image_size
+        console.print(
+            f"{recipe.backbone.name} at {side} x {side} px, {len(classifier.blocks)} blocks; "
+            f"{classes} classes {origin}",
+            soft_wrap=True,
+        )
+        _print_parts(console, recipe, classifier, each_layer)
+        _print_totals(console, recipe, classifier)
+
+
+def _classes(recipe: "Recipe") -> tuple[int, str]:
+    from sweeper.data import sources
+
+    try:
+        return len(sources.load(recipe.dataset).class_names), "in the data"
+    except MissingInput:
+        return _CLASSES_WITHOUT_DATA, "assumed, since the data is not there"
+
+
+def _print_parts(
+    console: "Console", recipe: "Recipe", classifier: "Classifier", each_layer: bool
+) -> None:
+    from rich import box
+    from rich.table import Table
+
+    from sweeper.models.summary import blocks_of, layers_of
+
+    layers = layers_of(classifier, recipe.freeze)
+    first = ["block", "layer", "kind"] if each_layer else ["block", "layers"]
+    table = Table(*first, "gives", "weights", box=box.SIMPLE_HEAD)
+    if each_layer:  # a name that is cut is of no use
+        console.width = max(console.width, _WIDTH)
+    phases = {"frozen": recipe.phases.frozen, "unfrozen": recipe.phases.unfrozen}
+    shown = [name for name, phase in phases.items() if phase is not None]
+    for name in shown:
+        table.add_column(f"{name}: train")
+    for column in table.columns:
+        column.no_wrap = True
+    for column in table.columns[len(first) + 1 :]:
+        column.justify = "right"
+    for part in layers if each_layer else blocks_of(layers):
+        named = [part.block, part.name, part.kind] if each_layer else [part.block, part.kind]
+        trained = [f"{getattr(part, name):,}" if getattr(part, name) else "" for name in shown]
+        weights = f"{part.weights:,}" if part.weights else ""
+        table.add_row(*named, part.shape, weights, *trained)
+    console.print(table)
+
+
+def _print_totals(console: "Console", recipe: "Recipe", classifier: "Classifier") -> None:
+    from sweeper.models.size import count_parameters
+    from sweeper.models.summary import total
+
+    whole = count_parameters(classifier.backbone) + count_parameters(classifier.head)
+    for name, phase, freeze in (
+        ("frozen", recipe.phases.frozen, None),
+        ("unfrozen", recipe.phases.unfrozen, recipe.freeze),
+    ):
+        if phase is not None:
+            trains = total(classifier, freeze)
+            console.print(
+                f"{name} phase: {trains.weights:,} of {whole:,} weights train, in "
+                f"{trains.variables} variables",
+                soft_wrap=True,
+            )
+
+
+if __name__ == "__main__":
+    main()
