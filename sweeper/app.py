@@ -132,6 +132,7 @@ def _run_alone(
     from rich.console import Console
 
     from sweeper.search.progress import LineProgress, Outline
+    from sweeper.study.descriptions import alone_name, alone_note
     from sweeper.track.mlflow import connect, ensure_experiment, start_run
     from sweeper.track.store import absolute_uri, answers
     from sweeper.train import numerics
@@ -150,7 +151,8 @@ def _run_alone(
     client = connect(uri)
     experiment = ensure_experiment(client, uri, recipe.tracking.experiment)
     tags = {"sweeper.role": "trial", "sweeper.command": command(overrides)}
-    run = start_run(client, experiment, paths.folder.name, tags)
+    note = alone_note(recipe.name, overrides, paths.folder)
+    run = start_run(client, experiment, alone_name(recipe.name, overrides), tags, note)
     spec = TrialSpec(0, {}, tuple(overrides), paths.folder)
 
     def on_screen(

@@ -52,6 +52,22 @@ class TrialSpec:
 
 
 @dataclass(frozen=True)
+class DataUse:
+    """Images that a run uses for one ``purpose``: training, validation or test.
+
+    ``digest`` is another one whenever an image, a label or their order may be another. ``place`` is
+    where they lie, or in words where they come from.
+    """
+
+    name: str
+    digest: str
+    purpose: str
+    place: Path | str
+    images: int
+    classes: int
+
+
+@dataclass(frozen=True)
 class Owner:
     """Whose files lie in a trial's folder: the run of one attempt, and the study it belongs to.
 

@@ -122,6 +122,57 @@ def test_mlflow_holds_one_study_with_its_trials_below(swept: tuple[Path, str]) -
 
 
 @pytest.mark.slow
+def test_a_person_tells_the_runs_apart_in_mlflow(swept: tuple[Path, str]) -> None:
+    folder, _ = swept
+    (study,) = runs_of(folder, "digits_lite0", "study")
+    trials = runs_of(folder, "digits_lite0", "trial")
+    for number, trial in enumerate(trials):
+        tags = trial.data.tags
+        rate = float(tags["searched.optimizer.learning_rate"])
+        assert trial.info.run_name.startswith(f"{number:04d} ")
+        assert f" optimizer.learning_rate={rate:.3g}" in trial.info.run_name
+        assert tags["mlflow.note.content"].startswith(f"**State:** {tags['sweeper.state']}")
+        assert f"| `optimizer.learning_rate` | `{rate}` |" in tags["mlflow.note.content"]
+        names = tags["sweeper.searched"].split(", ")
+        assert tags["sweeper.searched"] == study.data.tags["sweeper.searched"]
+        assert {f"searched.{name}" for name in names} == {
+            tag for tag in tags if tag.startswith("searched.")
+        }
+        used = [
+            (one.dataset.name, one.tags[0].value, one.dataset.digest)
+            for one in trial.inputs.dataset_inputs
+        ]
+        assert [(name, purpose) for name, purpose, _ in used] == [
+            ("digits", "training"),
+            ("digits", "validation"),
+            ("digits", "test"),
+        ]
+        same = trials[0].inputs.dataset_inputs
+        assert [digest for _, _, digest in used] == [one.dataset.digest for one in same]
+        assert tags["mlflow.source.name"] == "python -m sweeper"
+        assert "mlflow.source.git.commit" not in tags  # it ran outside a checkout
+    note = study.data.tags["mlflow.note.content"]
+    assert note.startswith("**State:** complete\n\nA search over the recipe `digits_lite0`")
+    assert str(folder / "experiments" / "digits_lite0") in note
+    assert len(study.inputs.dataset_inputs) == 3
+    # MLflow's pages open on the metric that was logged first
+    assert next(iter(study.data.metrics)) == "best_val_accuracy"
+    complete = [one for one in trials if one.data.tags["sweeper.state"] == "complete"]
+    assert {next(iter(one.data.metrics)) for one in complete} == {"best_val_accuracy"}
+
+
+@pytest.mark.slow
+def test_the_test_of_the_winner_is_no_part_of_its_duration(swept: tuple[Path, str]) -> None:
+    folder, _ = swept
+    trials = runs_of(folder, "digits_lite0", "trial")
+    (winner,) = (one for one in trials if "test_accuracy" in one.data.metrics)
+    number = trials.index(winner)
+    assert winner.info.status == "FINISHED"
+    # one slot: the next trial began when this one had ended
+    assert winner.info.end_time <= trials[number + 1].info.start_time
+
+
+@pytest.mark.slow
 def test_every_trial_has_its_curves_checks_and_artifacts(swept: tuple[Path, str]) -> None:
     folder, _ = swept
     client = mlflow_client(folder)

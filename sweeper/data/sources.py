@@ -1,5 +1,7 @@
 """From a recipe's data set to examples: the one place that knows every kind of source."""
 
+from pathlib import Path
+
 from sweeper.config import Csv, Dataset, Digits, Folder, Tfds
 from sweeper.data import csv_source, digits_source, findings, folder_source, tfds_source
 from sweeper.data.examples import (
@@ -22,6 +24,7 @@ __all__ = [
     "given_validation",
     "has_validation",
     "load",
+    "origin",
     "prepare",
     "split_folds",
     "split_validation",
@@ -93,6 +96,18 @@ def doubts(dataset: Dataset) -> list[str]:
         *findings.faint(kept, found),
         *findings.twins(kept, source, found),
     ]
+
+
+def origin(dataset: Dataset) -> tuple[str, Path | str]:
+    """What a data set is called, and where it lies, or in words where it comes from."""
+    match dataset:
+        case Digits():
+            return "digits", "scikit-learn's load_digits"
+        case Tfds():
+            return dataset.name, tfds_source.folder(dataset)
+        case Folder() | Csv():
+            place = dataset.path.expanduser().absolute()
+            return place.name or str(place), place
 
 
 def has_validation(dataset: Dataset) -> bool:

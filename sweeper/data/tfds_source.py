@@ -90,16 +90,15 @@ def prepare(dataset: Tfds) -> None:
 def _builder(dataset: Tfds) -> Any:
     import tensorflow_datasets as tfds
 
-    folder = dataset.data_dir and str(dataset.data_dir.expanduser().absolute())
+    given = dataset.data_dir
     try:
-        return tfds.builder(dataset.name, data_dir=folder)
+        return tfds.builder(dataset.name, data_dir=given and str(folder(dataset)))
     except tfds.core.DatasetNotFoundError:
         known = tfds.list_builders(with_community_datasets=False)
         hint = nearest(dataset.name, known)
-        where = folder or _default_folder()
         fault = (
             "dataset.name must name a data set of tensorflow-datasets or one prepared under "
-            f"{where}, got '{dataset.name}'{hint}"
+            f"{folder(dataset)}, got '{dataset.name}'{hint}"
         )
     except (AssertionError, ImportError, ValueError) as error:
         # an unknown version or configuration, or a package that this data set needs
@@ -107,10 +106,15 @@ def _builder(dataset: Tfds) -> Any:
     raise ConfigError([fault])
 
 
+def folder(dataset: Tfds) -> Path:
+    """Below which the data set's own folder lies."""
+    given = dataset.data_dir
+    return given.expanduser().absolute() if given else _default_folder()
+
+
 def _manual_folder(dataset: Tfds) -> Path:
     """Where tensorflow-datasets looks for archives before it downloads them."""
-    base = dataset.data_dir.expanduser().absolute() if dataset.data_dir else _default_folder()
-    return base / "downloads" / "manual"
+    return folder(dataset) / "downloads" / "manual"
 
 
 def _default_folder() -> Path:

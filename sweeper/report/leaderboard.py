@@ -14,7 +14,8 @@ from rich.table import Table
 from rich.text import Text
 
 from sweeper.paths import write_aside
-from sweeper.records import State, StudySummary, TrialRow, Value
+from sweeper.records import State, StudySummary, TrialRow
+from sweeper.report.wording import spelled_value
 from sweeper.short_names import short_names
 
 COLOURS: Mapping[State, str] = {
@@ -60,13 +61,6 @@ def _parameters(rows: Iterable[TrialRow]) -> list[str]:
     return list(dict.fromkeys(name for row in rows for name in row.params))
 
 
-def _spelled(value: Value) -> str:
-    """A value as Hydra's command line takes it, with every digit."""
-    if value is None or isinstance(value, bool):
-        return {None: "null", True: "true", False: "false"}[value]
-    return str(value)
-
-
 def write_leaderboard(summary: StudySummary, path: Path) -> None:
     """Write all trials as CSV (RFC 4180), in the order of :func:`ranked`.
 
@@ -80,7 +74,7 @@ def write_leaderboard(summary: StudySummary, path: Path) -> None:
     writer = csv.writer(text)
     writer.writerow([*_fixed(summary), *names, "reason"])
     for row in rows:
-        params = (_spelled(row.params[name]) if name in row.params else "" for name in names)
+        params = (spelled_value(row.params[name]) if name in row.params else "" for name in names)
         values = _values(row, summary)
         writer.writerow([row.number, row.state.value, *values, row.seconds, *params, row.reason])
     write_aside(path, text.getvalue())
@@ -96,7 +90,7 @@ def _cell(row: TrialRow, name: str) -> str:
     if name not in row.params:
         return ""
     value = row.params[name]
-    return f"{value:.4g}" if isinstance(value, float) else _plain(_spelled(value))
+    return f"{value:.4g}" if isinstance(value, float) else _plain(spelled_value(value))
 
 
 def _table(summary: StudySummary, rows: Sequence[TrialRow], reason_width: int) -> Table:

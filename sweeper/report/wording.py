@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from sweeper.addresses import without_secrets
+from sweeper.records import Value
 
 
 def spelled_values(values: Mapping[str, float]) -> str:
@@ -37,3 +38,10 @@ def shown_path(path: Path) -> Path:
     """``path`` as a person in this folder would type it."""
     here = Path.cwd()
     return path.relative_to(here) if path.is_relative_to(here) else path
+
+
+def spelled_value(value: Value) -> str:
+    """A value as Hydra's command line takes it, with every digit."""
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    return str(value)

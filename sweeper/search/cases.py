@@ -23,6 +23,7 @@ from omegaconf.errors import OmegaConfBaseException
 from optuna.distributions import BaseDistribution
 
 from sweeper.records import Value
+from sweeper.search.distributions import in_words
 from sweeper.search.syntax import distribution_of, read_override, spell, spell_yaml, value_of
 
 
@@ -61,8 +62,18 @@ class Case:
     values: Values
 
     def __str__(self) -> str:
+        """Part of a study's fingerprint, which is kept: the same text in every version."""
+        return f"{self.values}{self._conditions()}"
+
+    def in_words(self) -> str:
+        """For a person: ``a number from 0.1 to 0.5 when optimizer is sgd``."""
+        values = self.values
+        text = in_words(values) if isinstance(values, BaseDistribution) else f"{values}"
+        return f"{text}{self._conditions()}"
+
+    def _conditions(self) -> str:
         conditions = [f"{key} is {_alternatives(wanted)}" for key, wanted in self.when.items()]
-        return f"{self.values}" + (f" when {' and '.join(conditions)}" if conditions else "")
+        return f" when {' and '.join(conditions)}" if conditions else ""
 
 
 def _alternatives(wanted: Iterable[Value]) -> str:

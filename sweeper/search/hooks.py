@@ -60,7 +60,12 @@ class StudyHooks:
         return "value"
 
     def study_started(
-        self, config: DictConfig, study_id: str, summary: StudySummary, running: frozenset[int]
+        self,
+        config: DictConfig,
+        study_id: str,
+        summary: StudySummary,
+        running: frozenset[int],
+        space: Mapping[str, str],
     ) -> None:
         """Open a run for the study or go on with it; close what a dead controller left open.
 
@@ -69,6 +74,7 @@ class StudyHooks:
             study_id: the same for each sweep of this study, and for no other study.
             summary: the study so far; its rows have ended, whatever their runs say.
             running: numbers of the trials that other controllers run now.
+            space: what is searched, by the names that recipes have for it, in words.
         """
 
     def trial_started(self, spec: TrialSpec, config: DictConfig) -> Mapping[str, str]:

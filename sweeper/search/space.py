@@ -168,6 +168,13 @@ class SearchSpace:
             for key, cases in self.searched.items()
         }
 
+    def in_words(self) -> dict[str, str]:
+        """The same for a person to read."""
+        return {
+            bare(key): "; ".join(case.in_words() for case in cases)
+            for key, cases in self.searched.items()
+        }
+
     def grid(self) -> dict[str, list[Value]]:
         """Every value of every parameter, as ``optuna.samplers.GridSampler`` takes them.
 

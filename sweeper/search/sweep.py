@@ -191,7 +191,13 @@ class Sweep:
             # first: nobody would find the run of a controller that dies before it can say its id
             study.set_user_attr(STUDY_ID, study_id)
             tally.refresh()
-            self._hooks.study_started(request.corners[0], study_id, tally.summary(), tally.running)
+            self._hooks.study_started(
+                request.corners[0],
+                study_id,
+                tally.summary(),
+                tally.running,
+                request.space.in_words(),
+            )
         paths.folder.mkdir(parents=True, exist_ok=True)
         OmegaConf.save(request.master, paths.master)
 

@@ -46,7 +46,8 @@ class FineTuneStudy(StudyHooks):
 
     def __init__(self) -> None:
         self._open: dict[int, MlflowRun] = {}
-        self._prebuilt, self._known = 0.0, "[]"
+        self._prebuilt: float | None = None  # until it is recorded
+        self._known = "[]"
 
     def check(self, candidates: Sequence[DictConfig]) -> None:
         """Parse every candidate, and look whether what it names is there."""
@@ -79,29 +80,36 @@ class FineTuneStudy(StudyHooks):
         return reported(parse(config).objectives)
 
     def study_started(
-        self, config: DictConfig, study_id: str, summary: StudySummary, running: frozenset[int]
+        self,
+        config: DictConfig,
+        study_id: str,
+        summary: StudySummary,
+        running: frozenset[int],
+        space: Mapping[str, str],
     ) -> None:
         """Open the study's run, or go on with the one it has."""
+        from sweeper.study.descriptions import study_note, study_tags
         from sweeper.study.runs import open_runs
 
-        recipe = parse(config)
+        recipe, overrides = parse(config), sys.argv[1:]
+        self._objectives = recipe.objectives
         self._runs = open_runs(
             recipe.tracking.uri,
             recipe.tracking.experiment,
             str(config.hydra.sweeper.study_name or recipe.name),
             study_id,
-            sys.argv[1:],
+            {"sweeper.command": command(overrides), **study_tags(space)},
+            study_note(recipe.name, recipe.objectives, summary, space, overrides),
             summary.rows,
             running,
         )
-        add_prebuilt(self._runs.study, self._prebuilt)
 
     def trial_started(self, spec: TrialSpec, config: DictConfig) -> Mapping[str, str]:
         """Open the trial's run below the study's, and hand on what is known of its network."""
         if "tracking" in config:  # its file shall not hold credentials
             with read_write(config), open_dict(config):
                 config.tracking.uri = hide_credentials("tracking.uri", str(config.tracking.uri))
-        run = self._runs.start_trial(spec.number, spec.overrides)
+        run = self._runs.start_trial(spec)
         self._open[spec.number] = run
         return {
             "uri": self._runs.uri,
@@ -119,6 +127,7 @@ class FineTuneStudy(StudyHooks):
             if row.state is State.FAILED and log.exists():
                 run.log_file(log, "logs")  # the process may have died before it could
             run.end(row.state, row.reason, row.cause)
+        self._record_study(summary)
         from sweeper.report.leaderboard import write_leaderboard
 
         kept = {best.number for best in summary.front}
@@ -150,6 +159,7 @@ class FineTuneStudy(StudyHooks):
         print_table(summary, console)
         for path in (paths.results, paths.leaderboard, paths.master):
             runs.study.log_file(path, "study")
+        self._record_study(summary)
         close_ledger(summary, runs)
         if summary.best is None:
             runs.study.end(State.FAILED, "no trial completed")
@@ -169,6 +179,22 @@ class FineTuneStudy(StudyHooks):
 
     def study_interrupted(self, reason: str) -> None:
         """Close the runs that are open; the same command goes on with the study."""
-        runs = [*self._open.values(), self._runs.study]
-        for run in runs if self._runs.answers() else ():
+        if not self._runs.answers():
+            return
+        self._record_prebuilt()
+        for run in (*self._open.values(), self._runs.study):
             run.end(State.FAILED, f"interrupted: {reason}")
+
+    def _record_study(self, summary: StudySummary) -> None:
+        """Record the best objectives so far, then the rest: MLflow shows first what came first."""
+        if summary.best is not None:
+            values = zip(self._objectives, summary.best.values, strict=True)
+            best = {f"best_{name}": value for name, value in values}
+            self._runs.study.log_metrics(best, step=len(summary.rows))
+        self._record_prebuilt()
+
+    def _record_prebuilt(self) -> None:
+        """Record, once, the seconds that went into what all trials share."""
+        if self._prebuilt is not None:
+            add_prebuilt(self._runs.study, self._prebuilt)
+            self._prebuilt = None

@@ -40,4 +40,5 @@ def close_ledger(summary: StudySummary, runs: "StudyRuns") -> None:
 
 
 def _prebuilt(study: "MlflowRun") -> float:
+    study.flush()
     return study.client.get_run(study.run_id).data.metrics.get(PREBUILT, 0.0)

@@ -1,13 +1,14 @@
 """The runs of a study in MLflow: its own, and below it one of each trial."""
 
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 
 from sweeper.addresses import sqlite_file
 from sweeper.errors import SweeperError, TrackerError
 from sweeper.kept import Kept
-from sweeper.records import Owner, TrialRow
+from sweeper.records import Owner, TrialRow, TrialSpec
 from sweeper.report.wording import command
+from sweeper.study.descriptions import trial_name, trial_note, trial_tags
 from sweeper.track.mlflow import (
     MlflowRun,
     connect,
@@ -30,6 +31,7 @@ class StudyRuns:
     experiment_id: str
     study: MlflowRun
     study_id: str
+    study_name: str
     kept: Kept
 
     def check_kept(self) -> None:
@@ -45,15 +47,17 @@ class StudyRuns:
                 "can be recorded in MLflow; put it back and run the same command to continue"
             )
 
-    def start_trial(self, number: int, overrides: Sequence[str]) -> MlflowRun:
-        """Open the run of a trial whose command line is ``overrides``."""
+    def start_trial(self, spec: TrialSpec) -> MlflowRun:
+        """Open the run of a trial."""
         self.check_kept()
         tags = {
             "sweeper.role": "trial",
-            **self._of_trial(number),
-            "sweeper.command": command(overrides),
+            **self._of_trial(spec.number),
+            "sweeper.command": command(spec.overrides),
+            **trial_tags(spec.params),
         }
-        return start_run(self.study.client, self.experiment_id, f"trial {number:04d}", tags)
+        name, note = trial_name(spec), trial_note(spec, self.study_name)
+        return start_run(self.study.client, self.experiment_id, name, tags, note)
 
     def answers(self) -> bool:
         """Whether the store is there, asked without waiting for one that is not."""
@@ -90,7 +94,8 @@ def open_runs(
     experiment: str,
     name: str,
     study_id: str,
-    overrides: Sequence[str],
+    tags: Mapping[str, str],
+    note: str,
     rows: Iterable[TrialRow],
     running: Container[int],
 ) -> StudyRuns:
@@ -101,7 +106,8 @@ def open_runs(
         experiment: name of the experiment, made if need be.
         name: of a run that is new.
         study_id: by which the run is found again.
-        overrides: the study's command line.
+        tags: of a run that is new, beside those by which it is found.
+        note: that describes a run that is new, in Markdown.
         rows: trials that have ended, whatever their runs say.
         running: numbers of the trials that other controllers run now.
 
@@ -113,13 +119,12 @@ def open_runs(
     experiment_id = ensure_experiment(client, uri, experiment)
     file = sqlite_file(uri)
     kept = Kept([file] if file else [])
-    tags = {"sweeper.role": "study", "sweeper.study_id": study_id}
-    known = find_run(client, experiment_id, tags)
+    found_by = {"sweeper.role": "study", "sweeper.study_id": study_id}
+    known = find_run(client, experiment_id, found_by)
     if known is None:
-        tags["sweeper.command"] = command(overrides)
-        new = start_run(client, experiment_id, name, tags)
-        return StudyRuns(uri, experiment_id, new, study_id, kept)
+        new = start_run(client, experiment_id, name, {**found_by, **tags}, note)
+        return StudyRuns(uri, experiment_id, new, study_id, name, kept)
     known.resume()
-    runs = StudyRuns(uri, experiment_id, known, study_id, kept)
+    runs = StudyRuns(uri, experiment_id, known, study_id, name, kept)
     runs.end_orphans(rows, running)
     return runs

@@ -56,9 +56,9 @@ def evaluate_winner(
         SweeperError: its run is gone, or its test failed.
     """
     owner = runs.owner(best.number)
-    known = runs.study.client.get_run(owner.run).data
-    tested = known.metrics
-    if "test_accuracy" not in tested and _KEPT not in known.tags:
+    known = runs.study.client.get_run(owner.run)
+    tested = known.data.metrics
+    if "test_accuracy" not in tested and _KEPT not in known.data.tags:
         trial, uri = TrialPaths(best.folder), runs.uri
 
         def work(_channel: object) -> dict[str, float]:
@@ -69,11 +69,12 @@ def evaluate_winner(
         tested = run_logged(executor, work, log, SilentChannel(), place)
         run = MlflowRun(runs.study.client, owner.run)
         run.set_tags({_KEPT: "true"})
-        run.end(State.COMPLETE)
+        # the test opened it again, hours after its training it may be
+        run.end(State.COMPLETE, ended=known.info.end_time)
     of_model = {key: value for key, value in tested.items() if key.startswith(("test_", "model_"))}
     values: dict[str, float] = dict(zip(recipe.objectives, best.values, strict=True))
-    found = {f"best_{name}": value for name, value in values.items()}
-    runs.study.log_metrics({**found, **of_model}, step=best.number)
+    runs.study.log_metrics(of_model, step=best.number)
+    runs.study.copy_data(known)
     runs.study.set_tags({"sweeper.best_trial": str(best.number)})
     open_console().print(
         f"best trial {best.number}: {spelled_values(values)}, {spelled_test(of_model)}",

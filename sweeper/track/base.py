@@ -1,8 +1,10 @@
 """What a trial may record, wherever it is recorded."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
+
+from sweeper.records import DataUse
 
 
 class Tracker(Protocol):
@@ -18,6 +20,10 @@ class Tracker(Protocol):
 
     def set_tags(self, tags: Mapping[str, str]) -> None:
         """Set or replace ``tags``."""
+        ...
+
+    def log_data(self, data: Sequence[DataUse]) -> None:
+        """Record the images that the run uses."""
         ...
 
     def log_file(self, path: Path, folder: str) -> None:
@@ -39,6 +45,9 @@ class NullTracker:
         """Do nothing."""
 
     def set_tags(self, tags: Mapping[str, str]) -> None:
+        """Do nothing."""
+
+    def log_data(self, data: Sequence[DataUse]) -> None:
         """Do nothing."""
 
     def log_file(self, path: Path, folder: str) -> None:

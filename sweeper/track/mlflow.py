@@ -10,16 +10,19 @@ from typing import TYPE_CHECKING, Any
 
 from sweeper.addresses import move_credentials, sqlite_file
 from sweeper.paths import file_name
-from sweeper.records import State, TrialRow
+from sweeper.records import DataUse, State, TrialRow
 from sweeper.track.buffer import Buffer
-from sweeper.track.names import clipped_tags, param_name, param_value, run_name
+from sweeper.track.inputs import dataset_input
+from sweeper.track.names import NOTE, clipped_tags, param_name, param_value, run_name, with_state
+from sweeper.track.origin import origin_tags
 from sweeper.track.store import alone, import_store, knock, usable
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
-    from mlflow.entities import Experiment, Metric, Param, RunTag
+    from mlflow.entities import DatasetInput, Experiment, Metric, Param, Run, RunTag
 
 _STATUS = {State.COMPLETE: "FINISHED", State.PRUNED: "KILLED", State.FAILED: "FAILED"}
+_ATTEMPTS = 3
 _SECONDS_BETWEEN_WRITES = 1.0
 """A request takes 15 to 30 ms, as long as an epoch on cached features does (2 slow cores)."""
 
@@ -75,11 +78,16 @@ def _create_experiment(client: "MlflowClient", name: str, location: str | None) 
 
 
 def start_run(
-    client: "MlflowClient", experiment_id: str, name: str, tags: Mapping[str, str]
+    client: "MlflowClient", experiment_id: str, name: str, tags: Mapping[str, str], note: str = ""
 ) -> "MlflowRun":
-    """Open a run; whoever opens it also ends it with :meth:`MlflowRun.end`."""
+    """Open a run; whoever opens it also ends it with :meth:`MlflowRun.end`.
+
+    ``note`` describes it in Markdown; how the run stands is put before it.
+    """
+    described = {NOTE: with_state(note, "running")} if note else {}
+    every = clipped_tags({**origin_tags(), **tags, **described})
     with usable(client.tracking_uri):
-        run = client.create_run(experiment_id, tags=clipped_tags(tags), run_name=run_name(name))
+        run = client.create_run(experiment_id, tags=every, run_name=run_name(name))
     return MlflowRun(client, run.info.run_id)
 
 
@@ -114,7 +122,8 @@ def end_orphans(
         orphan = MlflowRun(client, run.info.run_id)
         if number in ended:
             row = ended[number]
-            orphan.end(row.state, row.reason, row.cause)
+            # one whose training had ended was opened again for its test
+            orphan.end(row.state, row.reason, row.cause, ended=run.info.end_time)
         elif running is not None and number not in running:
             orphan.end(State.FAILED, "interrupted")
 
@@ -184,18 +193,56 @@ class MlflowRun:
         with usable(self.client.tracking_uri):
             self.client.log_artifact(self.run_id, str(path), folder)
 
-    def end(self, state: State, reason: str = "", cause: str = "") -> None:
-        """Close the run: ``sweeper.state .reason .cause``, and MLflow's own status."""
+    def log_data(self, data: Sequence[DataUse]) -> None:
+        """Record the images that the run uses, as inputs of MLflow."""
+        self.flush()
+        self._log_inputs([dataset_input(one) for one in data])
+
+    def copy_data(self, other: "Run") -> None:
+        """Record the images that ``other`` uses as those of this run."""
+        if other.inputs is not None:
+            self._log_inputs(other.inputs.dataset_inputs)
+
+    def _log_inputs(self, inputs: Sequence["DatasetInput"]) -> None:
+        from mlflow.exceptions import MlflowException
+
+        with usable(self.client.tracking_uri):
+            for attempt in range(_ATTEMPTS):
+                try:
+                    self.client.log_inputs(self.run_id, inputs)
+                    return
+                except MlflowException:
+                    # trials that begin at once all make the data set, and one of them is refused
+                    if attempt == _ATTEMPTS - 1:
+                        raise
+
+    def end(
+        self, state: State, reason: str = "", cause: str = "", ended: int | None = None
+    ) -> None:
+        """Close the run: ``sweeper.state .reason .cause``, description, and MLflow's own status.
+
+        ``ended`` is when, in milliseconds since 1970, if not now.
+        """
         tags = {"sweeper.state": str(state), "sweeper.reason": reason, "sweeper.cause": cause}
         self.set_tags({key: value for key, value in tags.items() if value})
+        self._describe(f"{state}: {reason}" if reason else str(state))
         self.flush()
         with usable(self.client.tracking_uri):
-            self.client.set_terminated(self.run_id, _STATUS[state])
+            self.client.set_terminated(self.run_id, _STATUS[state], ended)
 
     def resume(self) -> None:
         """Open a run again that had been closed."""
+        self._describe("running")
+        self.flush()
         with usable(self.client.tracking_uri):
             self.client.update_run(self.run_id, status="RUNNING")
+
+    def _describe(self, state: str) -> None:
+        """Say ``state`` in the description, which a person may have changed; none stays none."""
+        with usable(self.client.tracking_uri):
+            note = self.client.get_run(self.run_id).data.tags.get(NOTE)
+        if note is not None:
+            self.set_tags({NOTE: with_state(note, state)})
 
     def _write(self, entries: Sequence["Metric | Param | RunTag"]) -> None:
         """Write ``entries`` together; the client makes several requests where they are too many."""

@@ -104,6 +104,8 @@ class Recorder:
             finding = self._check.first_epoch(epoch.phase, loss)
         else:
             finding = self._check.any_epoch(epoch.step, loss)
+        if self._fold == 0:  # the mean over folds, known later, would stand behind those of each
+            self._tracker.log_metrics(best, epoch.step)
         self._log(metrics | self._first, epoch.step)
         self._first = {}
         shown = {key: epoch.metrics[key] for key in SHOWN}

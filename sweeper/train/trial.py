@@ -24,6 +24,7 @@ from sweeper.records import UNOWNED, Owner
 from sweeper.track.base import Tracker
 from sweeper.train import cost, numerics, plots
 from sweeper.train.checkpoint import Checkpoint
+from sweeper.train.data_uses import data_uses
 from sweeper.train.fine_tune import FineTune
 from sweeper.train.folds import Fit, means, objectives, splits_of, typical
 from sweeper.train.inputs import Feed, planned
@@ -91,6 +92,8 @@ class Trial:
         cost.reset_peak_memory()
         source = load(recipe.dataset)
         check = LossCheck(recipe.sanity, len(source.class_names))
+        with contextlib.suppress(OSError):  # reading the image will report it
+            self._tracker.log_data(data_uses(source, recipe))
         try:
             with kept(self._cache, source.train, recipe.image_size) as train:
                 values = self._train(replace(source, train=train), check)

@@ -1,20 +1,24 @@
 """What every tracker must do, subclassed once for each."""
 
+import json
 import os
 import re
 import signal
 import socket
 import subprocess
 import sys
+import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import mlflow.data
 import pytest
 
 from sweeper.addresses import sqlite_url
 from sweeper.errors import SweeperError, TrackerError
-from sweeper.records import State, TrialRow
+from sweeper.records import DataUse, State, TrialRow
 from sweeper.track.base import NullTracker, Tracker
 from sweeper.track.mlflow import (
     MlflowRun,
@@ -25,9 +29,14 @@ from sweeper.track.mlflow import (
     find_run,
     start_run,
 )
+from sweeper.track.origin import origin_tags
 from sweeper.track.store import absolute_uri
 
 BELOW = {"sweeper.role": "trial"}
+USED = [
+    DataUse("pets", "1f", "training", Path("/data/pets"), 80, 2),
+    DataUse("pets", "2f", "test", "a program", 20, 2),
+]
 
 
 class TrackerContract(ABC):
@@ -44,6 +53,7 @@ class TrackerContract(ABC):
         tracker.log_metrics({"loss": 0.4, "phase": 1}, step=1)
         tracker.set_tags({"sanity": "ok"})
         tracker.set_tags({"sanity": "high", "long": "y" * 9000})
+        tracker.log_data(USED)
         tracker.log_file(file, "logs")
         self.check(tracker)
 
@@ -86,6 +96,42 @@ class TestMlflowRun(TrackerContract):
             "logs/file.txt"
         ]
         assert self.artifacts in run.info.artifact_uri
+        inputs = {one.dataset.digest: one for one in run.inputs.dataset_inputs}
+        assert {one.dataset.name for one in inputs.values()} == {"pets"}
+        assert [inputs[use.digest].tags[0].value for use in USED] == ["training", "test"]
+        sizes = [json.loads(inputs[use.digest].dataset.profile)["num_rows"] for use in USED]
+        assert sizes == [80, 20]
+        training, test = (mlflow.data.get_source(inputs[use.digest]) for use in USED)
+        assert training.uri == "/data/pets"
+        assert test.to_dict()["tags"] == {"mlflow.source.name": "a program"}
+
+    def test_its_description_begins_with_how_it_stands(self, tracker: Tracker) -> None:
+        assert isinstance(tracker, MlflowRun)
+
+        def note(run: MlflowRun) -> str | None:
+            run.flush()
+            found = run.client.get_run(run.run_id).data.tags.get("mlflow.note.content")
+            return None if found is None else str(found)
+
+        tracker.end(State.COMPLETE)
+        assert note(tracker) is None
+        experiment = tracker.client.get_run(tracker.run_id).info.experiment_id
+        text = "One | two.\n\nThree."
+        run = start_run(tracker.client, experiment, "described", BELOW, text)
+        assert note(run) == f"**State:** running\n\n{text}"
+        run.end(State.PRUNED, "far\nbehind")
+        assert note(run) == f"**State:** pruned: far behind\n\n{text}"
+        run.resume()
+        assert note(run) == f"**State:** running\n\n{text}"
+        run.set_tags({"mlflow.note.content": "what a person wrote"})
+        run.flush()
+        run.end(State.COMPLETE)
+        assert note(run) == "**State:** complete\n\nwhat a person wrote"
+
+    def test_it_may_end_at_a_time_before(self, tracker: Tracker) -> None:
+        assert isinstance(tracker, MlflowRun)
+        tracker.end(State.COMPLETE, ended=1_000_000_000_000)
+        assert tracker.client.get_run(tracker.run_id).info.end_time == 1_000_000_000_000
 
     def test_more_than_one_request_takes_is_recorded(self, tracker: Tracker) -> None:
         assert isinstance(tracker, MlflowRun)
@@ -184,6 +230,7 @@ USES: dict[str, Callable[[MlflowRun], object]] = {
     "log_metrics": lambda run: run.log_metrics({"a": 1.0}, 0),
     "set_tags": lambda run: run.set_tags({"a": "b"}),
     "end": lambda run: run.end(State.COMPLETE),
+    "log_data": lambda run: run.log_data(USED),
     "resume": lambda run: run.resume(),
     "start_run": lambda run: start_run(run.client, "1", "other", {}),
     "find_run": lambda run: find_run(run.client, "1", {"a": "b"}),
@@ -257,6 +304,44 @@ def test_relative_databases_become_absolute(
     assert absolute_uri("http://127.0.0.1:1") == "http://127.0.0.1:1"
 
 
+def test_trials_that_begin_at_once_record_the_same_images(tmp_path: Path) -> None:
+    uri = f"sqlite:///{tmp_path}/mlflow.db"
+    client = connect(uri)
+    experiment = ensure_experiment(client, uri, "one")
+    runs = [start_run(client, experiment, f"run {number}", {}) for number in range(4)]
+    barrier = threading.Barrier(len(runs))
+
+    def log(run: MlflowRun) -> None:
+        barrier.wait()
+        run.log_data(USED)
+
+    with ThreadPoolExecutor(len(runs)) as threads:
+        list(threads.map(log, runs))
+    for run in runs:
+        assert len(client.get_run(run.run_id).inputs.dataset_inputs) == len(USED)
+
+
+def test_the_commit_is_that_of_the_folder_in_which_a_run_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    git = pytest.importorskip("git", exc_type=ImportError)  # not without the program
+    commit = "mlflow.source.git.commit"
+    inner = tmp_path / "work" / "recipes"
+    inner.mkdir(parents=True)
+    monkeypatch.chdir(inner)
+    assert origin_tags() == {
+        "mlflow.source.name": "python -m sweeper",
+        "mlflow.source.type": "LOCAL",
+    }
+    repository = git.Repo.init(tmp_path / "work")
+    assert commit not in origin_tags()  # nothing is committed yet
+    author = git.Actor("me", "me@example.org")
+    made = repository.index.commit("First", author=author, committer=author)
+    assert origin_tags()[commit] == made.hexsha
+    monkeypatch.setenv("PATH", "")
+    assert commit not in origin_tags()
+
+
 RACE = """
 import multiprocessing, sys
 from sweeper.track.mlflow import connect, ensure_experiment, import_store, start_run
@@ -321,7 +406,10 @@ def test_names_of_classes_become_names_of_parameters(tmp_path: Path) -> None:
     run.log_params({f"loss.class_weight.{name}": index for index, name in enumerate(names)})
     run.log_params({name: index for index, name in enumerate(names)})
     run.log_params({"loss.class_weight.plain": 1, "long": "y" * 7000})
+    run.set_tags({f"searched.{name}": str(index) for index, name in enumerate(names)})
     run.flush()
+    tags = client.get_run(run.run_id).data.tags
+    assert len([tag for tag in tags if tag.startswith("searched.")]) == len(names)
     params = client.get_run(run.run_id).data.params
     assert len(params) == 2 * len(names) + 2
     assert params["loss.class_weight.plain"] == "1"

@@ -386,6 +386,13 @@ def test_a_description_tells_spaces_apart() -> None:
         assert other["optimizer.momentum"] != described["optimizer.momentum"]
 
 
+def test_a_space_is_shown_to_a_person_in_words() -> None:
+    shown = space(CONDITIONAL | {"+n": "range(1, 4)"}).in_words()
+    assert shown["n"] == "a whole number from 1 to 3"
+    assert shown["optimizer.momentum"].endswith(" when optimizer is sgd")
+    assert "Distribution" not in str(shown)
+
+
 def test_what_another_study_knows_is_accepted_by_name_and_kind() -> None:
     made = space(CONDITIONAL)
     assert made.accepts("optimizer", CategoricalDistribution(["sgd", "adam"]))

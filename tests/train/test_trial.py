@@ -2,7 +2,7 @@
 
 import math
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from recipes import recipe
 from sweeper.config import Recipe
 from sweeper.errors import TrialPruned
 from sweeper.paths import TrialPaths
+from sweeper.records import DataUse
 from sweeper.train.trial import Trial
 from sweeper.train.winner import keep
 
@@ -36,6 +37,7 @@ class Recorder:
         self.metrics: dict[int, dict[str, float]] = {}
         self.tags: dict[str, str] = {}
         self.files: list[str] = []
+        self.data: list[DataUse] = []
 
     def log_params(self, params: Mapping[str, Any]) -> None:
         raise AssertionError("the trial's caller records the parameters")
@@ -45,6 +47,9 @@ class Recorder:
 
     def set_tags(self, tags: Mapping[str, str]) -> None:
         self.tags.update(tags)
+
+    def log_data(self, data: Sequence[DataUse]) -> None:
+        self.data += data
 
     def flush(self) -> None:
         """All is remembered at once."""
@@ -284,6 +289,14 @@ def test_a_finished_trial_leaves_no_checkpoint(done: Run) -> None:
     assert done.paths.checkpoints == []
 
 
+def test_the_images_that_it_uses_are_recorded(done: Run) -> None:
+    assert [(use.name, use.purpose, use.images, use.classes) for use in done.tracker.data] == [
+        ("digits", "training", 1150, 10),
+        ("digits", "validation", 288, 10),
+        ("digits", "test", 359, 10),
+    ]
+
+
 @pytest.mark.slow
 def test_folds_are_trained_one_by_one_and_their_mean_counts(tmp_path: Path) -> None:
     short = ("phases.frozen.epochs=2", "phases.unfrozen=null", "validation=kfold", *UNCACHED)
@@ -294,6 +307,11 @@ def test_folds_are_trained_one_by_one_and_their_mean_counts(tmp_path: Path) -> N
         (1, "fold"),
         (2, "fold"),
     ]
+    assert [(use.purpose, use.images) for use in run.tracker.data] == [
+        ("training", 1438),
+        ("test", 359),
+    ]
+    assert next(iter(run.tracker.metrics[0])) == "best_val_accuracy"
     per_fold = [value for _, _, value in run.heard]
     assert value == pytest.approx(np.mean(per_fold))
     assert len(run.shown) == 6

@@ -1,0 +1,150 @@
+"""What a run in MLflow is called and how it is described, so that a person tells runs apart."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from sweeper.addresses import without_secrets
+from sweeper.records import StudySummary, TrialSpec, Value
+from sweeper.report.wording import command, spelled_value
+from sweeper.search.cases import bare
+from sweeper.short_names import short_names
+
+SEARCHED = "sweeper.searched"
+"""Tag: names of the searched parameters. Each is a tag ``searched.<name>`` of a trial's run too: a
+person who types "searched" where MLflow's table chooses columns finds these alone."""
+
+_LONGEST_NAME = 200
+_LONGEST_VALUE = 32
+"""Characters; MLflow takes names of 250."""
+_DELETED = "(deleted)"
+_ABOUT_PLACES = ("tracking.", "executor.", "cache.", "hydra")
+"""Beginnings of keys that change where a recipe runs and is recorded, not what it is."""
+
+
+def trial_name(spec: TrialSpec) -> str:
+    """The number of a trial and what the search chose for it.
+
+    >>> trial_name(TrialSpec(7, {"optimizer.learning_rate": 0.0012345, "seed": 3}, (), Path()))
+    '0007 learning_rate=0.00123 seed=3'
+    """
+    params = {bare(key): value for key, value in spec.params.items()}
+    names = short_names(params)
+    words = [f"{names[key]}={_brief(value)}" for key, value in params.items()]
+    again = f" (retry of {spec.again[0].name})" if spec.again else ""
+    start = f"{spec.number:04d}" if words else f"trial {spec.number:04d}"
+    return _join(start, words, again)
+
+
+def alone_name(recipe: str, overrides: Sequence[str]) -> str:
+    """The recipe of a single fine-tune and what its command line changes of it.
+
+    >>> alone_name("digits_lite0", ["+experiment=digits_lite0", "optimizer.learning_rate=0.01"])
+    'digits_lite0 learning_rate=0.01'
+    """
+    changes = dict(_changes(overrides))
+    names = short_names(changes)
+    return _join(recipe, [f"{names[key]}={_brief(text)}" for key, text in changes.items()])
+
+
+def trial_tags(params: Mapping[str, Value]) -> dict[str, str]:
+    """Marks of what the search chose, see :data:`SEARCHED`."""
+    chosen = _texts(params)
+    marks = {f"searched.{name}": text for name, text in chosen.items()}
+    return {SEARCHED: ", ".join(chosen), **marks} if chosen else {}
+
+
+def study_tags(space: Mapping[str, str]) -> dict[str, str]:
+    """Mark of what a study searches over."""
+    return {SEARCHED: ", ".join(space)} if space else {}
+
+
+def trial_note(spec: TrialSpec, study: str) -> str:
+    """Markdown: what the trial is, the parameters that differ, its files, its command."""
+    retry = f", which repeats trial {spec.again[0].name}" if spec.again else ""
+    return "\n\n".join(
+        [
+            f"Trial {spec.number} of the study {_code(study)}{retry}.",
+            *_table("searched parameter", "value", _texts(spec.params)),
+            f"Files: {_code(spec.folder)}",
+            f"Run it again: {_code(command(spec.overrides))}",
+        ]
+    )
+
+
+def alone_note(recipe: str, overrides: Sequence[str], folder: Path) -> str:
+    """Markdown: what a single fine-tune is, what its command line changes, its files."""
+    return "\n\n".join(
+        [
+            f"One fine-tune of the recipe {_code(recipe)}.",
+            *_table("changed", "value", dict(_changes(overrides))),
+            f"Files: {_code(folder)}",
+            f"Run it again: {_code(command(overrides))}",
+        ]
+    )
+
+
+def study_note(
+    recipe: str,
+    objectives: Sequence[str],
+    summary: StudySummary,
+    space: Mapping[str, str],
+    overrides: Sequence[str],
+) -> str:
+    """Markdown: what is searched for, the space, the command and the files of a study."""
+    wanted = " and ".join(
+        f"the {'highest' if maximize else 'lowest'} {_code(name)}"
+        for name, maximize in zip(objectives, summary.maximize, strict=False)
+    )
+    return "\n\n".join(
+        [
+            f"A search over the recipe {_code(recipe)} for {wanted}. Each trial is a run below "
+            "this one.",
+            *_table("searched parameter", "values", space),
+            f"Command: {_code(command(overrides))}",
+            f"Files: {_code(summary.folder)}",
+        ]
+    )
+
+
+def _texts(params: Mapping[str, Value]) -> dict[str, str]:
+    """``params`` as recipes name and write them."""
+    return {bare(key): spelled_value(value) for key, value in params.items()}
+
+
+def _changes(overrides: Iterable[str]) -> Iterable[tuple[str, str]]:
+    """Key and text of each override that changes the recipe; that of a deleted key says so."""
+    for override in overrides:
+        key, _, value = without_secrets(override).partition("=")
+        if bare(key) != "experiment" and not bare(key).startswith(_ABOUT_PLACES):
+            yield bare(key), _DELETED if key.startswith("~") else value
+
+
+def _join(start: str, words: Iterable[str], end: str = "") -> str:
+    """All of it, or as many words as the longest name takes."""
+    name = start
+    for word in words:
+        longer = f"{name} {word}"
+        if len(longer) + len(end) > _LONGEST_NAME:
+            name += " …"
+            break
+        name = longer
+    return name + end
+
+
+def _brief(value: Value) -> str:
+    """A value as a name has room for it."""
+    text = f"{value:.3g}" if isinstance(value, float) else " ".join(spelled_value(value).split())
+    return text if len(text) <= _LONGEST_VALUE else f"{text[: _LONGEST_VALUE - 1]}…"
+
+
+def _table(left: str, right: str, rows: Mapping[str, str]) -> list[str]:
+    """Rows of code as Markdown, nothing where there are none."""
+    lines = [f"| {_code(key)} | {_code(value)} |" for key, value in rows.items()]
+    return ["\n".join([f"| {left} | {right} |", "| --- | --- |", *lines])] if lines else []
+
+
+def _code(text: object) -> str:
+    """``text`` as Markdown shows it letter by letter, in a table too."""
+    plain = " ".join(str(text).split()).replace("|", "\\|")
+    fence = "``" if "`" in plain else "`"
+    return f"{fence} {plain} {fence}" if "`" in plain else f"{fence}{plain}{fence}"
