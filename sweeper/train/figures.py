@@ -1,4 +1,4 @@
-"""What all pictures of a trial are made with: figures, pixels, names, and PNG files.
+"""What all pictures of a trial are made with: figures, pixels, and PNG files.
 
 Curves and tables are matplotlib's, through its object-oriented API only: ``pyplot`` would keep
 figures in global state and look for a display. Pictures that are images with a few words are
@@ -7,7 +7,6 @@ written: a ``$`` in them starts no formula.
 """
 
 import io
-import textwrap
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,9 +15,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sweeper.paths import write_aside
+from sweeper.train.lettering import families, own_font, runs
 
 if TYPE_CHECKING:
-    from PIL.Image import Image, Quantize
+    from PIL.Image import Image
+    from PIL.ImageDraw import ImageDraw
     from PIL.ImageFont import FreeTypeFont
 
 DPI = 110
@@ -31,45 +32,52 @@ def new_figure(width: float, height: float) -> Any:
     return Figure(figsize=(width, height), layout="compressed", dpi=DPI)
 
 
+def letter(text: Any) -> None:
+    """Let a text of a figure be drawn with fonts that have its letters."""
+    text.set_fontfamily(families(text.get_text()))
+
+
 def write_figure(figure: Any, path: Path) -> None:
-    """Draw ``figure`` and save it as PNG, with a palette that keeps white white."""
+    """Draw ``figure`` and save it as PNG."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from PIL import Image
 
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
-    drawn = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
-    _write(drawn, Image.Quantize.MEDIANCUT, path)
+    write_picture(Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB"), path)
 
 
-def write_photographs(image: "Image", path: Path) -> None:
-    """Save as PNG, with a palette that is nearly as good for photographs and made at once.
-
-    Off by 5.9 of 255 on average, not 5.0, but in 4 ms where MEDIANCUT takes 160.
-    """
-    from PIL.Image import Quantize
-
-    _write(image, Quantize.FASTOCTREE, path)
-
-
-def _write(image: "Image", method: "Quantize", path: Path) -> None:
-    """With 256 colours, which take a third of the bytes."""
-    from PIL.Image import Dither
-
+def write_picture(image: "Image", path: Path) -> None:
+    """Save as PNG, in true colours."""
     content = io.BytesIO()
-    image.quantize(256, method=method, dither=Dither.NONE).save(content, format="PNG")
+    image.save(content, format="PNG")
     write_aside(path, content.getvalue())
 
 
 @cache
-def font(points: float) -> "FreeTypeFont":
-    """matplotlib's font, which has more alphabets than Pillow's."""
-    from matplotlib import get_data_path
+def font(points: float, file: Path | None = None) -> "FreeTypeFont":
+    """The font of ``file`` for Pillow, else matplotlib's, which has more scripts than Pillow's."""
     from PIL import ImageFont
 
-    file = Path(get_data_path(), "fonts", "ttf", "DejaVuSans.ttf")
     # without the shaping engine, which not every Pillow has: pictures are alike everywhere
-    return ImageFont.truetype(file, points * DPI / 72, layout_engine=ImageFont.Layout.BASIC)
+    layout = ImageFont.Layout.BASIC
+    return ImageFont.truetype(file or own_font(), points * DPI / 72, layout_engine=layout)
+
+
+def write_above(
+    draw: "ImageDraw", place: tuple[int, int], text: str, points: float, spacing: int
+) -> None:
+    """Write lines of ``text`` one below the other, centred, the last one ending at ``place``."""
+    across, bottom = place
+    ascent, descent = font(points).getmetrics()
+    baseline = bottom - descent
+    for line in reversed(text.split("\n")):
+        pieces = [(font(points, file), piece) for file, piece in runs(line)]
+        left = across - sum(letters.getlength(piece) for letters, piece in pieces) / 2
+        for letters, piece in pieces:
+            draw.text((left, baseline), piece, "black", letters, "ls")
+            left += letters.getlength(piece)
+        baseline -= ascent + descent + spacing
 
 
 def thumbnail(pixels: NDArray[np.uint8], side: int) -> "Image":
@@ -77,20 +85,6 @@ def thumbnail(pixels: NDArray[np.uint8], side: int) -> "Image":
     from PIL import Image, ImageOps
 
     return ImageOps.contain(Image.fromarray(pixels), (side, side), Image.Resampling.LANCZOS)
-
-
-def shorten(name: str, limit: int) -> str:
-    """``name`` on one line; a long one loses its middle, since classes share beginnings or ends."""
-    line = " ".join(name.split())
-    if len(line) <= limit:
-        return line
-    head = (limit - 1) // 2
-    return f"{line[:head]}…{line[head + 1 - limit :]}"
-
-
-def wrap(name: str, width: int) -> str:
-    """``name`` on two or three lines of ``width`` characters at the most."""
-    return "\n".join(textwrap.wrap(shorten(name, 2 * width), width, break_on_hyphens=False))
 
 
 def as_pixels(images: ArrayLike) -> NDArray[np.uint8]:

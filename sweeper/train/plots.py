@@ -13,24 +13,31 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from sweeper.train.confused import WIDTH, draw_pairs
 from sweeper.train.figures import (
     as_pixels,
     font,
+    letter,
     new_figure,
-    shorten,
     thumbnail,
-    wrap,
+    write_above,
     write_figure,
-    write_photographs,
+    write_picture,
 )
+from sweeper.train.lettering import drawable, readable, shorten, wrap
 
 TRAIN, VALIDATION, REFERENCE = "#0072B2", "#D55E00", "0.45"
 GRID = 3
 """Rows and columns of images in one picture."""
-_SIDE, _GAP, _FONT, _SPACING = 216, 14, 9, 2
+_SIDE, _GAP, _FONT, _SPACING = 176, 14, 9, 2
 """Of an image as drawn and around it, of letters (in points), and between lines; else in pixels."""
 MOST_COUNTED_CLASSES = 20
-"""Up to this many classes the cells of a confusion matrix are wide enough for their counts."""
+"""Up to this many classes the cells of a confusion matrix are wide enough for their counts; beside
+a matrix of more stands a table of the most confused pairs."""
+_MOST_ACCURATE = 1.02
+"""End of an axis: a marker at 1 is to be seen whole."""
+_LEAST_RANGE = {"accuracy": 0.1, "loss": 0.2}
+"""Of an axis: a change that one image or chance makes shall not look like a cliff."""
 
 
 def _draw_metric(
@@ -62,10 +69,22 @@ def _draw_metric(
         )  # fmt: skip
         axes.set_yticks([])
     axes.set(xlabel="epoch", ylabel=metric, xlim=(first - 0.5, steps.max() + 0.5))
+    axes.yaxis.set_major_formatter("{x:g}")  # whole numbers, not what to add to "9.8e-1"
     axes.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
     axes.grid(visible=True, color="0.92")
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
+
+
+def _widen(axes: Any, metric: str) -> None:
+    """Let the axis span the least range at least, around what it shows; an accuracy ends at 1."""
+    low, high = axes.get_ylim()
+    lacking = max(0.0, _LEAST_RANGE[metric] - (high - low))
+    low, high = low - lacking / 2, high + lacking / 2
+    if metric == "accuracy":
+        down, up = max(0.0, high - _MOST_ACCURATE), max(0.0, 1 - _MOST_ACCURATE - low)
+        low, high = max(1 - _MOST_ACCURATE, low - down), min(_MOST_ACCURATE, high + up)
+    axes.set_ylim(low, high)
 
 
 def _mark_unfreezing(axes: Any, epochs: Sequence[Mapping[str, float]]) -> None:
@@ -116,7 +135,9 @@ def save_curves(
         f" = {log_num_classes:.2f}", transform=loss.get_yaxis_transform(),
         va="center", fontsize=8, color="0.3",
     )  # fmt: skip
-    figure.suptitle(wrap(title, 90), parse_math=False, fontsize=11)
+    _widen(accuracy, "accuracy")
+    _widen(loss, "loss")
+    letter(figure.suptitle(wrap(drawable(title), 90), parse_math=False, fontsize=11))
     figure.legend(*accuracy.get_legend_handles_labels(), loc="outside lower center", ncols=3)
     write_figure(figure, path)
 
@@ -139,8 +160,9 @@ def save_samples(
 
     pixels = as_pixels(images)[: GRID**2]
     shown = np.asarray(labels)[: len(pixels)]
+    names = readable(class_names)
     tiles = [
-        (thumbnail(image, _SIDE), wrap(class_names[int(label)], 24))
+        (thumbnail(image, _SIDE), wrap(names[int(label)], 22))
         for image, label in zip(pixels, shown, strict=True)
     ]
     rows = [tiles[start : start + GRID] for start in range(0, len(tiles), GRID)]
@@ -154,12 +176,10 @@ def save_samples(
         for column, (image, name) in enumerate(row):
             left = _GAP + column * (_SIDE + _GAP)
             place = left + _SIDE // 2, top + height
-            draw.multiline_text(
-                place, name, "black", font(_FONT), "md", spacing=_SPACING, align="center"
-            )
+            write_above(draw, place, name, _FONT, _SPACING)
             picture.paste(image, (left + (_SIDE - image.width) // 2, top + height))
         top += height + _SIDE + _GAP
-    write_photographs(picture, path)
+    write_picture(picture, path)
 
 
 def _count(truth: ArrayLike, predicted: ArrayLike, classes: int) -> NDArray[np.int64]:
@@ -197,7 +217,7 @@ class _Names:
         font = min(9.0, max(6.0, 0.8 * pitch))
         every = math.ceil(1.1 * font / pitch)
         ticks = range(0, len(class_names), every)
-        texts = [shorten(class_names[tick], 28) for tick in ticks]
+        texts = [shorten(class_names[tick], 30) for tick in ticks]
         length = 0.65 * font * max(map(len, texts))
         return cls(ticks, texts, every, font, length, every * pitch)
 
@@ -206,6 +226,8 @@ class _Names:
         turn = 90 if self.length > 0.9 * self.pitch else 0
         axes.set_xticks(self.ticks, self.texts, rotation=turn, **style)
         axes.set_yticks(self.ticks, self.texts, **style)
+        for text in (*axes.get_xticklabels(), *axes.get_yticklabels()):
+            letter(text)
         note = f" (one name in {self.every} shown)" if self.every > 1 else ""
         axes.set(xlabel=f"predicted class{note}", ylabel=f"true class{note}")
 
@@ -214,6 +236,8 @@ def save_confusion_matrix(
     path: Path, truth: ArrayLike, predicted: ArrayLike, class_names: Sequence[str]
 ) -> None:
     """Which class was taken for which; a row's colours are shares of that true class.
+
+    Beside a matrix of many classes stand the pairs with the most mistakes.
 
     Args:
         path: the PNG to write.
@@ -230,9 +254,16 @@ def save_confusion_matrix(
     counts = _count(truth, predicted, classes)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     side = min(12.0, max(4.0, 0.45 * classes))
-    names = _Names.along(72 * side, class_names)
-    figure = new_figure(side + names.length / 72 + 1.7, side + names.length / 72 + 0.9)
-    axes = figure.subplots()
+    shown = readable(class_names)
+    names = _Names.along(72 * side, shown)
+    width, height = side + names.length / 72 + 1.7, side + names.length / 72 + 0.9
+    with_pairs = classes > MOST_COUNTED_CLASSES
+    figure = new_figure(width + WIDTH * with_pairs, height)
+    if with_pairs:
+        axes, table = figure.subplots(1, 2, width_ratios=(width, WIDTH))
+        draw_pairs(table, counts, shown, side)
+    else:
+        axes = figure.subplots()
     # The square root lets a single mistake among a hundred images be seen.
     norm = PowerNorm(0.5, vmin=0, vmax=1)
     picture = axes.imshow(shares, cmap="Blues", norm=norm)

@@ -11,11 +11,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from sweeper import config
 from sweeper.data.augment import build_augment
-from sweeper.train.figures import as_pixels, font, thumbnail, write_photographs
+from sweeper.train.figures import as_pixels, font, thumbnail, write_picture
 
 DRAWS = 7
 """Changed images in each row."""
-_SIDE, _GAP, _BELOW, _ABOVE = 110, 8, 22, 24
+_SIDE, _GAP, _BELOW, _ABOVE = 96, 8, 22, 24
 """Of an image as drawn, between images, between rows with a line of text, and above all of them, in
 pixels."""
 _OFF: dict[str, Any] = {
@@ -75,7 +75,7 @@ def save_augmented(
             if share is not None:
                 below = left + _SIDE // 2, top + _SIDE + 2
                 draw.text(below, f"label {share:.2f}", (77, 77, 77), font(7), "ma")
-    write_photographs(picture, path)
+    write_picture(picture, path)
 
 
 def _width(name: str) -> int:

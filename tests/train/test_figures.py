@@ -1,26 +1,7 @@
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from sweeper.train.figures import as_pixels, shorten, wrap
-
-
-@given(name=st.text(max_size=80), limit=st.integers(3, 40))
-def test_shortened_names_keep_both_ends(name: str, limit: int) -> None:
-    short = shorten(name, limit)
-    line = " ".join(name.split())
-    assert len(short) == min(limit, len(line))
-    head, mark, tail = short.partition("…") if len(line) > limit else (line, "", "")
-    assert line.startswith(head)
-    assert line.endswith(tail)
-    assert bool(mark) == (len(line) > limit)
-
-
-def test_long_names_take_three_lines_at_most() -> None:
-    lines = wrap("n02085620-rather_long_name_of_a breed of dogs that nobody has heard of", 24)
-    assert lines.count("\n") <= 2
-    assert max(map(len, lines.split("\n"))) <= 24
+from sweeper.train.figures import as_pixels
 
 
 @pytest.mark.parametrize("kind", ["uint8", "int64", "float32", "float16"])

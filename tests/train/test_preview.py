@@ -48,7 +48,7 @@ def near(picture: NDArray[Any], colour: tuple[int, int, int]) -> int:
 
 def thumbnails(picture: NDArray[Any], colour: tuple[int, int, int]) -> float:
     """How many whole images of one colour there are."""
-    return near(picture, colour) / 110**2
+    return near(picture, colour) / preview._SIDE**2
 
 
 def test_each_augmentation_has_a_row_and_all_together_the_last() -> None:
@@ -137,8 +137,8 @@ def test_everything_at_once_on_photographs_stays_small(tmp_path: Path) -> None:
     everything = {key: 0.2 for key, value in OFF.items() if isinstance(value, float)}
     settings = augment(**everything, flip="horizontal", rand_augment=2)
     picture = drawn(tmp_path, crops, settings)
-    assert picture.shape[0] > 11 * 100
-    assert (tmp_path / "augmented.png").stat().st_size < 800_000
+    assert picture.shape[0] > 11 * preview._SIDE
+    assert (tmp_path / "augmented.png").stat().st_size < 1_600_000
 
 
 @pytest.mark.parametrize("shape", [(0, 8, 8, 3), (8, 8, 3), (2, 8, 8, 1)])
