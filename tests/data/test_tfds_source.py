@@ -135,6 +135,37 @@ def broken_names(folder: Path, split: str) -> set[str]:
     return {f"record {n} of {folder}/holed/1.0.0/{file}" for file, n in ids}
 
 
+@pytest.mark.parametrize("test_split", ["test", None])
+def test_a_validation_split_validates(tmp_path, test_split):
+    rows = [(png(20 * number), number % 2) for number in range(1, 13)]
+    stored(tmp_path, "given", {"train": rows[:6], "validation": rows[6:10], "test": rows[10:]})
+    known = recipe(
+        tmp_path, name="given", validation_split="validation", test_split=test_split,
+        test_fraction=0.34,
+    )  # fmt: skip
+    assert sources.has_validation(known)
+    assert not sources.has_validation(recipe(tmp_path, name="given"))
+    assert sources.prepare(known) == ["classes of given without an image: 1 of 3"]
+    source = sources.load(known)
+    train, validation = sources.given_validation(source)
+
+    def levels(examples):
+        return sorted(int(image[0, 0, 0]) for image in decoded(examples))
+
+    assert levels(validation) == [140, 160, 180, 200]
+    assert validation.labels.tolist() == [
+        {140: 1, 160: 0, 180: 1, 200: 0}[image[0, 0, 0]] for image in decoded(validation)
+    ]
+    if test_split:
+        assert levels(train) == [20, 40, 60, 80, 100, 120]
+        assert levels(source.test) == [220, 240]
+    else:  # drawn from what trains, never from what validates
+        assert sorted(levels(train) + levels(source.test)) == [20, 40, 60, 80, 100, 120]
+        assert len(source.test) == 2
+    without = sources.load(recipe(tmp_path, name="given"))
+    assert len(without.train) == 6
+
+
 @pytest.mark.parametrize("split", ["test+train[30%:90%]", "all"])
 def test_broken_images_are_named_by_file_and_record(holed, split):
     found = faults(recipe(holed, name="holed", train_split=split), sources.prepare)
