@@ -160,7 +160,7 @@ def subset(examples: Examples, fraction: float, seed: int) -> Examples:
     """
     if fraction == 1:
         return examples
-    return examples.select(draw(examples.labels, fraction, (seed, _SUBSET), _LEAST))
+    return examples.select(draw(examples.labels, fraction, (seed, _SUBSET), _LEAST, spare=0))
 
 
 def split_test(examples: Examples, fraction: float, seed: int) -> tuple[Examples, Examples]:

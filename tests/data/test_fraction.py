@@ -1,6 +1,7 @@
 """``dataset.fraction``: a part of the data for a first try."""
 
 import tempfile
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -28,7 +29,7 @@ def examples(labels: list[int]) -> Examples:
 
 
 @given(
-    sizes=st.lists(st.integers(1, 40), min_size=1, max_size=6),
+    sizes=st.lists(st.integers(1, 60), min_size=1, max_size=6),
     fraction=st.floats(0.001, 0.999).map(lambda share: round(share, 3)),
     seed=st.integers(0, 5),
 )
@@ -39,9 +40,16 @@ def test_every_class_keeps_its_share(sizes: list[int], fraction: float, seed: in
     for size, count in zip(sizes, kept, strict=True):
         assert min(size, 3) <= count <= size
         assert count == min(size, 3) or abs(count - fraction * size) < 1
+    if min(fraction * size for size in sizes) > 4:  # no class has more than its share
+        assert len(some) == round(Fraction(str(fraction)) * sum(sizes))
     assert (np.diff(some.indices) > 0).all()
     again = subset(examples(labels), fraction, seed)
     assert again.indices.tolist() == some.indices.tolist()
+
+
+def test_nearly_all_is_nearly_all() -> None:
+    many = [label for label in range(100) for _ in range(10)]
+    assert len(subset(examples(many), 0.99, 0)) == 990
 
 
 def test_all_of_it_is_the_same_examples() -> None:
@@ -65,10 +73,10 @@ def test_each_part_of_a_folder_is_reduced(fraction: float, given_too: bool) -> N
         source = sources.load(folder(Path(place), fraction=fraction))
         parts = [Path(name).parent.parent.name for name in names(source.train)]
         assert source.test is not None
-        assert len(source.test) == 2 * max(3, round(fraction * 8))
+        assert len(source.test) == max(6, round(fraction * 16))
         for part, count in counts.items():
             if part != "test":
-                assert parts.count(part) == 2 * max(min(3, count), round(fraction * count))
+                assert parts.count(part) == max(6, round(fraction * 2 * count))
         if given_too:
             train, validation = sources.given_validation(source)
             assert len(train) + len(validation) == len(source.train)
