@@ -6,7 +6,7 @@ READY := .venv/.ready
 PARALLEL := -n logical --maxprocesses 4 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help setup sweep test test-fast test-kill test-families lint type backbones ui bench bench-quick bench-engine clean ci
+.PHONY: help setup sweep test test-fast test-kill test-families test-commands lint type backbones ui bench bench-quick bench-engine clean ci
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -32,6 +32,9 @@ test-families: $(READY)  ## Build, cut and train every network of keras.applicat
 
 test-kill: $(READY)  ## Kill real sweeps at ten random moments, and see that all ends well (8 minutes)
 	SWEEPER_KILLS=10 $(BIN)/python -m pytest -o timeout=900 tests/test_resume_runs.py tests/search/test_resume.py tests/search/test_controllers.py
+
+test-commands: $(READY)  ## Try 5,000 generated command lines, recipes and settings (25 minutes)
+	SWEEPER_COMMANDS=5000 $(BIN)/python -m pytest -o timeout=7200 tests/test_generated_commands.py
 
 lint: $(READY)  ## Check style, formatting and the direction of imports
 	$(BIN)/ruff check .

@@ -96,6 +96,9 @@ def _sentence(error: ErrorDetails) -> str:
     }
     if kind == "extra_forbidden":
         known = _fields_at(keys[:-1])
+        if keys[-1] in known:  # of the chosen option's neighbours
+            group, option = ".".join(map(str, keys[:-1])), location[-2]
+            return f"{where} is of another option than {group}={option}; leave it out"
         return f"{where} is not a key of the recipe{nearest(str(location[-1]), known)}"
     if kind == "missing":
         return f"{where} is missing; set {where}=<value>"

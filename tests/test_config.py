@@ -125,6 +125,14 @@ def test_every_option_of_every_group_is_a_valid_recipe(group: str, option: str) 
         ("+backbone.phi=1", "backbone width_coefficient, depth_coefficient and phi are for"),
         ("head.l2=-1", "head.l2 must be"),
         (
+            "schedule=cosine +schedule.steps=[[1,0.1]]",
+            "schedule.steps is of another option than schedule=cosine; leave it out",
+        ),
+        (
+            "+dataset.path=x",
+            "dataset.path is of another option than dataset=digits; leave it out",
+        ),
+        (
             "schedule.warmup_epochs=6",
             "phases has frozen.epochs=5, fewer than the 6 warmup_epochs of its schedule",
         ),
@@ -282,3 +290,31 @@ def test_a_coefficient_beside_phi_wins() -> None:
     made = recipe("backbone=efficientnet_scaled", "freeze=scratch", *own)
     assert (made.backbone.width_coefficient, made.image_size) == (0.5, 64)
     assert made.backbone.depth_coefficient == 1.2
+
+
+EXPERIMENTS = sorted(path.stem for path in (conf_dir() / "experiment").glob("*.yaml"))
+NEEDED = {
+    "from_block": "freeze.unfreeze_from=top",
+    "csv": "dataset.path=x",
+    "folder": "dataset.path=x",
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("experiment", EXPERIMENTS)
+def test_each_group_of_a_shipped_recipe_can_be_replaced(experiment: str) -> None:
+    """What belongs to an option lies in the option, not in the body of a recipe."""
+    for group in (path for path in conf_dir().iterdir() if path.is_dir()):
+        if group.name in ("experiment", "hydra", "backbone"):
+            continue
+        for option in sorted(path.stem for path in group.glob("*.yaml")):
+            needed = [NEEDED[option]] if option in NEEDED else []
+            if experiment == "folder_xception" and group.name != "dataset":
+                needed.append("dataset.path=x")
+            if option == "tfds":
+                needed.append("dataset.name=cifar10")
+            made = recipe(f"+experiment={experiment}", f"{group.name}={option}", *needed)
+            assert made.name == experiment
+    for backbone in ("vgg16", "xception", "efficientnet_scaled"):
+        if experiment != "folder_xception":
+            recipe(f"+experiment={experiment}", f"backbone={backbone}")
