@@ -144,7 +144,8 @@ def _run_alone(
     lines = LineProgress(console, Outline(total=1))
     numerics.set_up(recipe)  # TensorFlow reads what XLA is to do once, before its first operation
     advice = [*warnings(recipe), *unused_overrides([recipe], [overrides])]
-    for text in [*prepare([recipe]), *(f"warning: {text}" for text in advice)]:
+    prepared = prepare([recipe])
+    for text in [*prepared.data, *prepared.noticed, *(f"warning: {text}" for text in advice)]:
         lines.note(text)
     recipe = settled(recipe)
     uri = absolute_uri(recipe.tracking.uri)

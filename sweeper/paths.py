@@ -123,6 +123,12 @@ def _remove_empty(folders: Iterable[Path]) -> None:
             folder.rmdir()
 
 
+def shown_path(path: Path) -> Path:
+    """``path`` as a person in this folder would type it."""
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path
+
+
 def unwritable(folder: Path) -> str | None:
     """Why nothing can be written to ``folder``, which need not exist; None where it can."""
     for path in (folder, *folder.absolute().parents):

@@ -115,6 +115,33 @@ class Constraint:
 
 
 @dataclass(frozen=True)
+class Advance:
+    """How far work is that is no trial: ``done`` of ``total`` images of what ``work`` names."""
+
+    work: str
+    done: int
+    total: int
+
+
+Note = Attribute | Constraint | Advance
+"""What work says without waiting for an answer."""
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What the process that looked for data and weights found, in words for a person.
+
+    ``data`` and ``networks`` have one text for each data set and network of the search,
+    ``device`` says what TensorFlow computes on, ``noticed`` is what a person should know.
+    """
+
+    data: tuple[str, ...]
+    networks: tuple[str, ...]
+    device: str
+    noticed: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Decision:
     """The answer to an :class:`EpochReport`. A stop carries its reason."""
 

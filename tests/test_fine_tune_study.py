@@ -18,10 +18,12 @@ from sweeper.records import (
     SAVED_BY_CACHE,
     SAVED_BY_PRUNING,
     Cause,
-    EpochReport,
+    Prepared,
 )
+from sweeper.search.hooks import Entry
 from sweeper.study.hooks import FineTuneStudy
-from sweeper.study.preflight import Passes, direction_faults
+from sweeper.study.plan import with_fine_tunes
+from sweeper.study.preflight import direction_faults
 
 RunCli = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -51,6 +53,45 @@ def test_where_a_recipe_runs_is_no_part_of_its_fingerprint() -> None:
     assert one != FineTuneStudy().fingerprint(composed("batch_size=16"))
 
 
+def test_the_plan_has_data_network_training_device_and_where_runs_are(tmp_path: Path) -> None:
+    recipes = [
+        recipe("tracking.uri=http://me:secret@host:5000", "freeze.unfreeze_blocks=0"),
+        recipe("tracking.uri=http://me:secret@host:5000", "freeze=everything"),
+        recipe("tracking.uri=http://me:secret@host:5000", "freeze=scratch"),
+    ]
+    prepared = Prepared(("digits: 10 classes",), ("Lite0: 18 blocks",), "TensorFlow sees it", ())
+    generic = [Entry("study", "first"), Entry("device", "cpu"), Entry("trials", "3")]
+    shown = with_fine_tunes(generic, recipes, prepared)
+    assert shown == [
+        Entry("study", "first"),
+        Entry("data", "digits: 10 classes"),
+        Entry("network", "Lite0: 18 blocks"),
+        Entry(
+            "training",
+            "5 epochs of the head alone, then 5 epochs of the head alone\n"
+            "5 epochs of the head alone, then 5 epochs of the whole network\n"
+            "10 epochs of the whole network, from random weights",
+        ),
+        Entry("device", "cpu; TensorFlow sees it"),
+        Entry("trials", "3"),
+        Entry("MLflow", "experiment scratchpad; its page:", "http://host:5000"),
+    ]
+    assert "secret" not in str(shown)
+
+
+def test_a_gpu_that_tensorflow_cannot_use_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
+    prepared = Prepared((), (), "TensorFlow 2 sees no GPU", ())
+    for devices, named in (("auto", True), ("cpu", False)):
+        made = [recipe(f"executor.devices={devices}")]
+        (device,) = (
+            entry.text
+            for entry in with_fine_tunes([Entry("device", "here")], made, prepared)
+            if entry.label == "device"
+        )
+        assert ("though the machine has one" in device) is named
+
+
 class Failing(InlineExecutor):
     """The second piece of work fails."""
 
@@ -78,22 +119,12 @@ def test_a_sweep_goes_on_where_what_trials_share_cannot_be_computed_before_them(
     hooks = FineTuneStudy()
     hooks.check([config])
     hooks.preflight([config], executor)
+    hooks.prebuild(executor)
     assert executor.runs == 2
     assert (
         "warning: what trials share was not computed before them: killed by SIGKILL"
         in capsys.readouterr().out
     )
-
-
-def test_a_long_computation_before_the_trials_is_heard_of_now_and_again(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    seconds = iter([100.0, 101.0, 109.9, 110.0, 119.0, 120.5])
-    shown = Passes(clock=lambda: next(seconds))
-    for number in range(1, 7):
-        assert not shown.report(EpochReport(number, 9, metrics={"images": 50.0})).stop
-    said = "computing what all trials share: 50 images through frozen layers, set"
-    assert capsys.readouterr().out.splitlines() == [f"{said} {n} of 9" for n in (1, 4, 6)]
 
 
 SWEEP = (
@@ -143,8 +174,7 @@ def test_a_sweep_says_what_it_computed_and_one_that_goes_on_counts_nothing_twice
     for trials in (2, 3):
         ended = cli(*SWEEP, "-m", DEPTHS, f"hydra.sweeper.n_trials={trials}")
         assert ended.returncode == 0, ended.stderr
-        shared = "computing what all trials share: 288 images through frozen layers, set 1 of 2"
-        assert (shared in ended.stdout) == (trials == 2)
+        assert ("computing features for all trials" in ended.stdout) == (trials == 2)
         (study,), of_trials = ledgers("study"), ledgers("trial")
         assert len(of_trials) == trials
         assert built(tmp_path) == [True] * trials  # blocks of it train

@@ -77,6 +77,13 @@ class Cache:
             if held:
                 held[1].close()
 
+    def has(self, key: Key) -> bool:
+        """Whether the entry of ``key`` is there now, without taking it into use."""
+        try:
+            return read_manifest(self.folder / key.name) is not None
+        except OSError:
+            return False
+
     def entries(self) -> list[Listed]:
         """Every entry, the one used last first."""
         return entries(self.folder)

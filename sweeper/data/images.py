@@ -3,7 +3,7 @@
 import contextlib
 import logging
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,8 +25,18 @@ _BATCH = 16
 """Images of 600 x 600 are 4.3 MB each before they are rounded, and several batches are ready."""
 
 
+OnImages = Callable[[int, int], None]
+"""Called with how many images are done, and how many there are."""
+
+
+def no_callback(_done: int, _total: int) -> None:
+    """Do nothing: nobody is shown how far it is."""
+
+
 @contextlib.contextmanager
-def kept(cache: Cache, examples: Examples, image_size: int) -> Iterator[Examples]:
+def kept(
+    cache: Cache, examples: Examples, image_size: int, on_images: OnImages = no_callback
+) -> Iterator[Examples]:
     """Yield ``examples`` decoded, of ``image_size``, read from the machine's cache.
 
     They are the same images under the same places, labels and names, and may be selected from like
@@ -40,6 +50,7 @@ def kept(cache: Cache, examples: Examples, image_size: int) -> Iterator[Examples
         cache: where the images of each set of examples and size are one entry.
         examples: all that are needed; splits and folds are selections of what is yielded.
         image_size: side of the square images, in pixels.
+        on_images: called as images are decoded here.
 
     Raises:
         tf.errors.OpError: as reading batches of ``examples`` does, where an image cannot be decoded
@@ -53,7 +64,7 @@ def kept(cache: Cache, examples: Examples, image_size: int) -> Iterator[Examples
 
     def build(folder: Path) -> None:
         log.info("decoding %d images, to keep them as %s", len(examples), key.name)
-        _write(examples, image_size, folder / _FILE)
+        _write(examples, image_size, folder / _FILE, on_images)
 
     with cache.open(key, math.prod(shape), build) as entry:
         pixels = _map(entry.folder / _FILE, shape) if entry else None
@@ -83,13 +94,16 @@ def _key(examples: Examples, image_size: int) -> Key | None:
     )
 
 
-def _write(examples: Examples, image_size: int, file: Path) -> None:
+def _write(examples: Examples, image_size: int, file: Path, on_images: OnImages) -> None:
     plain = batches(examples, image_size, _BATCH, target=lambda label: label, shuffle_seed=None)
     small = plain.dataset.map(as_written(lambda images, _: tf.cast(images, tf.uint8)))
     # written, not mapped: who writes to a map of a full disk is killed
     with file.open("wb") as output:
+        done = 0
         for images in small.as_numpy_iterator():
             output.write(images)
+            done += len(images)
+            on_images(done, len(examples))
 
 
 def _map(file: Path, shape: tuple[int, ...]) -> tf.Tensor | None:

@@ -5,11 +5,12 @@ header. What was found is kept in the user's cache under a name made of the file
 times, so an unchanged data set is not decoded again, and a changed one never meets an old answer.
 """
 
+import functools
 import hashlib
 import json
 import os
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from sweeper.data.batches import as_written, parallelism, plain_options
 from sweeper.data.decoding import FLAT
 from sweeper.data.examples import Examples
 from sweeper.data.formats import HEAD
+from sweeper.data.images import OnImages, no_callback
 from sweeper.data.listing import Part, shortened
 from sweeper.data.naming import printable
 from sweeper.errors import ConfigError
@@ -70,8 +72,10 @@ class Scan:
     notes: tuple[str, ...] = ()
 
 
-def scan(parts: Sequence[Part]) -> Scan:
+def scan(parts: Sequence[Part], on_images: OnImages = no_callback) -> Scan:
     """Decode all images of ``parts``, or recall what an earlier scan of the same files found.
+
+    ``on_images`` is called as they are decoded here.
 
     Raises:
         ConfigError: a file cannot be read at all, whatever it holds.
@@ -80,7 +84,10 @@ def scan(parts: Sequence[Part]) -> Scan:
     kept = _recall(file)
     if kept is not None:
         return kept
-    looks = [_look(part) for part in parts]
+    total, looks = sum(len(part.examples) for part in parts), list[_Look]()
+    for part in parts:
+        before = sum(len(look.decoded) for look in looks)
+        looks.append(_look(part, functools.partial(_advance, on_images, before, total)))
     made = Scan(
         tuple(_undecodable(part.examples, look) for part, look in zip(parts, looks, strict=True)),
         tuple(
@@ -108,6 +115,10 @@ def scan(parts: Sequence[Part]) -> Scan:
         )
         return replace(made, notes=(note,))
     return made
+
+
+def _advance(on_images: OnImages, before: int, total: int, done: int) -> None:
+    on_images(before + done, total)
 
 
 def _fingerprint(parts: Sequence[Part]) -> str:
@@ -156,8 +167,8 @@ class _Look:
     dark: NDArray[np.bool_]
 
 
-def _look(part: Part) -> _Look:
-    """Decode all images of ``part``, on all cores."""
+def _look(part: Part, on_images: Callable[[int], None]) -> _Look:
+    """Decode all images of ``part``, on all cores; ``on_images`` gets how many are done."""
 
     def look(place: tf.Tensor, raw: Any) -> tuple[tf.Tensor, ...]:
         encoded = part.encoded(raw)
@@ -176,6 +187,7 @@ def _look(part: Part) -> _Look:
     for places, hashes, flat, dark in batched.as_numpy_iterator():
         made.decoded[places] = True
         made.hashes[places], made.flat[places], made.dark[places] = hashes, flat, dark
+        on_images(int(places.max()) + 1)
     return made
 
 

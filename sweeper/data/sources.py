@@ -12,6 +12,7 @@ from sweeper.data.examples import (
     split_folds,
     split_validation,
 )
+from sweeper.data.images import OnImages, no_callback
 from sweeper.data.listing import Listing, shortened
 from sweeper.data.scan import Scan, scan
 from sweeper.errors import ConfigError
@@ -50,11 +51,11 @@ def load(dataset: Dataset) -> Source:
     return listing.source(dataset.test_fraction, dataset.split_seed)
 
 
-def prepare(dataset: Dataset) -> list[str]:
+def prepare(dataset: Dataset, on_images: OnImages = no_callback) -> list[str]:
     """Make sure that every trial can :func:`load` and decode the data; download what can be.
 
     Meant to run once, before the first trial: it decodes every image, unless it did so before and
-    nothing has changed.
+    nothing has changed; ``on_images`` is called as it does.
 
     Returns:
         What the person should know: a sentence about images that are left out, for example.
@@ -71,7 +72,7 @@ def prepare(dataset: Dataset) -> list[str]:
     listing = _list(dataset)
     # before the images are looked at, which takes longer
     listing.source(dataset.test_fraction, dataset.split_seed)
-    found = scan(listing.parts)
+    found = scan(listing.parts, on_images)
     if dataset.on_corrupt == "error" and any(found.found):
         raise ConfigError(_faults(found))
     kept = _without(listing, found)

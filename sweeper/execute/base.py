@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from sweeper.errors import SweeperError, TrialFailed
-from sweeper.records import Attribute, Constraint, Decision, EpochReport
+from sweeper.records import Decision, EpochReport, Note
 
 
 class Channel(Protocol):
@@ -16,8 +16,8 @@ class Channel(Protocol):
         """Say how far the work is, and hear whether to go on."""
         ...
 
-    def note(self, note: Attribute | Constraint) -> None:
-        """Say something that shall be remembered; there is no answer."""
+    def note(self, note: Note) -> None:
+        """Say something that shall be remembered or shown; there is no answer."""
         ...
 
 
@@ -28,7 +28,7 @@ class SilentChannel:
         """Let the work go on."""
         return Decision()
 
-    def note(self, _note: Attribute | Constraint) -> None:
+    def note(self, _note: Note) -> None:
         """Forget it."""
 
 

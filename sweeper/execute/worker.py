@@ -27,7 +27,7 @@ from sweeper.errors import SweeperError, TrialFailed
 from sweeper.execute.base import Channel, Place
 from sweeper.execute.failures import described, failure, no_log
 from sweeper.execute.output import redirect_output
-from sweeper.records import Attribute, Constraint, Decision, EpochReport
+from sweeper.records import Decision, EpochReport, Note
 
 if TYPE_CHECKING:
     # the second is not there on Windows
@@ -168,7 +168,7 @@ class _PipeChannel:
             decision: Decision = pickle.loads(self._pipe.recv_bytes())
         return decision
 
-    def note(self, note: Attribute | Constraint) -> None:
+    def note(self, note: Note) -> None:
         with self._lock:
             self._pipe.send_bytes(pickle.dumps(note))
 

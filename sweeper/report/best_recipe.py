@@ -2,9 +2,9 @@
 
 import yaml
 
-from sweeper.paths import StudyPaths, TrialPaths, write_aside
+from sweeper.paths import StudyPaths, TrialPaths, shown_path, write_aside
 from sweeper.records import StudySummary
-from sweeper.report.wording import command, shown_path, spelled_values
+from sweeper.report.wording import command, spelled_values
 
 
 def write_best_recipe(summary: StudySummary) -> None:

@@ -93,18 +93,28 @@ def _cell(row: TrialRow, name: str) -> str:
     return f"{value:.4g}" if isinstance(value, float) else _plain(spelled_value(value))
 
 
-def _table(summary: StudySummary, rows: Sequence[TrialRow], reason_width: int) -> Table:
+def _table(
+    summary: StudySummary, rows: Sequence[TrialRow], reason_width: int, *, narrow: bool
+) -> Table:
     names = _parameters(summary.rows)
     with_reason = any(row.reason for row in rows)
     table = Table(box=box.SIMPLE_HEAD, header_style="bold", collapse_padding=True, pad_edge=False)
     table.add_column("", no_wrap=True)
+    breaks = "._" if narrow else "."
+
+    def folded(header: str) -> Text:
+        """One part a line: a header is the widest thing in most columns."""
+        text = _plain(header)
+        for sign in breaks:
+            text = text.replace(sign, f"{sign}\n")
+        return Text(text)
+
     for header in _fixed(summary):
-        table.add_column(header, justify="left" if header == "state" else "right", no_wrap=True)
+        shown = folded(header) if header in summary.value_names else header
+        table.add_column(shown, justify="left" if header == "state" else "right", no_wrap=True)
     taken = {*_fixed(summary), "reason"}
     for header in short_names(names, taken).values():
-        # One part a line: a header is the widest thing in most columns
-        lines = Text(_plain(header).replace(".", ".\n"))
-        table.add_column(lines, justify="right", no_wrap=True)
+        table.add_column(folded(header), justify="right", no_wrap=True)
     if with_reason:
         table.add_column("reason", max_width=reason_width, overflow="fold")
     front = {row.number for row in summary.front}
@@ -151,11 +161,11 @@ def print_table(summary: StudySummary, console: Console) -> None:
     if not rows:
         return
     unbounded = console.options.update(width=UNBOUNDED)
-    table = _table(summary, rows, reason_width=100)
+    table = _table(summary, rows, reason_width=100, narrow=False)
     width = Measurement.get(console, unbounded, table).maximum
     if console.is_terminal and width > console.width:
-        narrow = _table(summary, rows, reason_width=18)
-        width = max(console.width, Measurement.get(console, unbounded, narrow).maximum)
+        table = _table(summary, rows, reason_width=24, narrow=True)
+        width = max(console.width, Measurement.get(console, unbounded, table).maximum)
     # Console.print caps a table at the console's width, and 80 columns is what it assumes of a file
     lines = console.render(table, unbounded.update(width=width))
     console.print(Segments(lines), crop=False, end="")

@@ -2,7 +2,6 @@
 
 import shlex
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 from sweeper.addresses import without_secrets
 from sweeper.records import Value
@@ -32,12 +31,6 @@ def ui_command(uri: str) -> str:
     if uri.startswith("http"):
         return shown
     return f"mlflow ui --host 127.0.0.1 --backend-store-uri {shlex.quote(shown)}"
-
-
-def shown_path(path: Path) -> Path:
-    """``path`` as a person in this folder would type it."""
-    here = Path.cwd()
-    return path.relative_to(here) if path.is_relative_to(here) else path
 
 
 def spelled_value(value: Value) -> str:

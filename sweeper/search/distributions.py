@@ -99,6 +99,22 @@ def enumerate_values(distribution: BaseDistribution) -> Iterable[Value] | None:
     return (float(low + step * index) for index in range(int((high - low) / step) + 1))
 
 
+def in_brief(distribution: BaseDistribution) -> str:
+    """The distribution in a few words, fit for a table.
+
+    >>> in_brief(FloatDistribution(0.001, 0.1, log=True))
+    '0.001 to 0.1, logarithmic'
+    """
+    if isinstance(distribution, CategoricalDistribution):
+        *some, last = map(spell, distribution.choices)
+        return f"{', '.join(some)} or {last}" if some else last
+    assert isinstance(distribution, IntDistribution | FloatDistribution)
+    whole = isinstance(distribution, IntDistribution)
+    low, high = (f"{end}" if whole else f"{end:g}" for end in (distribution.low, distribution.high))
+    steps = "" if distribution.step in (None, 1) else f" in steps of {distribution.step:g}"
+    return f"{low} to {high}{steps}{', logarithmic' if distribution.log else ''}"
+
+
 def in_words(distribution: BaseDistribution) -> str:
     """The distribution, fit for the end of a sentence.
 

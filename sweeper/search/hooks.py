@@ -8,6 +8,7 @@ The sweeper plugin runs any Hydra application. One that wants more than its task
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, ClassVar, TypeVar
 
 from omegaconf import DictConfig, OmegaConf
@@ -17,6 +18,21 @@ from sweeper.paths import StudyPaths
 from sweeper.records import StudySummary, TrialRow, TrialSpec
 
 Task = TypeVar("Task", bound=Callable[..., object])
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One thing that a plan says.
+
+    Attributes:
+        label: a word or two.
+        text: what is said, a paragraph a line.
+        command: to be copied into a shell, so never broken into lines; may be empty.
+    """
+
+    label: str
+    text: str
+    command: str = ""
 
 
 class StudyHooks:
@@ -39,6 +55,21 @@ class StudyHooks:
 
         ``candidates`` are composed configurations that between them hold every choice and both
         ends of every range of the search space.
+
+        Raises:
+            SweeperError: to stop; its text is shown to the person.
+        """
+
+    def plan(self, entries: Sequence[Entry]) -> Sequence[Entry]:
+        """Add to the plan that a person sees before the first trial.
+
+        Called after :meth:`preflight`. ``entries`` are of the search itself: study, device, search,
+        judged by, trials, results.
+        """
+        return entries
+
+    def prebuild(self, executor: Executor) -> None:
+        """Compute what all trials share; not called where no trial is left to run.
 
         Raises:
             SweeperError: to stop; its text is shown to the person.

@@ -8,7 +8,7 @@ from optuna.pruners import NopPruner
 from optuna.trial import TrialState
 
 from sweeper.errors import StudyLost
-from sweeper.records import Attribute, Constraint, Decision, EpochReport, TrialSpec
+from sweeper.records import Attribute, Constraint, Decision, EpochReport, Note, TrialSpec
 from sweeper.search.progress import Progress, point
 from sweeper.search.stopping import Halt
 
@@ -73,9 +73,9 @@ class TrialListener:
         median = f", median {statistics.median(others):.4g}" if others else ""
         return f"{pruner} pruner: {report.value:.4g} at {point(report)}{median}"
 
-    def note(self, note: Attribute | Constraint) -> None:
-        """Keep ``note`` with the trial."""
+    def note(self, note: Note) -> None:
+        """Keep ``note`` with the trial; how far work is that is no trial is not kept."""
         if isinstance(note, Attribute):
             self._trial.set_user_attr(note.key, note.value)
-        else:
+        elif isinstance(note, Constraint):
             self._trial.set_constraint(note.key, note.value)

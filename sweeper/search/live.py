@@ -4,7 +4,6 @@ import itertools
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
 
 from rich.cells import cell_len
 from rich.console import Console, Group, RenderableType
@@ -16,7 +15,8 @@ from rich.text import Text
 from sweeper.records import EpochReport, State, StudySummary, TrialRow, TrialSpec
 from sweeper.search.progress import (
     Outline,
-    describe,
+    described,
+    elapsed,
     ending,
     leads,
     lines,
@@ -47,7 +47,7 @@ class _Standing:
     """What is said of the study below the table; ``finish`` is when it ends, by the clock."""
 
     done: int
-    best: Text
+    best: tuple[str, ...]
     counts: Text
     finish: float | None = None
 
@@ -75,7 +75,7 @@ class LiveProgress:
         self._running: dict[int, _Running] = {}
         self._seconds: list[float] = []
         self._rows = 0
-        self._standing = _Standing(0, Text("no result yet", style="dim"), Text())
+        self._standing = _Standing(0, (), Text())
         if so_far is not None and so_far.rows:
             self._rows = len(so_far.rows)
             self._standing = self._stand(so_far)
@@ -130,16 +130,15 @@ class LiveProgress:
             finish = self._clock() + left * sum(self._seconds) / len(self._seconds)
         return _Standing(len(states), self._best(summary), Text(", ").join(said), finish)
 
-    def _best(self, summary: StudySummary) -> Text:
+    def _best(self, summary: StudySummary) -> tuple[str, ...]:
+        """What is said of the best trial, in parts that stay together."""
         best = summary.best
         if best is None:
-            return Text("no result yet", style="dim")
+            return ()
         text = f"best {spelled_values(best, summary)} (trial {best.number})"
         if len(summary.maximize) > 1:
             text = f"Pareto front of {len(summary.front)}, first objective: {text}"
-        if best.params:
-            text += f" with {describe(best.params, self._outline.parameters)}"
-        return Text(text, style="bold")
+        return (text, *described(best.params, self._outline.parameters))
 
     def frame(self) -> RenderableType:
         """What the screen shows now, below the lines that stay."""
@@ -151,18 +150,24 @@ class LiveProgress:
         shown = slots if slots <= room else room - 1
         more = [Text(f"+ {slots - shown} more", style="dim")] if shown < slots else []
         # parameters on lines of their own, where there is room for these
-        table = self._slot_table(shown, below=2 * slots <= room)
+        below = min(self._folds, room // slots - 1)
+        table = self._slot_table(shown, below)
         return Group(*(_cut(line) for line in [*table, *more]), *standing)
 
-    def _slot_table(self, shown: int, *, below: bool) -> list[Text]:
-        """A header, then a line for each slot, and another one with its parameters if ``below``."""
+    @property
+    def _folds(self) -> int:
+        """Lines that the parameters of one trial may take."""
+        return 1 if self._console.width >= ONE_LINE else 2
+
+    def _slot_table(self, shown: int, below: int) -> list[Text]:
+        """A header and a line for each slot, then ``below`` lines with its parameters."""
         header = ["slot", "place", "trial", "progress", one_line(self._outline.reported), "time"]
-        rows, params = [], []
+        rows, params = list[list[str]](), list[tuple[str, ...]]()
         for slot, place in enumerate(self._outline.slots[:shown]):
             running = self._running.get(slot)
             if running is None:
                 rows.append([str(slot), one_line(place), "", "waiting", "", ""])
-                params.append("")
+                params.append(())
                 continue
             report, spec = running.report, running.spec
             rows.append(
@@ -172,39 +177,44 @@ class LiveProgress:
                     str(spec.number),
                     point(report) if report else "starting",
                     number(report.value) if report else "",
-                    _duration(self._clock() - running.started),
+                    elapsed(self._clock() - running.started),
                 ]
             )
-            params.append(describe(spec.params, self._outline.parameters))
+            params.append(described(spec.params, self._outline.parameters))
         table = _columns([header, *rows], to_the_right={0, 2, 4, 5})
         table[0].stylize("dim")
         for line, row in zip(table[1:], rows, strict=True):
             if not row[2]:
                 line.stylize("dim")
-        indent = " " * (len(header[0]) + 2)
-        if below:
-            pairs = zip(table[1:], [Text(indent + text) for text in params], strict=True)
-            return [table[0], *itertools.chain.from_iterable(pairs)]
-        table[0].append("  parameters", style="dim")
-        beside = zip(table[1:], params, strict=True)
-        return [table[0], *(line.append(f"  {text}") for line, text in beside)]
+        both = zip(table[1:], params, strict=True)
+        if below < 1:
+            table[0].append("  parameters", style="dim")
+            return [table[0], *(line.append("  " + "  ".join(parts)) for line, parts in both)]
+        indent = len(header[0]) + 2
+        lines = [
+            [line, *_folded(parts, self._console.width, below, indent)] for line, parts in both
+        ]
+        return [table[0], *itertools.chain.from_iterable(lines)]
 
     def _study_lines(self) -> list[RenderableType]:
         standing, now, total = self._standing, self._clock(), self._outline.total
-        times = f"{_duration(now - self._began)} elapsed"
+        times = f"{elapsed(now - self._began)} elapsed"
         if standing.finish is not None and not self._closed:
-            times += f", {_duration(max(standing.finish - now, 0))} left"
+            times += f", {elapsed(max(standing.finish - now, 0))} left"
         head: list[RenderableType]
         if total is None:
             head = [Text(f"{standing.done} done")]
         else:
             bar = ProgressBar(total=total, completed=standing.done, width=24)
             head = [bar, Text(f"{standing.done}/{total}")]
-        best = standing.best.copy()
-        best.no_wrap, best.overflow = not self._closed, "ellipsis"
+        best = _folded(standing.best, self._console.width, self._folds)
+        for line in best:
+            line.stylize("bold")
+        if not standing.best:
+            best[0] = Text("no result yet", style="dim")
         if self._console.width >= ONE_LINE:
-            return [_spread([*head, standing.counts, Text(times)]), best]
-        return [_spread([*head, Text(times)]), _cut(standing.counts), best]
+            return [_spread([*head, standing.counts, Text(times)]), *map(_cut, best)]
+        return [_spread([*head, Text(times)]), _cut(standing.counts), *map(_cut, best)]
 
 
 def _cut(line: Text) -> Text:
@@ -212,6 +222,18 @@ def _cut(line: Text) -> Text:
     line = line.copy()
     line.no_wrap, line.overflow = True, "ellipsis"
     return line
+
+
+def _folded(parts: Sequence[str], width: int, count: int, indent: int = 0) -> list[Text]:
+    """``parts`` on exactly ``count`` lines, none of them broken; the last line may be too long."""
+    filled = [""] * count
+    at = 0
+    for part in parts:
+        longer = f"{filled[at]}  {part}" if filled[at] else part
+        if filled[at] and indent + cell_len(longer) > width and at < count - 1:
+            at, longer = at + 1, part
+        filled[at] = longer
+    return [Text(" " * indent + line) for line in filled]
 
 
 def _columns(rows: Sequence[Sequence[str]], to_the_right: set[int]) -> list[Text]:
@@ -233,8 +255,3 @@ def _spread(cells: Sequence[RenderableType]) -> Table:
         line.add_column(no_wrap=True)
     line.add_row(*filled)
     return line
-
-
-def _duration(seconds: float) -> str:
-    """Hours, minutes and seconds; no hours where there are none."""
-    return str(timedelta(seconds=int(seconds))).removeprefix("0:")

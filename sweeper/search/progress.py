@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Protocol
 
 from rich.console import Console
@@ -86,13 +87,18 @@ def open_progress(
     return LineProgress(console, outline)
 
 
-def describe(params: Mapping[str, Value], parameters: Iterable[str] = ()) -> str:
-    """Parameters of a trial on one line, under short names as the table of all trials has them.
+def described(params: Mapping[str, Value], parameters: Iterable[str] = ()) -> tuple[str, ...]:
+    """Parameters of a trial under short names, as the table of all trials has them.
 
     ``parameters`` are the names of all that is searched; a trial need not have each.
     """
     names = short_names([*parameters, *params])
-    return "  ".join(parameter(names[name], value) for name, value in params.items())
+    return tuple(parameter(names[name], value) for name, value in params.items())
+
+
+def describe(params: Mapping[str, Value], parameters: Iterable[str] = ()) -> str:
+    """The same on one line."""
+    return "  ".join(described(params, parameters))
 
 
 def parameter(name: str, value: Value) -> str:
@@ -113,6 +119,11 @@ def point(report: EpochReport) -> str:
 def number(value: float) -> str:
     """Four digits; what counts something (parameters, bytes) keeps all of them."""
     return f"{value:.0f}" if 1e4 <= abs(value) < 1e12 else f"{value:.4g}"
+
+
+def elapsed(seconds: float) -> str:
+    """Hours, minutes and seconds; no hours where there are none."""
+    return str(timedelta(seconds=int(seconds))).removeprefix("0:")
 
 
 def one_line(text: str) -> str:

@@ -25,6 +25,7 @@ from sweeper.search.hooks import hooks_of
 from sweeper.search.interrupts import heed_interrupts
 from sweeper.search.job import Application, TrialJob
 from sweeper.search.opening import claimed, open_store, storage_faults, written_by
+from sweeper.search.plan import planned, print_plan
 from sweeper.search.progress import Outline, open_console, open_progress
 from sweeper.search.queue import requeue_interrupted, warm_start
 from sweeper.search.request import Request
@@ -46,7 +47,7 @@ from sweeper.search.study import (
     put_aside,
     remove_empty,
 )
-from sweeper.search.tally import Tally
+from sweeper.search.tally import Tally, ran_out_of_memory
 
 Task = Callable[[DictConfig], Any]
 
@@ -80,7 +81,7 @@ class Sweep:
         self._console.print(text, soft_wrap=True)
 
     def run(self) -> StudySummary:
-        """Check, open the study, run its trials, say what came out.
+        """Check, open the study, show what is planned, run its trials, show the results.
 
         Raises:
             SweeperError: before any trial exists, when what was asked for cannot run; or at the
@@ -90,9 +91,7 @@ class Sweep:
         settings = self._request.settings
         self._check()
         with claimed(settings.storage, self._request.name, self._request.folder):
-            corners = len(self._request.corners)
-            count = f"{corners} corners" if corners > 1 else "the one corner"
-            self._say(f"checking {count} of the search space before the first trial")
+            self._say(f"checking what study {self._request.name} needs, before its first trial")
             with undone_on((ConfigError, MissingInput), self._request.folder):
                 executor = self._open_executor()
                 self._hooks.preflight(self._request.corners, executor)
@@ -101,9 +100,18 @@ class Sweep:
                 with store.gate():
                     study = self._open_study(store)
                     left = requeue_interrupted(study, dead=not store.shared)
+                names = self._hooks.objectives(self._request.corners[0])
+                tally = Tally(study, self._request.folder, names)
+                for trial in ran_out_of_memory(tally.refresh()):
+                    study.learn_oom(trial)
+                total = self._total(study)
+                entries = planned(self._request, names, total, tally.counted)
+                print_plan(self._hooks.plan(entries), self._console)
                 if left:
                     self._say(f"{len(left)} trials were interrupted; their parameters go first")
-                return self._search(study, store, executor)
+                if total is None or tally.counted < total or tally.waiting:
+                    self._hooks.prebuild(executor)
+                return self._search(study, store, executor, tally, total)
             finally:
                 store.close()
 
@@ -118,6 +126,11 @@ class Sweep:
         with findings.collected():
             self._hooks.check(self._request.corners)
         findings.raise_if_any()
+
+    def _total(self, study: Study) -> int | None:
+        """How many trials there shall be in all; None where something else ends the study."""
+        wanted, size = self._request.settings.n_trials, grid_size(study.sampler)
+        return min(wanted or size, size) if size else wanted
 
     def _open_executor(self) -> Executor:
         if self._request.settings.executor.kind == "inline":
@@ -182,10 +195,11 @@ class Sweep:
         if taken:
             self._say(f"the sampler knows {taken} trials of study {source.study_name}")
 
-    def _search(self, study: Study, store: Store, executor: Executor) -> StudySummary:
+    def _search(
+        self, study: Study, store: Store, executor: Executor, tally: Tally, total: int | None
+    ) -> StudySummary:
         request, settings = self._request, self._request.settings
         paths = StudyPaths(request.folder)
-        tally = Tally(study, request.folder, self._hooks.objectives(request.corners[0]))
         with store.gate():  # controllers that begin at once open one run between them
             study_id = study.user_attrs.get(STUDY_ID) or uuid.uuid4().hex
             # first: nobody would find the run of a controller that dies before it can say its id
@@ -201,11 +215,6 @@ class Sweep:
         paths.folder.mkdir(parents=True, exist_ok=True)
         OmegaConf.save(request.master, paths.master)
 
-        size = grid_size(study.sampler)
-        total = min(settings.n_trials or size, size) if size else settings.n_trials
-        if tally.counted:
-            of = f" of {total}" if total else ""
-            self._say(f"study {study.study_name} goes on: {tally.counted}{of} trials done")
         stopping = Stopping(
             total, settings.timeout, settings.target, settings.patience, settings.max_failure_rate
         )

@@ -10,13 +10,14 @@ from omegaconf import DictConfig, open_dict, read_write
 from sweeper.addresses import hide_credentials
 from sweeper.config import reported
 from sweeper.execute.base import Executor, Place
-from sweeper.paths import StudyPaths, TrialPaths
+from sweeper.paths import StudyPaths, TrialPaths, shown_path
 from sweeper.records import State, StudySummary, TrialRow, TrialSpec
 from sweeper.report.best_recipe import write_best_recipe
-from sweeper.report.wording import command, shown_path, ui_command
-from sweeper.search.hooks import StudyHooks
+from sweeper.report.wording import command, ui_command
+from sweeper.search.hooks import Entry, StudyHooks
 from sweeper.search.progress import open_console
 from sweeper.study.ledger import add_prebuilt, close_ledger
+from sweeper.study.plan import with_fine_tunes
 from sweeper.study.preflight import check, prebuild, prepare
 from sweeper.study.winner import evaluate_winner, keep_models, winning_recipe
 from sweeper.validation import parse
@@ -56,11 +57,18 @@ class FineTuneStudy(StudyHooks):
             hide_credentials("tracking.uri", recipe.tracking.uri)
 
     def preflight(self, candidates: Sequence[DictConfig], executor: Executor) -> None:
-        """Fetch what the candidates name, then compute what all trials share."""
-        log = StudyPaths(Path(str(candidates[0].hydra.sweep.dir)).absolute()).prepare_log
+        """Fetch what the candidates name."""
+        self._log = StudyPaths(Path(str(candidates[0].hydra.sweep.dir)).absolute()).prepare_log
         overrides = [list(candidate.hydra.overrides.task) for candidate in candidates]
-        prepare(self._recipes, overrides, executor, log)
-        self._prebuilt, self._known = prebuild(self._recipes, executor, log)
+        self._prepared = prepare(self._recipes, overrides, executor, self._log)
+
+    def plan(self, entries: Sequence[Entry]) -> Sequence[Entry]:
+        """Add data, network, training and MLflow."""
+        return with_fine_tunes(entries, self._recipes, self._prepared)
+
+    def prebuild(self, executor: Executor) -> None:
+        """Decode images, and compute what frozen layers make of them, once for all trials."""
+        self._prebuilt, self._known = prebuild(self._recipes, executor, self._log)
 
     def fingerprint(self, config: DictConfig) -> Mapping[str, Any]:
         """The recipe; where it runs, is recorded and keeps what it computed may change."""

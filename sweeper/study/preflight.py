@@ -1,10 +1,8 @@
 """Before the first trial of a study: its recipes are checked, what they share is computed."""
 
 import contextlib
-import math
 import threading
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +10,12 @@ from omegaconf import DictConfig
 
 from sweeper.config import HIGHER_IS_BETTER, Recipe, unused_overrides, warnings
 from sweeper.errors import Findings, Outage, SweeperError
-from sweeper.execute.base import Channel, Executor, SilentChannel, run_logged
-from sweeper.records import Decision, EpochReport
+from sweeper.execute.base import Channel, Executor, run_logged
+from sweeper.records import Advance, Prepared
 from sweeper.search.progress import open_console
 from sweeper.study.readiness import check_ready
+from sweeper.study.stages import Stages
 from sweeper.validation import parse
-
-_SECONDS_BETWEEN_LINES = 10.0
 
 
 def check(candidates: Sequence[DictConfig]) -> list[Recipe]:
@@ -40,7 +37,7 @@ def check(candidates: Sequence[DictConfig]) -> list[Recipe]:
 
 def prepare(
     recipes: Sequence[Recipe], overrides: Sequence[Sequence[str]], executor: Executor, log: Path
-) -> None:
+) -> Prepared:
     """Fetch the data and weights that ``recipes`` name, in a process; show what is noticed.
 
     Args:
@@ -55,16 +52,19 @@ def prepare(
     # the fork server starts meanwhile
     threading.Thread(target=_import_store, args=(recipes[0].tracking.uri,), daemon=True).start()
 
-    def work(_channel: object) -> list[str]:
+    def work(channel: Channel) -> Prepared:
         from sweeper.train.prepare import prepare
 
-        return prepare(recipes)
+        return prepare(recipes, lambda *advance: channel.note(Advance(*advance)))
 
-    noticed: list[str] = run_logged(executor, work, log, SilentChannel())
+    console = open_console()
+    with Stages(console, "starting TensorFlow, looking for data and weights") as stages:
+        prepared: Prepared = run_logged(executor, work, log, stages)
     advice = [text for recipe in recipes for text in warnings(recipe)]
     advice += unused_overrides(recipes, overrides)
-    for text in dict.fromkeys([*noticed, *(f"warning: {text}" for text in advice)]):
-        open_console().print(text, soft_wrap=True)
+    for text in dict.fromkeys([*prepared.noticed, *(f"warning: {text}" for text in advice)]):
+        console.print(text, soft_wrap=True)
+    return prepared
 
 
 def direction_faults(recipes: Sequence[Recipe], direction: Any) -> list[str]:
@@ -101,42 +101,22 @@ def _compute_shared(recipes: Sequence[Recipe], executor: Executor, log: Path) ->
         from sweeper.train.network import to_json
         from sweeper.train.prebuild import prebuild
 
-        def on_pass(number: int, of: int, images: int) -> None:
-            channel.report(EpochReport(number, of, metrics={"images": images}))
-
-        made = prebuild(recipes, on_pass)
+        made = prebuild(recipes, lambda *advance: channel.note(Advance(*advance)))
         return made.seconds, to_json(made.known)  # text: what it is of would load Keras here
 
+    console = open_console()
     try:
-        made: tuple[float, str] = executor.run(work, log, Passes())
+        with Stages(console, "looking for what earlier trials have computed") as stages:
+            made: tuple[float, str] = executor.run(work, log, stages)
     except Outage:
         raise
     except SweeperError as error:
         # a trial that cannot do it either says so itself, and may be tried again
         reason = str(error).splitlines()[0]
         text = f"warning: what trials share was not computed before them: {reason}; log: {log}"
-        open_console().print(text, soft_wrap=True, markup=False)
+        console.print(text, soft_wrap=True)
         return 0.0, "[]"
     return made
-
-
-class Passes(SilentChannel):
-    """Shows which images go through frozen layers: at first, and then now and again."""
-
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
-        self._shown_at = -math.inf
-
-    def report(self, report: EpochReport) -> Decision:
-        now = self._clock()
-        if now - self._shown_at >= _SECONDS_BETWEEN_LINES:
-            self._shown_at = now
-            open_console().print(
-                f"computing what all trials share: {report.metrics['images']:.0f} images through "
-                f"frozen layers, set {report.step} of {report.value:g}",
-                soft_wrap=True,
-            )
-        return Decision()
 
 
 def _import_store(uri: str) -> None:

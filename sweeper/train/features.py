@@ -4,7 +4,7 @@ import contextlib
 import itertools
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import keras
@@ -15,6 +15,7 @@ from rich.filesize import decimal
 from sweeper.cache.disk import advice, describe
 from sweeper.cache.key import Key, code_word
 from sweeper.cache.store import Cache, Entry
+from sweeper.data.images import OnImages, no_callback
 from sweeper.models import depthwise, folding
 from sweeper.models.prefix import Prefix
 from sweeper.train import frozen_pass
@@ -24,14 +25,6 @@ from sweeper.train.views import BATCH, Images, View, read
 log = logging.getLogger(__name__)
 
 KIND = "features"
-
-
-OnPass = Callable[[int, int, int], None]
-"""Hears that images go through frozen layers: which set, from 1, of how many, and its images."""
-
-
-def unheard(_number: int, _of: int, _images: int) -> None:
-    """Let nobody hear of it."""
 
 
 class _Refused(Exception):
@@ -51,7 +44,8 @@ class Features:
         prefixes: frozen parts with the input in common, in any order; some may be the same. Their
             networks are built only where they must compute.
         precision: number format that they compute in.
-        on_pass: hears what is computed here, before it is.
+        on_images: called as images go through frozen layers here: each augmented view of an image
+            counts as one.
     """
 
     def __init__(
@@ -59,11 +53,11 @@ class Features:
         cache: Cache,
         prefixes: Sequence[Prefix],
         precision: str,
-        on_pass: OnPass = unheard,
+        on_images: OnImages = no_callback,
     ) -> None:
         self._cache = cache
-        self._on_pass = on_pass
-        self._sets: list[Images] = []
+        self._on_images = on_images
+        self._done, self._total = 0, 0
         unique = {prefix.facts.word: prefix for prefix in prefixes}
         # from the lowest cut to the highest, in every process alike: see _build
         order = sorted(unique, key=lambda word: (unique[word].facts.operations, word))
@@ -105,8 +99,9 @@ class Features:
         self._drop_what_is_too_large()
         self._held = {place: held.enter_context(contextlib.ExitStack()) for place in self._wanted}
         views: dict[tuple[int, Images], View] = {}
-        self._sets = list(dict.fromkeys(itertools.chain.from_iterable(wanted)))
-        for one in self._sets:
+        sets = list(dict.fromkeys(itertools.chain.from_iterable(wanted)))
+        self._total += sum(len(one) for one in sets if self._lacks(one))
+        for one in sets:
             for place in self._wanting(one):
                 if place in self._wanted and (view := self._view(one, place)):
                     views[place, one] = view
@@ -135,6 +130,11 @@ class Features:
     def _wanting(self, images: Images) -> list[int]:
         """Places of the prefixes, from the lowest, for which these images are to be kept."""
         return sorted(place for place, wanted in self._wanted.items() if images in wanted)
+
+    def _lacks(self, images: Images) -> bool:
+        """Whether some prefix for which these images are to be kept has no entry of them yet."""
+        keys = (self._key(images, place) for place in self._wanting(images))
+        return any(not self._cache.has(key) for key in keys)
 
     def _lose(self, place: int) -> None:
         """Let go of the views of a prefix: without one of them the others are of no use."""
@@ -170,8 +170,11 @@ class Features:
         def build(folder: Path) -> None:
             self._build(images, {**building, place: folder})
 
-        key = Key(KIND, {**images.parts, **self._common[place]})
-        return self._cache.open(key, images.bytes_of(self._facts[place].shape), build)
+        size = images.bytes_of(self._facts[place].shape)
+        return self._cache.open(self._key(images, place), size, build)
+
+    def _key(self, images: Images, place: int) -> Key:
+        return Key(KIND, {**images.parts, **self._common[place]})
 
     def _build(self, images: Images, building: Mapping[int, Path]) -> None:
         """Build into the folders of ``building``, and what lacks of the prefixes cut higher.
@@ -183,10 +186,17 @@ class Features:
                 with self._entry(images, higher, building) as entry:
                     if entry is not None and entry.built_here:
                         return
-        self._on_pass(self._sets.index(images) + 1, len(self._sets), len(images))
-        began = time.perf_counter()
+        began, before = time.perf_counter(), self._done
+
+        def on_batch(count: int) -> None:
+            self._done += count
+            # an entry may have been evicted since they were counted
+            self._total = max(self._total, self._done)
+            self._on_images(self._done, self._total)
+
         try:
-            self._pass.write(images, building)
+            self._pass.write(images, building, on_batch)
+            self._done = before + len(images)  # it ends early where nothing can be kept
         except OSError as error:  # of the disk: TensorFlow reads images, and has errors of its own
             raise _Refused(frozenset(building), error) from error
         finally:

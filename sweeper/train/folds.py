@@ -63,12 +63,7 @@ def splits_of(source: Source, recipe: Recipe) -> list[tuple[Examples, Examples]]
 
 
 def spelled_split(source: Source, recipe: Recipe) -> str:
-    """How many images train, validate and test, where that is not as most data sets have it.
-
-    Empty where the data set gives no validation images and there is a test.
-    """
-    if not len(source.validation) and source.test is not None:
-        return ""
+    """How many images train, validate and test, and where these come from."""
     splits = splits_of(source, recipe)
     train, validation = splits[0]
     if len(splits) > 1:

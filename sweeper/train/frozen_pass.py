@@ -34,23 +34,35 @@ class FrozenPass:
         self._computations: dict[tuple[int, ...], Compute] = {}
         self._changes: dict[Augmentation, Change] = {}
 
-    def write(self, images: Images, folders: Mapping[int, Path]) -> None:
+    def write(
+        self,
+        images: Images,
+        folders: Mapping[int, Path],
+        on_batch: Callable[[int], None] = lambda _count: None,
+    ) -> None:
         """Write what a view needs (see :mod:`~sweeper.train.views`) into a folder for each place.
 
-        Values beyond half precision leave an empty file, for all who come later.
+        Values beyond half precision leave an empty file, for all who come later. ``on_batch`` is
+        called with the number of images in each batch that is done.
 
         Raises:
             OSError: the disk does not take it.
         """
         compute = self._computation(tuple(folders))  # which may build the network
         began = time.perf_counter()
-        self._write(images, folders, compute)
+        self._write(images, folders, compute, on_batch)
         flops = self._prefixes[max(folders)].facts.size.flops
         made = {"flops": flops, "seconds": time.perf_counter() - began}
         for folder in folders.values():
             (folder / PASS).write_text(json.dumps(made), encoding="ascii")
 
-    def _write(self, images: Images, folders: Mapping[int, Path], compute: Compute) -> None:
+    def _write(
+        self,
+        images: Images,
+        folders: Mapping[int, Path],
+        compute: Compute,
+        on_batch: Callable[[int], None],
+    ) -> None:
         kept = ", ".join(str(self._prefixes[place].facts.shape) for place in folders)
         log.info("frozen layers see %d images, view %d, to keep %s", len(images), images.view, kept)
         with contextlib.ExitStack() as open_files:
@@ -74,6 +86,7 @@ class FrozenPass:
                     file.write(half.numpy())
                 for file in of_targets:
                     file.write(targets.numpy())
+                on_batch(len(pixels))
             for number in beyond:
                 values[number].truncate(0)
 

@@ -1,7 +1,8 @@
 """What every trial of a sweep shares, computed before the first one, on all processors."""
 
 import contextlib
-from collections.abc import Iterator, Sequence
+import functools
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from sweeper.cache.store import Cache
@@ -13,10 +14,20 @@ from sweeper.models.build import attach_head
 from sweeper.models.prefix import Prefix
 from sweeper.paths import entries_dir
 from sweeper.train import numerics
-from sweeper.train.features import Features, OnPass, unheard
+from sweeper.train.features import Features
 from sweeper.train.folds import splits_of
 from sweeper.train.inputs import images_of, planned
 from sweeper.train.network import Known, build_backbone_for, known_of
+
+OnAdvance = Callable[[str, int, int], None]
+"""Called with what is computed, how many of its images are done, and how many there are."""
+
+DECODING = "decoding images"
+FROZEN = "computing features for all trials: augmented images through frozen layers"
+
+
+def no_callback(_work: str, _done: int, _total: int) -> None:
+    """Do nothing: nobody is shown how far it is."""
 
 
 @dataclass(frozen=True)
@@ -27,12 +38,12 @@ class Prebuilt:
     known: tuple[Known, ...] = ()
 
 
-def prebuild(recipes: Sequence[Recipe], on_pass: OnPass = unheard) -> Prebuilt:
+def prebuild(recipes: Sequence[Recipe], on_advance: OnAdvance = no_callback) -> Prebuilt:
     """Keep the features that trials within the corners ``recipes`` need, if all need the same.
 
     Where trials differ in data, backbone or augmentation, few may need the same: each computes what
     it needs. Where they differ in how much is unfrozen, every cut between the extremes is kept, all
-    in one pass over the images. ``on_pass`` hears of each.
+    in one pass over the images. ``on_advance`` is called after each batch.
     """
     first = recipes[0]
     if not first.cache.views or any(_images(recipe) != _images(first) for recipe in recipes):
@@ -43,14 +54,16 @@ def prebuild(recipes: Sequence[Recipe], on_pass: OnPass = unheard) -> Prebuilt:
     n_classes = len(source.class_names)
     plain = Targets(n_classes, first.head.one_logit)
     with contextlib.ExitStack() as held:
-        train = held.enter_context(kept(cache, source.train, first.image_size))
+        decoded = functools.partial(on_advance, DECODING)
+        train = held.enter_context(kept(cache, source.train, first.image_size, decoded))
         splits = splits_of(replace(source, train=train), first)
         prefixes, known = _prefixes(recipes, n_classes)
         longest = max((epochs for _, epochs in prefixes), default=0)
         whole = train if len(splits) > 1 else None
         images = [images_of(first, *split, plain, longest, whole) for split in splits]
         networks = [prefix for prefix, _ in prefixes]
-        features = Features(cache, networks, first.precision, on_pass)
+        passed = functools.partial(on_advance, FROZEN)
+        features = Features(cache, networks, first.precision, passed)
         wanted = [
             [one for of_split in images for one in of_split[: 1 + epochs]] for _, epochs in prefixes
         ]

@@ -1,27 +1,36 @@
 """Before the first trial: is everything there that the recipes need, and do they fit it?"""
 
+import functools
 from collections.abc import Iterator, Mapping, Sequence
 
 import keras
+import tensorflow as tf
 
-from sweeper.config import Dataset, Freeze, Recipe, large_for
+from sweeper.config import Backbone, Dataset, Freeze, Recipe, large_for
 from sweeper.data import sources
+from sweeper.data.naming import printable
 from sweeper.data.targets import class_weights
 from sweeper.errors import ConfigError, Findings
 from sweeper.models.backbones import build_backbone
 from sweeper.models.blocks import Block, find_blocks
 from sweeper.models.build import check_freeze, split_block
 from sweeper.models.unused import unused_in_network
+from sweeper.records import Prepared
 from sweeper.train import numerics
 from sweeper.train.folds import spelled_split, splits_of
 from sweeper.train.optimizers import check_optimizer
+from sweeper.train.prebuild import OnAdvance, no_callback
+
+SCAN = "decoding every image once, to find broken ones"
 
 
-def prepare(recipes: Sequence[Recipe]) -> list[str]:
+def prepare(recipes: Sequence[Recipe], on_advance: OnAdvance = no_callback) -> Prepared:
     """Fetch data and weights that ``recipes`` need, each once, and check what only they can tell.
 
+    ``on_advance`` is called while images are looked at.
+
     Returns:
-        What a person should know: images left out, blocks that are split.
+        What is used; and what a person should know: images left out, blocks that are split.
 
     Raises:
         MissingInput: something is absent and cannot be fetched; the text names all of it.
@@ -30,14 +39,16 @@ def prepare(recipes: Sequence[Recipe]) -> list[str]:
     numerics.use_plain_keras()
     found = Findings()
     noticed: list[str] = []
+    data, networks = dict[str, None](), dict[str, None]()
     images: dict[Dataset, tuple[int, int]] = {}
+    on_images = functools.partial(on_advance, SCAN)
     for dataset in dict.fromkeys(recipe.dataset for recipe in recipes):
         users = [recipe for recipe in recipes if recipe.dataset == dataset]
         with found.collected():
-            noticed += sources.prepare(dataset)
+            noticed += sources.prepare(dataset, on_images)
             source = sources.load(dataset)
             images[dataset] = len(source.train), len(source.class_names)
-            noticed += _check_data(source, users)
+            data |= dict.fromkeys(_check_data(source, users))
             noticed += sources.doubts(dataset)
     for backbone, size in dict.fromkeys((recipe.backbone, recipe.image_size) for recipe in recipes):
         users = [recipe for recipe in recipes if recipe.backbone == backbone]
@@ -45,6 +56,7 @@ def prepare(recipes: Sequence[Recipe]) -> list[str]:
             network = build_backbone(backbone, size, None)
             blocks = find_blocks(network)
             noticed += _large(network.count_params(), images, users)
+            networks[_spelled_network(network, backbone, len(blocks))] = None
             for freeze in dict.fromkeys(recipe.freeze for recipe in users):
                 with found.collected():
                     check_freeze(network, freeze)
@@ -58,7 +70,22 @@ def prepare(recipes: Sequence[Recipe]) -> list[str]:
                 if faults := check_optimizer(optimizer):
                     raise ConfigError(faults)
     found.raise_if_any()
-    return noticed
+    return Prepared(tuple(data), tuple(networks), _device(), tuple(noticed))
+
+
+def _spelled_network(network: keras.Model, backbone: Backbone, blocks: int) -> str:
+    weights = {None: "random weights", "imagenet": "ImageNet weights"}
+    given = weights.get(backbone.weights, f"weights of {backbone.weights}")
+    return f"{backbone.name}: {blocks} blocks, {network.count_params():,} weights ({given})"
+
+
+def _device() -> str:
+    """What TensorFlow sees to compute on; asks for names only, and takes no memory of it."""
+    gpus = tf.config.list_physical_devices("GPU")
+    names = [
+        tf.config.experimental.get_device_details(gpu).get("device_name", gpu.name) for gpu in gpus
+    ]
+    return f"TensorFlow {tf.__version__} sees {', '.join(names) or 'no GPU'}"
 
 
 def _large(
@@ -91,9 +118,9 @@ def _unused(
 
 
 def _check_data(source: sources.Source, users: Sequence[Recipe]) -> list[str]:
-    """Whether heads, class weights and splits of ``users`` fit the data; what the splits are."""
+    """Whether heads, class weights and splits of ``users`` fit the data; what the data are."""
     found, names = Findings(), source.class_names
-    noticed: list[str] = []
+    spelled: list[str] = []
     for recipe in users:
         with found.collected():
             if recipe.head.one_logit and len(names) != 2:
@@ -104,6 +131,17 @@ def _check_data(source: sources.Source, users: Sequence[Recipe]) -> list[str]:
             class_weights(recipe.loss, names, source.train.labels)
         with found.collected():
             splits_of(source, recipe)
-            noticed.append(spelled_split(source, recipe))
+            side = recipe.image_size
+            spelled.append(
+                f"{_name(recipe.dataset)}: {len(names):,} classes, at {side} x {side} pixels; "
+                f"{spelled_split(source, recipe)}"
+            )
     found.raise_if_any()
-    return list(dict.fromkeys(filter(None, noticed)))
+    return spelled
+
+
+def _name(dataset: Dataset) -> str:
+    of_source = getattr(dataset, "name", None) or getattr(dataset, "path", None)
+    name = str(of_source or dataset.source)
+    part = "" if dataset.fraction == 1 else f" (dataset.fraction={dataset.fraction:g})"
+    return f"{printable(name)}{part}"

@@ -53,7 +53,7 @@ def test_two_controllers_share_the_total_and_a_third_finds_nothing_to_do(
     check_finished(tmp_path, trials, 20)
     code, late = sweep(tmp_path, *arguments)
     assert code == 0, late
-    assert "study shared goes on: 20 of 20 trials done" in late
+    assert "20 of 20 done, nothing left to run" in late
     assert started(late) == 0
     assert len(trials_of(url, "shared")) == 20
 

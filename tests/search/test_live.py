@@ -121,7 +121,7 @@ def summary(*rows: TrialRow, objectives: int = 1) -> StudySummary:
 
 
 def test_each_slot_shows_its_trial_and_an_idle_one_waits() -> None:
-    with display(slots=3) as shown:
+    with display(slots=3, width=120) as shown:
         shown.progress.trial_started(0, spec(4))
         shown.progress.trial_started(2, spec(5, **{"optimizer.learning_rate": 0.001}))
         shown.clock.now += 75
@@ -173,16 +173,37 @@ def test_parameters_have_the_shortest_names_that_say_which_is_meant() -> None:
 
 def test_parameters_are_cut_before_anything_else_is() -> None:
     for height, start in (
-        (24, "      a=xxx"),
+        (24, "      b=yyy"),
         (12, "unfrozen epoch 4 of 6        0.9877  00:00  a"),
     ):
         with display(slots=3, width=80, height=height) as shown:
             shown.progress.trial_started(0, spec(1, a="x" * 200, b="y" * 200))
             shown.progress.epoch(0, spec(1), EpochReport(3, 0.98765, "unfrozen", steps=6))
-            line = shown.frame()[2 if height == 24 else 1]
+            line = shown.frame()[3 if height == 24 else 1]
             assert start in line
-            assert line.endswith("x…")
+            assert line.endswith(("x…", "y…"))
             assert len(line) == 80
+
+
+def test_parameters_that_fit_a_narrow_terminal_on_two_lines_are_not_cut() -> None:
+    params: dict[str, Value] = {
+        "optimizer.learning_rate": 0.00123,
+        "phases.unfrozen.learning_rate": 0.000123,
+        "batch_size": 32,
+    }
+    with display(slots=1) as shown:
+        shown.progress.trial_started(0, spec(1, **params))
+        shown.progress.trial_finished(0, row(0, 0.5, **params), summary(row(0, 0.5, **params)))
+        shown.progress.trial_started(0, spec(1, **params))
+        both = [
+            "optimizer.learning_rate=0.00123  unfrozen.learning_rate=0.000123",
+            "batch_size=32",
+        ]
+        assert shown.frame()[2:4] == [f"      {line}" for line in both]
+        assert shown.frame()[-2:] == [
+            "best val_accuracy 0.5 (trial 0)  optimizer.learning_rate=0.00123",
+            "unfrozen.learning_rate=0.000123  batch_size=32",
+        ]
 
 
 def test_text_from_outside_is_not_markup() -> None:
@@ -201,13 +222,14 @@ def test_the_standing_of_the_study_at_two_widths() -> None:
         row(2, state=State.FAILED, counts=False),
         row(3, state=State.FAILED),
     ]
-    best = "best val_accuracy 0.9 (trial 0) with batch_size=16  optimizer.learning_rate=0.01"
+    best = "best val_accuracy 0.9 (trial 0)  batch_size=16  optimizer.learning_rate=0.01"
     counts = "1 complete, 1 pruned, 1 failed, 1 tried again"
     for width in (100, 200):
         with display(slots=4, total=11, width=width) as shown:
             shown.clock.now += 30
             shown.progress.trial_finished(0, rows[3], summary(*rows))
-            standing = [re.sub("[━╺╸]+ +", "bar  ", line) for line in shown.frame()[9:]]
+            lines = [re.sub("[━╺╸]+ +", "bar  ", line) for line in shown.frame()]
+            standing = [line for line in lines[-4 if width == 100 else -2 :] if line]
             # 8 trials of 60 s in 4 slots
             narrow = ["bar  3/11  00:35 elapsed, 02:00 left", counts, best]
             wide = [f"bar  3/11  {counts}  00:35 elapsed, 02:00 left", best]
@@ -231,7 +253,7 @@ def test_a_study_that_is_continued_shows_its_best_at_once() -> None:
     known = summary(row(0, 0.7, batch_size=8), row(1, state=State.PRUNED))
     with display(total=5, so_far=known, width=200) as shown:
         assert shown.frame()[-2].endswith("2/5  1 complete, 1 pruned, 0 failed  00:05 elapsed")
-        assert shown.frame()[-1] == "best val_accuracy 0.7 (trial 0) with batch_size=8"
+        assert shown.frame()[-1] == "best val_accuracy 0.7 (trial 0)  batch_size=8"
 
 
 def test_without_a_total_there_is_no_bar_and_no_time_left() -> None:
@@ -273,16 +295,16 @@ def test_an_older_summary_that_arrives_later_changes_nothing() -> None:
 
 def test_slots_that_do_not_fit_are_counted() -> None:
     with display(slots=8) as shown:
-        assert len(shown.frame()) == 1 + 2 * 8 + 3
+        assert len(shown.frame()) == 1 + 2 * 8 + 4
     with display(slots=16) as shown:
         lines = shown.frame()
-        assert len(lines) == 1 + 16 + 3
+        assert len(lines) == 1 + 16 + 4
         assert "more" not in "".join(lines)
     with display(slots=22) as shown:
         lines = shown.frame()
         assert len(lines) == 24 - ROOM_ABOVE + 1
-        assert lines[16].startswith("  15  gpu 15")
-        assert lines[17] == "+ 6 more"
+        assert lines[15].startswith("  14  gpu 14")
+        assert lines[16] == "+ 7 more"
 
 
 def play(shown: Display, slots: int, events: random.Random) -> None:

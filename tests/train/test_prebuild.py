@@ -14,7 +14,7 @@ from sweeper.data.targets import Targets
 from sweeper.paths import entries_dir
 from sweeper.train.folds import splits_of
 from sweeper.train.inputs import Feed, planned
-from sweeper.train.prebuild import Prebuilt, prebuild
+from sweeper.train.prebuild import FROZEN, Prebuilt, prebuild
 from sweeper.train.trial import build_classifier_for
 
 BASE = ("image_size=32", "phases.frozen.epochs=1", "phases.unfrozen.epochs=1")
@@ -50,18 +50,17 @@ def trial(made: Recipe) -> tuple[float, list[bool]]:
 )
 def test_after_it_trials_between_the_corners_compute_nothing(changes: tuple[str, ...]) -> None:
     corners = [made(3, *changes), made(1, *changes, "optimizer=sgd", "batch_size=8")]
-    heard: list[tuple[int, ...]] = []
-    assert prebuild(corners, lambda *said: heard.append(said)).seconds > 0
-    numbers = [number for number, _, _ in heard]
-    assert numbers == sorted(set(numbers))
-    assert numbers[0] == 1
-    assert all(numbers[-1] <= sets and images > 0 for _, sets, images in heard)
+    heard: list[tuple[str, int, int]] = []
+    assert prebuild(corners, lambda *advance: heard.append(advance)).seconds > 0
+    done = [images for work, images, _ in heard if work == FROZEN]
+    assert done == sorted(set(done))
+    assert {total for work, _, total in heard if work == FROZEN} == {done[-1]}
     for depth in (1, 2, 3):
         seconds, cached = trial(made(depth, *changes, "optimizer.learning_rate=0.1"))
         assert seconds == 0
         assert all(cached)
     heard.clear()
-    assert prebuild(corners, lambda *said: heard.append(said)).seconds == 0
+    assert prebuild(corners, lambda *advance: heard.append(advance)).seconds == 0
     assert not heard
 
 
@@ -80,11 +79,11 @@ def test_each_cut_is_kept_in_as_many_views_as_some_trial_sees() -> None:
 @pytest.mark.parametrize(("changes", "sets"), [((), 1), (("augment=digits", "cache.views=1"), 2)])
 def test_folds_are_one_set_of_images(changes: tuple[str, ...], sets: int) -> None:
     folds = ("validation=kfold", "validation.folds=3", "phases.unfrozen=null")
-    heard: list[tuple[int, ...]] = []
+    heard: list[tuple[str, int, int]] = []
     corners = [made(1, *folds, *changes), made(1, *folds, *changes, "optimizer=sgd")]
-    prebuild(corners, lambda *said: heard.append(said))
+    prebuild(corners, lambda *advance: heard.append(advance))
     images = len(load(corners[0].dataset).train)
-    assert heard == [(number + 1, sets, images) for number in range(sets)]
+    assert heard[-1] == (FROZEN, sets * images, sets * images)
     assert trial(corners[0]) == (0.0, [True] * 3)
 
 

@@ -1,0 +1,139 @@
+"""What a sweep is about to do, shown before its first trial."""
+
+import textwrap
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from optuna.distributions import BaseDistribution
+from rich.console import Console
+
+from sweeper.execute.base import Place
+from sweeper.paths import shown_path
+from sweeper.records import Value
+from sweeper.search.cases import Case, Fixed
+from sweeper.search.distributions import in_brief
+from sweeper.search.hooks import Entry
+from sweeper.search.progress import lines
+from sweeper.search.request import Request
+from sweeper.search.settings import SweepSettings
+from sweeper.search.space import SearchSpace
+from sweeper.search.syntax import spell
+
+_LABEL = 10
+"""Columns of the labels; what is said begins behind them."""
+
+
+def planned(request: Request, names: Sequence[str], total: int | None, done: int) -> list[Entry]:
+    """What the search itself has to say.
+
+    Args:
+        request: what is asked for.
+        names: of the objectives; may be empty.
+        total: how many trials the study shall have, None for no limit.
+        done: how many it has.
+    """
+    settings = request.settings
+    inline = settings.executor.kind == "inline"
+    return [
+        Entry("study", f"{request.name} ({'continues' if done else 'new'})"),
+        Entry("device", places(request.places, request.threads, inline)),
+        Entry("search", searched(request.space)),
+        Entry("judged by", judged_by(names, settings.directions)),
+        Entry("trials", trials(settings, total, done)),
+        Entry("results", str(shown_path(request.folder))),
+    ]
+
+
+def searched(space: SearchSpace, names: Iterable[str] | None = None) -> str:
+    """A line for each searched parameter with its range, and one for each further case of it."""
+    chosen = [key for key in space.searched if names is None or key in names]
+    width = max(map(len, chosen), default=0)
+    said = []
+    for key in chosen:
+        for number, case in enumerate(space.searched[key]):
+            name = key if number == 0 else ""
+            said.append(f"{name:<{width}}  {_spelled(case)}")
+    return "\n".join(said) or "nothing: every trial runs the same configuration"
+
+
+def _spelled(case: Case) -> str:
+    values = case.values
+    if isinstance(values, BaseDistribution):
+        text = in_brief(values)
+    else:
+        text = f"always {values}" if isinstance(values, Fixed) else str(values)
+    conditions = [f"{key} is {_alternatives(wanted)}" for key, wanted in case.when.items()]
+    return f"{text}, when {' and '.join(conditions)}" if conditions else text
+
+
+def _alternatives(values: Sequence[Value]) -> str:
+    whole = [value for value in values if type(value) is int]
+    if len(values) > 2 and whole == [*range(whole[0], whole[0] + len(values))]:
+        return f"{whole[0]} to {whole[-1]}"
+    return " or ".join(map(spell, values))
+
+
+def places(slots: Sequence[Place], threads: int, inline: bool) -> str:
+    """How many trials run at a time, and where."""
+    at_once = f"{len(slots)} trial{'s' * (len(slots) > 1)} at a time"
+    if inline:
+        return f"{at_once}, in this process"
+    counted = Counter(place.name for place in slots)
+    named = [name if count == 1 else f"{name} ({count})" for name, count in counted.items()]
+    on_cpu = any(name.startswith("cpu") for name in counted)
+    each = f", {threads} thread{'s' * (threads > 1)} each" if on_cpu else ""
+    return f"{at_once} on {', '.join(named)}{each}"
+
+
+def judged_by(names: Sequence[str], directions: Sequence[str]) -> str:
+    """The objectives with their directions; ``names`` may be empty."""
+    spelled = {"maximize": "higher is better", "minimize": "lower is better"}
+    named = names or ["what a trial returns"] * len(directions)
+    return ", ".join(
+        f"{name} ({spelled[direction]})" for name, direction in zip(named, directions, strict=True)
+    )
+
+
+def trials(settings: SweepSettings, total: int | None, done: int) -> str:
+    """How many trials there shall be, how many of them there are, and what else ends the study."""
+    ends = {
+        f"after {settings.timeout} s": settings.timeout,
+        f"at {settings.target}": settings.target,
+        f"after {settings.patience} trials without a better one": settings.patience,
+    }
+    early = " or ".join(text for text, given in ends.items() if given is not None)
+    if total is None:
+        text = f"{done} done; no limit to their number"
+        return f"{text}, the sweep ends {early}" if early else text
+    left = max(total - done, 0)
+    if not left:
+        return f"{done} of {total} done, nothing left to run; more: hydra.sweeper.n_trials=<total>"
+    text = f"{total} in all: {done} done, {left} to run" if done else f"{total} to run"
+    return f"{text}; ends early {early}" if early else text
+
+
+def print_plan(entries: Iterable[Entry], console: Console) -> None:
+    """Print ``entries`` below each other, folded at words where ``console`` is a terminal."""
+    for entry in entries:
+        first = f"{entry.label:<{_LABEL}}"
+        for paragraph in lines(entry.text).splitlines():
+            console.print(_folded(first, paragraph, console), soft_wrap=True)
+            first = " " * _LABEL
+        if entry.command:
+            console.print(f"{first}{lines(entry.command)}", soft_wrap=True)
+
+
+def _folded(label: str, paragraph: str, console: Console) -> str:
+    if not console.is_terminal:
+        return f"{label}{paragraph}"
+    indent = " " * len(label)
+    return textwrap.fill(
+        paragraph,
+        max(console.width, 2 * _LABEL),
+        initial_indent=label,
+        subsequent_indent=f"{indent}  ",
+        replace_whitespace=False,
+        drop_whitespace=True,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
