@@ -140,6 +140,10 @@ def unwritable(folder: Path) -> str | None:
     return None
 
 
+PAGE_MARK = "<!-- Written by sweeper"
+"""How a page about a study begins: no file that begins otherwise is overwritten."""
+
+
 @dataclass(frozen=True)
 class StudyPaths:
     """Files of one study, under ``experiments/<study>/``."""
@@ -157,6 +161,20 @@ class StudyPaths:
     @property
     def best_recipe(self) -> Path:
         return self.folder / "best.yaml"
+
+    @property
+    def winner(self) -> Path:
+        return self.folder / "winner.yaml"
+
+    @property
+    def page(self) -> Path:
+        """What explains the folder: README.md, or STUDY.md beside one that somebody else wrote."""
+        readme = self.folder / "README.md"
+        try:
+            ours = readme.read_text(encoding="utf-8", errors="replace").startswith(PAGE_MARK)
+        except FileNotFoundError:
+            ours = True
+        return readme if ours else self.folder / "STUDY.md"
 
     @property
     def master(self) -> Path:
@@ -181,7 +199,14 @@ class StudyPaths:
     @property
     def written_by_a_study(self) -> tuple[str, ...]:
         """Files that tell of one study, beside the folders of its trials."""
-        files = (self.results, self.leaderboard, self.best_recipe, self.master)
+        files = (
+            self.results,
+            self.leaderboard,
+            self.best_recipe,
+            self.winner,
+            self.page,
+            self.master,
+        )
         return (*(file.name for file in files), "logs")
 
 

@@ -244,6 +244,45 @@ def test_the_study_folder_holds_what_other_tools_read(swept: tuple[Path, str]) -
 
 
 @pytest.mark.slow
+def test_the_winner_and_its_test_are_in_a_file(swept: tuple[Path, str]) -> None:
+    folder, _ = swept
+    study = folder / "experiments" / "digits_lite0"
+    winner = yaml.safe_load((study / "winner.yaml").read_text())
+    results = yaml.safe_load((study / "optimization_results.yaml").read_text())
+    assert winner["trial"] == results["best_trial"]
+    assert winner["params"] == results["best_params"]
+    assert winner["validation"] == {"val_accuracy": results["best_value"]}
+    run = mlflow_client(folder).get_run(winner["mlflow_run"])
+    for name in ("loss", "accuracy", "accuracy_low", "accuracy_high", "images"):
+        assert winner["test"][f"test_{name}"] == run.data.metrics[f"test_{name}"]
+    assert (study / winner["folder"] / "model.keras").exists()
+
+
+@pytest.mark.slow
+def test_the_page_of_the_folder_explains_each_file_in_it(swept: tuple[Path, str]) -> None:
+    folder, screen = swept
+    study = folder / "experiments" / "digits_lite0"
+    page = (study / "README.md").read_text()
+    inside = [path.relative_to(study) for path in study.rglob("*")]
+    for path in inside:
+        known = [str(path), path.name, f"{path.parent.name}/{path.name}", f"{path.name}/"]
+        explained = any(name in page for name in known)
+        number = path.parent.name == "trials"
+        assert number or explained or ".hydra" in path.parts, path
+    assert "- State: finished at" in page
+    assert "2 complete, 1 pruned, 0 failed" in page
+    tested = re.search(r"test accuracy .*\)", screen)
+    assert tested is not None
+    assert tested[0] in page
+    for command in (
+        "python -m sweeper -m +experiment=digits_lite0 image_size=32",
+        "python -m sweeper --config-dir experiments/digits_lite0 --config-name best",
+        f"mlflow ui --host 127.0.0.1 --backend-store-uri sqlite:///{folder}/mlruns/mlflow.db",
+    ):
+        assert f"\n{command}" in page
+
+
+@pytest.mark.slow
 def test_the_best_recipe_composes_to_what_the_best_trial_ran(
     swept: tuple[Path, str], cli: RunCli
 ) -> None:

@@ -53,14 +53,18 @@ def test_where_a_recipe_runs_is_no_part_of_its_fingerprint() -> None:
     assert one != FineTuneStudy().fingerprint(composed("batch_size=16"))
 
 
-def test_the_plan_has_data_network_training_device_and_where_runs_are(tmp_path: Path) -> None:
+def test_the_plan_has_data_network_training_device_and_where_runs_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD"):
+        monkeypatch.setenv(name, "")  # set by what is called here, and taken back afterwards
     recipes = [
         recipe("tracking.uri=http://me:secret@host:5000", "freeze.unfreeze_blocks=0"),
         recipe("tracking.uri=http://me:secret@host:5000", "freeze=everything"),
         recipe("tracking.uri=http://me:secret@host:5000", "freeze=scratch"),
     ]
     prepared = Prepared(("digits: 10 classes",), ("Lite0: 18 blocks",), "TensorFlow sees it", ())
-    generic = [Entry("study", "first"), Entry("device", "cpu"), Entry("trials", "3")]
+    generic = [Entry("study", "first"), Entry("device", "cpu"), Entry("results", str(tmp_path))]
     shown = with_fine_tunes(generic, recipes, prepared)
     assert shown == [
         Entry("study", "first"),
@@ -73,7 +77,7 @@ def test_the_plan_has_data_network_training_device_and_where_runs_are(tmp_path: 
             "10 epochs of the whole network, from random weights",
         ),
         Entry("device", "cpu; TensorFlow sees it"),
-        Entry("trials", "3"),
+        Entry("results", f"{tmp_path}; README.md there explains each file"),
         Entry("MLflow", "experiment scratchpad; its page:", "http://host:5000"),
     ]
     assert "secret" not in str(shown)

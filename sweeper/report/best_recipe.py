@@ -1,4 +1,6 @@
-"""``best.yaml``: the best trial's recipe as a config that Hydra runs."""
+"""``best.yaml``, the best trial's recipe as Hydra runs it, and ``winner.yaml``, its results."""
+
+from collections.abc import Mapping
 
 import yaml
 
@@ -23,3 +25,37 @@ def write_best_recipe(summary: StudySummary) -> None:
         f"# {command(['--config-dir', str(shown_path(summary.folder)), '--config-name', 'best'])}\n"
     )
     write_aside(paths.best_recipe, header + yaml.safe_dump(content, sort_keys=False))
+
+
+def write_winner(summary: StudySummary, results: Mapping[str, float], run: str) -> None:
+    """Write what is known of the best trial.
+
+    Args:
+        summary: the study; it has a best trial.
+        results: of its test and of its kept model, by the names that MLflow has them under.
+        run: id of its MLflow run.
+    """
+    assert summary.best is not None
+    best, paths = summary.best, StudyPaths(summary.folder)
+    of_test = {name: value for name, value in results.items() if name.startswith("test_")}
+    if "test_images" in of_test:
+        of_test["test_images"] = int(of_test["test_images"])
+    inside = best.folder.is_relative_to(summary.folder)
+    folder = best.folder.relative_to(summary.folder) if inside else best.folder
+    content = {
+        "study": summary.name,
+        "trial": best.number,
+        "params": dict(best.params),
+        "validation": dict(zip(summary.value_names, best.values, strict=True)),
+        "model": {name: value for name, value in results.items() if name not in of_test},
+        "test": of_test or None,
+        "folder": str(folder),
+        "mlflow_run": run,
+    }
+    header = (
+        "# The best trial. validation: what the study ranked it by; model: the kept model measured\n"
+        "# again on the validation images; test: images that no trial has seen, accuracy with its\n"
+        "# 95 % interval.\n"
+        f"# {command(['--config-dir', str(shown_path(summary.folder)), '--config-name', 'best'])}\n"
+    )
+    write_aside(paths.winner, header + yaml.safe_dump(content, sort_keys=False))

@@ -12,6 +12,14 @@ def spelled_values(values: Mapping[str, float]) -> str:
     return ", ".join(f"{name} {value:.4g}" for name, value in values.items())
 
 
+def spelled_params(params: Mapping[str, Value]) -> str:
+    """Parameters by their whole names, on one line, numbers with 4 digits."""
+    return ", ".join(
+        f"{name}={f'{value:.4g}' if isinstance(value, float) else value}"
+        for name, value in params.items()
+    )
+
+
 def spelled_test(test: Mapping[str, float]) -> str:
     """The test result for a person, with how sure it is; a recipe may want no test."""
     if "test_accuracy" not in test:

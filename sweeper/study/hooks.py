@@ -1,6 +1,8 @@
 """The hooks of a study of fine-tunes: what happens when, beyond running its trials."""
 
+import contextlib
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -12,13 +14,14 @@ from sweeper.config import reported
 from sweeper.execute.base import Executor, Place
 from sweeper.paths import StudyPaths, TrialPaths, shown_path
 from sweeper.records import State, StudySummary, TrialRow, TrialSpec
-from sweeper.report.best_recipe import write_best_recipe
-from sweeper.report.wording import command, ui_command
+from sweeper.report.best_recipe import write_best_recipe, write_winner
+from sweeper.report.wording import command, spelled_test, ui_command
 from sweeper.search.hooks import Entry, StudyHooks
 from sweeper.search.progress import open_console
 from sweeper.study.ledger import add_prebuilt, close_ledger
 from sweeper.study.plan import with_fine_tunes
 from sweeper.study.preflight import check, prebuild, prepare
+from sweeper.study.readme import Page
 from sweeper.study.winner import evaluate_winner, keep_models, winning_recipe
 from sweeper.validation import parse
 
@@ -49,6 +52,7 @@ class FineTuneStudy(StudyHooks):
         self._open: dict[int, MlflowRun] = {}
         self._prebuilt: float | None = None  # until it is recorded
         self._known = "[]"
+        self._plan: Sequence[Entry] = ()
 
     def check(self, candidates: Sequence[DictConfig]) -> None:
         """Parse every candidate, and look whether what it names is there."""
@@ -64,7 +68,8 @@ class FineTuneStudy(StudyHooks):
 
     def plan(self, entries: Sequence[Entry]) -> Sequence[Entry]:
         """Add data, network, training and MLflow."""
-        return with_fine_tunes(entries, self._recipes, self._prepared)
+        self._plan = with_fine_tunes(entries, self._recipes, self._prepared)
+        return self._plan
 
     def prebuild(self, executor: Executor) -> None:
         """Decode images, and compute what frozen layers make of them, once for all trials."""
@@ -111,6 +116,12 @@ class FineTuneStudy(StudyHooks):
             summary.rows,
             running,
         )
+        storage = config.hydra.sweeper.storage
+        self._summary, self._page = (
+            summary,
+            Page(overrides, self._plan, storage and str(storage), ui_command(self._runs.uri)),
+        )
+        self._page.write(summary, f"running since {_now()}")
 
     def trial_started(self, spec: TrialSpec, config: DictConfig) -> Mapping[str, str]:
         """Open the trial's run below the study's, and hand on what is known of its network."""
@@ -145,6 +156,7 @@ class FineTuneStudy(StudyHooks):
                 trial.learned.unlink(missing_ok=True)
                 trial.model.unlink(missing_ok=True)  # the best of an earlier sweep of the study
         write_leaderboard(summary, StudyPaths(summary.folder).leaderboard)
+        self._summary = summary
 
     def trial_interrupted(self, number: int, reason: str) -> None:
         """Close the trial's run, which another controller may have opened.
@@ -170,23 +182,31 @@ class FineTuneStudy(StudyHooks):
         self._record_study(summary)
         close_ledger(summary, runs)
         if summary.best is None:
+            self._page.write(summary, f"finished at {_now()}; no trial completed")
             runs.study.end(State.FAILED, "no trial completed")
             return
         recipe = winning_recipe(summary.best, runs)
         write_best_recipe(summary)
         runs.study.log_file(paths.best_recipe, "study")
         log = paths.winner_log
-        evaluate_winner(summary.best, recipe, runs, executor, place, log)
+        results = evaluate_winner(summary.best, recipe, runs, executor, place, log)
         keep_models(summary.front, runs, executor, place, log)
+        write_winner(summary, results, runs.owner(summary.best.number).run)
+        self._page.write(summary, f"finished at {_now()}", spelled_test(results))
+        for path in (paths.winner, paths.page):
+            runs.study.log_file(path, "study")
         runs.study.end(State.COMPLETE)
         folder = shown_path(summary.folder)
         again = command(["--config-dir", str(folder), "--config-name", "best"])
+        console.print(f"files:         {folder}/{paths.page.name} explains them", soft_wrap=True)
         console.print(f"best recipe:   {folder}/{paths.best_recipe.name}", soft_wrap=True)
         console.print(f"run it again:  {again}", soft_wrap=True)
         console.print(f"compare runs:  {ui_command(runs.uri)}", soft_wrap=True)
 
     def study_interrupted(self, reason: str) -> None:
-        """Close the runs that are open; the same command goes on with the study."""
+        """Close the runs that are open; the same command resumes the study."""
+        with contextlib.suppress(OSError):  # what ended the sweep may be the disk
+            self._page.write(self._summary, f"interrupted at {_now()}: {' '.join(reason.split())}")
         if not self._runs.answers():
             return
         self._record_prebuilt()
@@ -206,3 +226,7 @@ class FineTuneStudy(StudyHooks):
         if self._prebuilt is not None:
             add_prebuilt(self._runs.study, self._prebuilt)
             self._prebuilt = None
+
+
+def _now() -> str:
+    return time.strftime("%Y-%m-%d %H:%M")

@@ -1,9 +1,11 @@
 """What a study of fine-tunes adds to the plan of its sweep: data, networks, training, MLflow."""
 
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 from sweeper.config import Recipe
 from sweeper.execute.devices import visible_devices
+from sweeper.paths import StudyPaths
 from sweeper.records import Prepared
 from sweeper.report.wording import ui_command
 from sweeper.search.hooks import Entry
@@ -30,6 +32,9 @@ def with_fine_tunes(
         if entry.label == "device":
             said = f"{entry.text}; {_device(recipes[0], prepared)}"
             found += [*ours, Entry(entry.label, said, entry.command)]
+        elif entry.label == "results":
+            page = StudyPaths(Path(entry.text)).page.name
+            found.append(Entry(entry.label, f"{entry.text}; {page} there explains each file"))
         else:
             found.append(entry)
     tracking = recipes[0].tracking

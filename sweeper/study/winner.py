@@ -49,8 +49,11 @@ def evaluate_winner(
     executor: Executor,
     place: Place,
     log: Path,
-) -> None:
+) -> dict[str, float]:
     """Give the best trial its test result and its model, unless it has them already.
+
+    Returns:
+        Results of the test and of the kept model, by the names that MLflow has them under.
 
     Raises:
         SweeperError: its run is gone, or its test failed.
@@ -80,6 +83,7 @@ def evaluate_winner(
         f"best trial {best.number}: {spelled_values(values)}, {spelled_test(of_model)}",
         soft_wrap=True,
     )
+    return of_model
 
 
 def keep_models(

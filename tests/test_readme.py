@@ -1,0 +1,92 @@
+"""The page in a study's folder, without a study."""
+
+from pathlib import Path
+
+import optuna
+import pytest
+import yaml
+
+from sweeper.paths import StudyPaths
+from sweeper.records import State, StudySummary, TrialRow
+from sweeper.report.best_recipe import write_winner
+from sweeper.search.hooks import Entry
+from sweeper.search.opening import open_store
+from sweeper.search.study import open_study, put_aside
+from sweeper.study.readme import Page
+
+PLAN = [Entry("study", "first"), Entry("MLflow", "its page:", "http://me:secret@host:5000")]
+PAGE = Page(
+    ["+experiment=a", "-m", "tracking.uri=http://me:secret@host:5000"],
+    PLAN,
+    "postgresql://me:secret@host/studies",
+    "http://me:secret@host:5000",
+)
+
+
+def study(folder: Path, *values: float) -> StudySummary:
+    names = ("val_accuracy", "flops")[: len(values)]
+    best = TrialRow(3, State.COMPLETE, values, 1.0, {"a.b": 0.25}, folder / "trials" / "0003")
+    pruned = TrialRow(4, State.PRUNED, (), 1.0, {}, folder / "trials" / "0004")
+    return StudySummary(
+        "first", folder, (True,) * len(values), (best, pruned), best, (best,), names
+    )
+
+
+def test_the_page_is_brought_up_to_date_and_holds_no_secret(tmp_path: Path) -> None:
+    page = tmp_path / "README.md"
+    PAGE.write(StudySummary("first", tmp_path, (True,), (), None), "running since noon")
+    begun = page.read_text()
+    assert "- State: running since noon.\n- Trials: none has ended yet.\n- Best: none yet." in begun
+    PAGE.write(study(tmp_path, 0.5), "finished at one", "test accuracy 0.4")
+    ended = page.read_text()
+    assert "1 complete, 1 pruned, 0 failed" in ended
+    assert "- Best: trial 3, val_accuracy 0.5, with `a.b=0.25`." in ended
+    assert "- Test of the best: test accuracy 0.4." in ended
+    assert "study     first\nMLflow    its page:\n          http://me:***@host:5000" in ended
+    for text in (begun, ended):
+        assert "secret" not in text
+        assert "tracking.uri=http://me:***@host:5000" in text
+
+
+def test_several_objectives_and_no_database(tmp_path: Path) -> None:
+    Page([], [], None, "here").write(study(tmp_path, 0.5, 7.0), "running")
+    text = (tmp_path / "README.md").read_text()
+    assert "trial 3 (one of 1 on the Pareto front), val_accuracy 0.5, flops 7" in text
+    assert "kept in memory only" in text
+    assert "how it ended, `val_accuracy`, `flops`, seconds" in text
+
+
+def test_a_page_of_somebody_else_is_left_alone(tmp_path: Path) -> None:
+    theirs = tmp_path / "README.md"
+    theirs.write_bytes(b"# My notes \xff")
+    for state in ("running", "finished"):
+        PAGE.write(study(tmp_path, 0.5), state)
+    assert theirs.read_bytes() == b"# My notes \xff"
+    assert "- State: finished." in (tmp_path / "STUDY.md").read_text()
+
+
+@pytest.mark.parametrize("theirs", [True, False])
+def test_a_study_that_is_put_aside_takes_its_page_along(tmp_path: Path, theirs: bool) -> None:
+    folder = tmp_path / "out"
+    folder.mkdir()
+    if theirs:
+        (folder / "README.md").write_text("# My notes")
+    PAGE.write(study(folder, 0.5), "finished")
+    store = open_store(f"sqlite:///{tmp_path}/studies.db", "first", 60)
+    try:
+        sampler, pruner = optuna.samplers.RandomSampler(), optuna.pruners.NopPruner()
+        put_aside(open_study("first", store, ("maximize",), sampler, pruner), store, folder)
+    finally:
+        store.close()
+    assert (folder / "README.md").exists() is theirs
+    page = "STUDY.md" if theirs else "README.md"
+    assert not (folder / page).exists()
+    assert (folder / "archive" / "first-1" / page).exists()
+
+
+def test_a_winner_without_a_test(tmp_path: Path) -> None:
+    write_winner(study(tmp_path, 0.5), {"model_val_loss": 0.1}, "run")
+    winner = yaml.safe_load(StudyPaths(tmp_path).winner.read_text())
+    assert winner["test"] is None
+    assert winner["model"] == {"model_val_loss": 0.1}
+    assert winner["folder"] == "trials/0003"
