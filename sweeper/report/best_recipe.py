@@ -53,9 +53,9 @@ def write_winner(summary: StudySummary, results: Mapping[str, float], run: str) 
         "mlflow_run": run,
     }
     header = (
-        "# The best trial. validation: what the study ranked it by; model: the kept model measured\n"
-        "# again on the validation images; test: images that no trial has seen, accuracy with its\n"
-        "# 95 % interval.\n"
+        "# The best trial. validation: what the study ranked it by; model: the kept model,\n"
+        "# measured again on the validation images; test: images that no trial has seen, accuracy\n"
+        "# with its 95 % interval.\n"
         f"# {command(['--config-dir', str(shown_path(summary.folder)), '--config-name', 'best'])}\n"
     )
     write_aside(paths.winner, header + yaml.safe_dump(content, sort_keys=False))

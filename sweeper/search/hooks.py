@@ -41,6 +41,14 @@ class StudyHooks:
     preload: ClassVar[tuple[str, ...]] = ()
     """Modules that the fork server imports before the first trial starts."""
 
+    def default_space(self, config: DictConfig) -> Mapping[str, Any]:
+        """What to search where nothing is named, in the form of ``hydra.sweeper.params``.
+
+        ``config`` is the composed configuration that every trial would have. Nothing here: then
+        all trials are alike.
+        """
+        return {}
+
     def check(self, candidates: Sequence[DictConfig]) -> None:
         """Refuse what can be seen to be wrong in a moment; nothing may be written or started.
 

@@ -22,6 +22,10 @@ from sweeper.search.syntax import spell
 _LABEL = 10
 """Columns of the labels; what is said begins behind them."""
 
+_DEFAULT = """
+This is the default, because nothing is named to search. To search something else, give values on \
+the command line (batch_size=16,32 searches only that) or set hydra.sweeper.params in the recipe."""
+
 
 def planned(request: Request, names: Sequence[str], total: int | None, done: int) -> list[Entry]:
     """What the search itself has to say.
@@ -37,7 +41,7 @@ def planned(request: Request, names: Sequence[str], total: int | None, done: int
     return [
         Entry("study", f"{request.name} ({'continues' if done else 'new'})"),
         Entry("device", places(request.places, request.threads, inline)),
-        Entry("search", searched(request.space)),
+        Entry("search", searched(request.space) + (_DEFAULT if request.defaulted else "")),
         Entry("judged by", judged_by(names, settings.directions)),
         Entry("trials", trials(settings, total, done)),
         Entry("results", str(shown_path(request.folder))),

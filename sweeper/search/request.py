@@ -16,6 +16,7 @@ from omegaconf import DictConfig, OmegaConf
 from sweeper.errors import ConfigError
 from sweeper.execute.base import Place
 from sweeper.execute.devices import plan_places, usable_cores, visible_devices
+from sweeper.records import Value
 from sweeper.search.compose import Composer, hide_secrets, number_job
 from sweeper.search.migration import written_as_params
 from sweeper.search.rehearsal import rehearse
@@ -38,6 +39,7 @@ class Request:
         places: one for each slot.
         threads: of each trial on the CPU; :meth:`use_threads` changes it.
         space: what is searched.
+        defaulted: whether that is the application's default, as nothing is named.
         sampler: of the study.
         notes: what a person should know of the search space, and of the sampler on it.
         composer: makes a trial's configuration.
@@ -56,6 +58,7 @@ class Request:
         arguments: Sequence[str],
         master: DictConfig,
         context: HydraContext,
+        default_space: Callable[[DictConfig], Mapping[str, Any]] = lambda _config: {},
     ) -> None:
         self.settings = settings = SweepSettings.read(mapping)
         hide_secrets(master)
@@ -71,14 +74,33 @@ class Request:
         parser = OverridesParser.create(config_loader=context.config_loader)
         params, self.notes = self._params()
         self.space = parse_space(parser, params, arguments, self.composer)
+        self.defaulted = False
+        if not self.space.searched and settings.custom_search_space is None:
+            params = {**default_space(self.composer.trial(self.space, {})), **params}
+            self.space = parse_space(parser, params, arguments, self.composer)
+            self.defaulted = bool(self.space.searched)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", FutureWarning)  # seen when the settings were read
-            self.sampler = build_sampler(settings.sampler, self.space.grid)
+            self.sampler = build_sampler(settings.sampler, self._grid)
         self.notes += check_sampler(self.sampler, self.space)
         rehearse(settings.sampler, settings.pruner, self.space, settings.directions)
         self.custom = self._custom_space()
         self.points = self._starting_points()
         self.corners = self._compose_corners()
+
+    def _grid(self) -> dict[str, list[Value]]:
+        try:
+            return self.space.grid()
+        except ConfigError as error:
+            if not self.defaulted:
+                raise
+            raise ConfigError(
+                [
+                    *error.faults,
+                    "nothing is named to search, so these are the default; name what to try, "
+                    "such as batch_size=16,32 on the command line, or set hydra.sweeper.params",
+                ]
+            ) from None
 
     def use_threads(self, threads: int) -> None:
         """Let each trial on the CPU have ``threads``, as many as the study began with."""

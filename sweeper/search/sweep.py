@@ -71,10 +71,10 @@ class Sweep:
         context: HydraContext,
     ) -> None:
         self._began = time.monotonic()
-        self._request = Request(mapping, arguments, master, context)
+        self._hooks = hooks_of(task)()
+        self._request = Request(mapping, arguments, master, context, self._hooks.default_space)
         self._task = task
         self._context = context
-        self._hooks = hooks_of(task)()
         self._console = open_console()
 
     def _say(self, text: str) -> None:

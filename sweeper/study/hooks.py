@@ -18,6 +18,7 @@ from sweeper.report.best_recipe import write_best_recipe, write_winner
 from sweeper.report.wording import command, spelled_test, ui_command
 from sweeper.search.hooks import Entry, StudyHooks
 from sweeper.search.progress import open_console
+from sweeper.study.default_space import default_space
 from sweeper.study.ledger import add_prebuilt, close_ledger
 from sweeper.study.plan import with_fine_tunes
 from sweeper.study.preflight import check, prebuild, prepare
@@ -53,6 +54,10 @@ class FineTuneStudy(StudyHooks):
         self._prebuilt: float | None = None  # until it is recorded
         self._known = "[]"
         self._plan: Sequence[Entry] = ()
+
+    def default_space(self, config: DictConfig) -> Mapping[str, Any]:
+        """Rates, depth of unfreezing, batch size, and stochastic depth where it does something."""
+        return default_space(config)
 
     def check(self, candidates: Sequence[DictConfig]) -> None:
         """Parse every candidate, and look whether what it names is there."""

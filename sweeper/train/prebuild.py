@@ -23,7 +23,7 @@ OnAdvance = Callable[[str, int, int], None]
 """Called with what is computed, how many of its images are done, and how many there are."""
 
 DECODING = "decoding images"
-FROZEN = "computing features for all trials: augmented images through frozen layers"
+FROZEN = "computing features for all trials: images (each view) through frozen layers"
 
 
 def no_callback(_work: str, _done: int, _total: int) -> None:

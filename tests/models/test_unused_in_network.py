@@ -8,6 +8,7 @@ from recipes import recipe
 from sweeper.models.backbones import build_backbone
 from sweeper.models.blocks import find_blocks
 from sweeper.models.unused import unused_in_network
+from sweeper.study.default_space import LEAST_DEPTH_THAT_DROPS
 from sweeper.train.prepare import prepare
 
 
@@ -32,6 +33,11 @@ def test_stochastic_depth_begins_three_blocks_below_the_top_of_b0(b0: keras.Mode
     )
 
 
+def test_what_is_searched_by_default_reaches_stochastic_depth(b0: keras.Model) -> None:
+    for network in (b0, build_backbone(backbone_config("EfficientNetV2B0"), 32, None)):
+        assert keys(network, unfreeze_blocks=LEAST_DEPTH_THAT_DROPS) == set()
+
+
 def test_networks_without_batch_norm() -> None:
     vgg = build_backbone(backbone_config("VGG16"), 32, None)
     assert keys(vgg, unfreeze_blocks=2, batch_norm="trained") == {"freeze.batch_norm"}
@@ -42,7 +48,7 @@ def test_it_is_noticed_before_the_first_trial() -> None:
     small = ("backbone=efficientnet_b0", "backbone.weights=null", "image_size=32")
 
     def noticed(*overrides: str) -> list[str]:
-        found = prepare([recipe(*small, *overrides)])
+        found = prepare([recipe(*small, *overrides)]).noticed
         return [text for text in found if "changes nothing" in text]
 
     two = "freeze.unfreeze_blocks=2"

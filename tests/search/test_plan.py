@@ -26,6 +26,7 @@ def test_each_parameter_has_its_range_and_its_conditions() -> None:
             "optimizer": "choice(adam, sgd)",
             "optimizer.rate": "tag(log, interval(1e-4, 1e-2))",
             "optimizer.momentum": {"when": {"optimizer": "sgd"}, "value": "interval(0.5, 0.9)"},
+            "drops": {"when": {"depth": [1, 2, 3]}, "value": "interval(0, 1)"},
             "depth": [
                 {"when": {"optimizer": ["sgd", "adam"]}, "value": "range(1, 4)"},
                 {"value": "range(0, 10, 3)"},
@@ -38,6 +39,7 @@ def test_each_parameter_has_its_range_and_its_conditions() -> None:
         "optimizer.momentum  0.5 to 0.9, when optimizer is sgd",
         "depth               1 to 3, when optimizer is sgd or adam",
         "                    0 to 9 in steps of 3",
+        "drops               0 to 1, when depth is 1 to 3",
     ]
     assert searched(space({})) == "nothing: every trial runs the same configuration"
 
