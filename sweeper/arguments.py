@@ -4,7 +4,9 @@ Hydra stops at the first key or option it does not know. A person who made three
 wants to hear of three, with the nearest valid names, and of the impossible values beside them.
 """
 
+import contextlib
 import os
+import shlex
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -84,8 +86,7 @@ def check_arguments(arguments: Sequence[str]) -> None:
         try:
             (override,) = parser.parse_overrides([argument])
         except (OverrideParseException, ValueError, RecursionError) as error:
-            reason = " ".join(str(error).split()) or type(error).__name__
-            faults.append(f"cannot read {argument[:200]!r}: {reason[:300]}")
+            faults.append(_unreadable(argument, error, parser))
             continue
         found = list(_faults(override, own_recipes))
         faults += found
@@ -93,6 +94,27 @@ def check_arguments(arguments: Sequence[str]) -> None:
             good.append(argument)
     if faults:
         raise ConfigError([*faults, *_value_faults(good)])
+
+
+def _unreadable(argument: str, error: Exception, parser: OverridesParser) -> str:
+    """A fault with the way to write ``argument``, where quotes are all that it lacks."""
+    # the rest is about the grammar, and where Hydra's documentation has it
+    reason = " ".join(str(error).split("\nSee ")[0].split()) or type(error).__name__
+    key, found, value = argument.partition("=")
+    quoted = f'{key}="{value}"'
+    hint = ""
+    if found and '"' not in value:
+        with contextlib.suppress(OverrideParseException, ValueError, RecursionError):
+            parser.parse_overrides([quoted])
+            hint = f"; quote the value, and all of it for the shell: {shlex.quote(quoted)}"
+    return f"cannot read {_shortened(argument)!r}: {_shortened(reason)}{hint}"
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
+
+
+_LONGEST = 300
 
 
 def _not_text(argument: str) -> str | None:

@@ -1,3 +1,6 @@
+import contextlib
+import shlex
+
 import pytest
 
 from sweeper.arguments import check_arguments, overrides_last
@@ -64,3 +67,30 @@ def test_overrides_may_stand_on_both_sides_of_an_option() -> None:
         "seed=1,2",
         "~augment",
     ]
+
+
+@pytest.mark.parametrize(
+    ("argument", "quoted"),
+    [
+        ("dataset.train_split=train[:10%]", "'dataset.train_split=\"train[:10%]\"'"),
+        ("name=a=b", "'name=\"a=b\"'"),
+        ("dataset.path=my photos (1)", "'dataset.path=\"my photos (1)\"'"),
+    ],
+)
+def test_a_value_that_needs_quotes_is_shown_with_them(argument: str, quoted: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        check_arguments([argument])
+    (fault,) = caught.value.faults
+    assert fault.endswith(f"quote the value, and all of it for the shell: {quoted}")
+    assert "hydra.cc" not in fault
+    # as a shell hands it over, it can be read
+    with contextlib.suppress(ConfigError):
+        check_arguments(shlex.split(quoted))
+
+
+def test_a_long_argument_is_shortened_visibly() -> None:
+    with pytest.raises(ConfigError) as caught:
+        check_arguments(["batch_size=" + "[" * 2000])
+    (fault,) = caught.value.faults
+    assert len(fault) < 1500
+    assert "...'" in fault
