@@ -103,7 +103,7 @@ def _unreadable(argument: str, error: Exception, parser: OverridesParser) -> str
     key, found, value = argument.partition("=")
     quoted = f'{key}="{value}"'
     hint = ""
-    if found and '"' not in value:
+    if found and '"' not in value and len(quoted) <= _LONGEST:
         with contextlib.suppress(OverrideParseException, ValueError, RecursionError):
             parser.parse_overrides([quoted])
             hint = f"; quote the value, and all of it for the shell: {shlex.quote(quoted)}"
