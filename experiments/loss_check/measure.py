@@ -35,7 +35,7 @@ from sweeper.track.base import NullTracker
 from sweeper.train.checkpoint import Checkpoint
 from sweeper.train.fine_tune import FineTune
 from sweeper.train.inputs import Inputs, PlannedPhase
-from sweeper.train.network import build_classifier_for
+from sweeper.train.network import Known, build_classifier_for, known_of
 from sweeper.train.phases import Epoch
 from sweeper.train.recorder import Recorder
 from sweeper.train.sanity import LossCheck
@@ -136,6 +136,16 @@ class Combination:
         self.classes = int(self.labels.max()) + 1
         self.scratch = self.recipe.phases.frozen is None
         self._features: dict[str, NDArray[np.float32]] = {}
+        self._known = None if self.scratch else self._look_up()
+
+    def _look_up(self) -> Known | None:
+        """What a trial asks of a backbone, as in a sweep: it then builds a head only."""
+        if self.recipe.head.pooling == "flatten":
+            return None
+        classifier = build_classifier_for(self.recipe, self.classes)
+        prefix, _ = classifier.split(None) or (None, None)
+        assert prefix is not None
+        return known_of(self.recipe, classifier.backbone, prefix)
 
     def trial(self, fault: str, seed: int, work: Path) -> dict[str, object]:
         """Run one, as the product runs it in a study."""
@@ -143,7 +153,7 @@ class Combination:
         rate = math.exp(rng.uniform(*map(math.log, RATES))) * self._slower
         rate *= 100 if fault == "rate x 100" else 1
         recipe = _with(self.recipe, seed, rate)
-        classifier = build_classifier_for(recipe, self.classes)
+        classifier = build_classifier_for(recipe, self.classes, self._known)
         labels = rng.permutation(self.labels) if fault == "labels shuffled" else self.labels
         values = self._values(classifier, fault)
         train, held_out = train_test_split(
