@@ -2,6 +2,9 @@
 
 import subprocess
 import sys
+from pathlib import Path
+
+import pytest
 
 HEAVY = ("tensorflow", "keras", "mlflow", "matplotlib", "sklearn", "pandas")
 
@@ -27,3 +30,37 @@ print(sorted(set({HEAVY!r}) & set(sys.modules)))
 """
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert ended.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["dataset=folder", "dataset.path=nowhere", "name=mine"],
+        ["dataset=csv", "dataset.path=nowhere", "name=mine", "-m"],
+        ["+experiment=digits_lite0", "-m", "hydra.sweeper.storage=nonsense"],
+        ["+experiment=digits_lite0", "-m", "tracking.uri=http://127.0.0.1:9"],
+        ["+experiment=digits_lite0", "tracking.uri=http://127.0.0.1:9"],
+        ["+experiment=digits_lite0", "backbone=xception", "backbone.weights=nowhere.h5"],
+        ["+experiment=digits_lite0", "image_size=20000"],
+        ["+experiment=digits_lite0", "batch_size=0", "-m"],
+    ],
+    ids=lambda words: " ".join(words)[-50:],
+)
+def test_a_refusal_needs_nothing_heavy(arguments: list[str], tmp_path: Path) -> None:
+    code = f"""
+import sys
+from pathlib import Path
+
+import pytest
+from sweeper.__main__ import main
+sys.argv[1:] = {arguments!r}
+try:
+    main()
+except SystemExit as ended:
+    print(ended.code, sorted(set({HEAVY!r}) & set(sys.modules)))
+"""
+    ended = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert ended.stdout.splitlines()[-1] == "2 []", ended.stderr
+    assert list(tmp_path.iterdir()) == []

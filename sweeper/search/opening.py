@@ -26,7 +26,7 @@ from sweeper.addresses import sqlite_file, without_secrets
 from sweeper.errors import SweeperError
 from sweeper.locks import InUse, held
 from sweeper.paths import file_name, unwritable
-from sweeper.search.server import ServerStore
+from sweeper.search.server import ServerStore, check_answers
 from sweeper.search.settings import SweepSettings
 from sweeper.search.store import GATE_SECONDS, SqliteStore, Store
 
@@ -34,7 +34,7 @@ _JOURNAL = "journal:///"
 
 
 def storage_faults(settings: SweepSettings, folder: Path) -> list[str]:
-    """What keeps the study from being stored, found without writing anything.
+    """What keeps the study from being stored, found without writing anything; a server is asked.
 
     Args:
         settings: of the sweep.
@@ -87,6 +87,10 @@ def _address_faults(key: str, url: str) -> list[str]:
         return [f"{key}={shown} would be gone with the sweep; set {key}=null, or to {kinds}"]
     if dialect not in ("postgresql", "mysql"):
         return [f"{key}={shown}: {dialect} is not supported; set it to {kinds}"]
+    try:
+        check_answers(url)
+    except Exception as error:  # drivers raise what they like
+        return [_not_opened(key, url, error)]
     return []
 
 
@@ -162,8 +166,12 @@ def open_store(url: str | None, study_name: str, heartbeat_interval: int) -> Sto
             # Optuna reads braces in an address as its own
             return SqliteStore(url.replace("{", "%7B").replace("}", "%7D"))
     except Exception as error:  # drivers raise what they like
-        text = (str(error) or type(error).__name__).splitlines()[0]
-        raise SweeperError(
-            f"the study's store {without_secrets(url)} cannot be opened: {without_secrets(text)}; "
-            "set hydra.sweeper.storage to sqlite:///<file>, or to a server that answers"
-        ) from None
+        raise SweeperError(_not_opened("hydra.sweeper.storage", url, error)) from None
+
+
+def _not_opened(key: str, url: str, error: Exception) -> str:
+    text = (str(error) or type(error).__name__).splitlines()[0]
+    return (
+        f"the study's store {without_secrets(url)} cannot be opened: {without_secrets(text)}; "
+        f"set {key} to sqlite:///<file>, or to a server that answers"
+    )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import optuna
 from optuna.trial import FrozenTrial, TrialState
-from sqlalchemy import create_engine, event, text
+from sqlalchemy import create_engine, event, make_url, text
 
 from sweeper.errors import SweeperError
 from sweeper.search.store import GATE_SECONDS, Store, open_database
@@ -32,6 +32,25 @@ _NO_HEARTBEAT = text(
     "where study_name = :name and state = 'RUNNING' and not exists "
     "(select 1 from trial_heartbeats where trial_heartbeats.trial_id = trials.trial_id)"
 )
+
+
+_ANSWER_SECONDS = 10
+_TIMEOUTS = {"pg8000": "timeout", "mysqlconnector": "connection_timeout"}
+"""How drivers that call it otherwise name ``connect_timeout``."""
+
+
+def check_answers(url: str) -> None:
+    """See that the server at ``url`` lets us in, within seconds.
+
+    Raises:
+        Exception: whatever its driver raises where it does not.
+    """
+    name = _TIMEOUTS.get(make_url(url).get_driver_name(), "connect_timeout")
+    engine = create_engine(url, connect_args={name: _ANSWER_SECONDS})
+    try:
+        engine.connect().close()
+    finally:
+        engine.dispose()
 
 
 class ServerStore(Store):

@@ -17,8 +17,9 @@ from servers import postgres
 from sqlalchemy import create_engine
 
 from sweeper.errors import SweeperError
-from sweeper.search.opening import claimed, open_store
+from sweeper.search.opening import claimed, open_store, storage_faults
 from sweeper.search.server import ServerStore
+from sweeper.search.settings import SweepSettings
 
 FOLDER = Path("one")
 
@@ -100,6 +101,28 @@ def test_a_store_that_does_not_open_is_a_sentence(url: str, said: str) -> None:
         open_store(url, "one", 60)
     assert said in str(caught.value)
     assert "secret" not in str(caught.value)
+
+
+def storage_settings(**changes: object) -> SweepSettings:
+    return SweepSettings.read({"n_trials": 1, "study_name": "one", **changes})
+
+
+def test_a_server_that_does_not_answer_is_noticed_before_anything_is_prepared(
+    tmp_path: Path,
+) -> None:
+    lost = "postgresql+psycopg://me:secret@127.0.0.1:1/none"
+    for settings, key in (
+        (storage_settings(storage=lost), "hydra.sweeper.storage"),
+        (
+            storage_settings(storage=None, warm_start={"study_name": "x", "storage": lost}),
+            "hydra.sweeper.warm_start.storage",
+        ),
+    ):
+        (fault,) = storage_faults(settings, tmp_path)
+        assert "me:***@127.0.0.1:1/none cannot be opened: " in fault
+        assert f"set {key} to sqlite:///<file>, or to a server that answers" in fault
+    with postgres(tmp_path) as url:
+        assert storage_faults(storage_settings(storage=url), tmp_path) == []
 
 
 def test_a_server_lets_one_controller_at_a_time_through_the_gate(tmp_path: Path) -> None:
