@@ -31,7 +31,7 @@ test-families: $(READY)  ## Build, cut and train every network of keras.applicat
 	$(BIN)/python -m pytest -m families
 
 test-kill: $(READY)  ## Kill real sweeps at ten random moments, and see that all ends well (8 minutes)
-	SWEEPER_KILLS=10 $(BIN)/python -m pytest -o timeout=900 tests/test_resume_runs.py tests/search/test_resume.py tests/search/test_controllers.py
+	SWEEPER_KILLS=10 $(BIN)/python -m pytest -o timeout=7200 tests/test_resume_runs.py tests/search/test_resume.py tests/search/test_controllers.py
 
 test-commands: $(READY)  ## Try 5,000 generated command lines, recipes and settings (25 minutes)
 	SWEEPER_COMMANDS=5000 $(BIN)/python -m pytest -o timeout=7200 tests/test_generated_commands.py

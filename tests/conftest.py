@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from patience import PATIENCE
 
 # a slow or busy machine is no fault of the code
 settings.register_profile("sweeper", deadline=None)
@@ -50,7 +51,7 @@ def cli(tmp_path: Path) -> RunCli:
             env={**os.environ, **(env or {})},
             capture_output=True,
             text=True,
-            timeout=280,
+            timeout=PATIENCE,
             check=False,
         )
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
+from patience import PATIENCE
 from PIL import Image
 
 RunCli = Callable[..., subprocess.CompletedProcess[str]]
@@ -69,7 +70,7 @@ def swept(tmp_path_factory: pytest.TempPathFactory, temporary: Path) -> tuple[Pa
         env={**os.environ, "TMPDIR": str(temporary)},
         capture_output=True,
         text=True,
-        timeout=280,
+        timeout=PATIENCE,
         check=False,
     )
     assert ended.returncode == 0, ended.stderr

@@ -13,7 +13,8 @@ from pathlib import Path
 import optuna
 import pytest
 from optuna.trial import TrialState
-from search.controllers import SECONDS, await_line, heed_ctrl_c
+from patience import PATIENCE
+from search.controllers import await_line, heed_ctrl_c
 
 KILLS = int(os.environ.get("SWEEPER_KILLS", "3"))
 """`make test-kill` asks for more."""
@@ -81,7 +82,7 @@ def controller(folder: Path, *command: str) -> Iterator["subprocess.Popen[str]"]
 def run(folder: Path, *command: str) -> tuple[int, str]:
     with controller(folder, *command) as process:
         # what the killed ones left undone is done here
-        said, _ = process.communicate(timeout=SECONDS * KILLS)
+        said, _ = process.communicate(timeout=PATIENCE * KILLS)
     return process.returncode, said
 
 
@@ -185,7 +186,7 @@ def test_an_interrupted_trial_goes_on_where_it_stopped(
     with controller(tmp_path, *EIGHT_EPOCHS) as process:
         await_line(process, "frozen epoch 2 of")
         process.send_signal(number)
-        process.communicate(timeout=SECONDS)
+        process.communicate(timeout=PATIENCE)
     code, said = run(tmp_path, *EIGHT_EPOCHS)
     assert code == 0, said
     log = (tmp_path / "experiments/digits_lite0/trials/0001/logs/trial.log").read_text()
@@ -204,7 +205,7 @@ def test_a_single_fine_tune_says_how_to_go_on(tmp_path: Path) -> None:
     with controller(tmp_path, "-m", "sweeper", *recipe) as process:
         await_line(process, "unfrozen epoch 4 of")
         process.send_signal(signal.SIGINT)
-        said, _ = process.communicate(timeout=SECONDS)
+        said, _ = process.communicate(timeout=PATIENCE)
     assert process.returncode == 128 + signal.SIGINT, said
     _, _, again = said.strip().rpartition("to continue: python ")
     code, said = run(tmp_path, *shlex.split(again))

@@ -18,6 +18,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from patience import PATIENCE
 
 from sweeper.errors import MachineFault, TrialFailed
 from sweeper.execute import process, worker
@@ -305,7 +306,7 @@ class TestPlace:
 
 class TestSeveralThreads:
     def test_workers_run_at_once(self, executor: ProcessExecutor, tmp_path: Path) -> None:
-        everyone = threading.Barrier(4, timeout=60)
+        everyone = threading.Barrier(4, timeout=PATIENCE)
 
         def work(channel: Channel) -> int:
             channel.report(EpochReport(0, 0.5))
@@ -344,7 +345,7 @@ class TestKill:
         self, executor: ProcessExecutor, tmp_path: Path
     ) -> None:
         pids: list[int] = []
-        both = threading.Barrier(3, timeout=60)
+        both = threading.Barrier(3, timeout=PATIENCE)
 
         def met(report: EpochReport) -> None:
             pids.extend((report.step, int(report.value)))
@@ -466,7 +467,12 @@ finally:
 def test_ctrl_c_does_not_hit_a_worker_that_is_just_starting(method: str, log: Path) -> None:
     command = [sys.executable, "-c", INTERRUPTED_CONTROLLER, str(log), method]
     ended = subprocess.run(
-        command, start_new_session=True, timeout=120, check=False, capture_output=True, text=True
+        command,
+        start_new_session=True,
+        timeout=PATIENCE,
+        check=False,
+        capture_output=True,
+        text=True,
     )
     assert (ended.returncode, ended.stderr) == (0, "")
 

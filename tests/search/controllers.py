@@ -15,12 +15,11 @@ from typing import IO
 
 import optuna
 from optuna.trial import FrozenTrial, TrialState
+from patience import PATIENCE
 
 from sweeper.search.study import FOLDER, RETRY_OF
 
 APP = Path(__file__).with_name("mortal_app.py")
-SECONDS = 100
-"""More than any of these controllers takes, on a machine that does other things too."""
 
 
 @contextmanager
@@ -59,7 +58,7 @@ def heed_ctrl_c() -> None:
 def sweep(folder: Path, *arguments: str, dies_at_commit: int | None = None) -> tuple[int, str]:
     """Run a controller to its end; returns its exit code, and what it wrote."""
     with controller(folder, *arguments, dies_at_commit=dies_at_commit) as process:
-        said, _ = process.communicate(timeout=SECONDS)
+        said, _ = process.communicate(timeout=PATIENCE)
     return process.returncode, said
 
 
@@ -83,7 +82,7 @@ def load(folder: Path, name: str = "mortal", url: str | None = None) -> optuna.S
     return optuna.load_study(study_name=name, storage=url or f"sqlite:///{folder}/studies.db")
 
 
-def await_workers_end(folder: Path, seconds: float = 20) -> None:
+def await_workers_end(folder: Path, seconds: float = PATIENCE) -> None:
     """Wait for the end of every process that ran a trial."""
     for entry in (folder / "pids").iterdir():
         with contextlib.suppress(ProcessLookupError):

@@ -13,6 +13,7 @@ import optuna
 import pytest
 import yaml
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+from patience import PATIENCE
 
 pytestmark = pytest.mark.slow
 
@@ -224,7 +225,7 @@ def run(app: Path, recipe: str, *arguments: str) -> subprocess.CompletedProcess[
         cwd=app,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=PATIENCE,
         check=False,
     )
 
@@ -359,7 +360,7 @@ def test_the_search_of_a_copied_template_runs_with_one_line_changed(app: Path, s
         cwd=app,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=PATIENCE,
         check=False,
     )
     assert ended.returncode == 0, ended.stderr

@@ -6,10 +6,9 @@ import threading
 from collections.abc import Callable, Iterator
 
 import pytest
+from patience import PATIENCE
 
 from sweeper.search.interrupts import heed_interrupts
-
-DEADLINE = 20
 
 
 @pytest.fixture(autouse=True)
@@ -42,7 +41,7 @@ class Heard:
         self._noted.release()
 
     def wait_for_note(self) -> str:
-        assert self._noted.acquire(timeout=DEADLINE)
+        assert self._noted.acquire(timeout=PATIENCE)
         return self.notes[-1]
 
 
@@ -51,11 +50,11 @@ def test_once_and_twice(number: int) -> None:
     heard = Heard()
     with heed_interrupts(heard.on_first, heard.on_second, heard.note):
         os.kill(os.getpid(), number)
-        assert heard.first.wait(DEADLINE)
+        assert heard.first.wait(PATIENCE)
         assert "once more to stop them now" in heard.wait_for_note()
         assert not heard.second.is_set()
         os.kill(os.getpid(), number)
-        assert heard.second.wait(DEADLINE)
+        assert heard.second.wait(PATIENCE)
         assert "ending the trials that run" in heard.wait_for_note()
 
 
@@ -63,16 +62,16 @@ def test_a_scheduler_may_come_before_a_person() -> None:
     heard = Heard()
     with heed_interrupts(heard.on_first, heard.on_second, heard.note):
         os.kill(os.getpid(), signal.SIGTERM)
-        assert heard.first.wait(DEADLINE)
+        assert heard.first.wait(PATIENCE)
         os.kill(os.getpid(), signal.SIGINT)
-        assert heard.second.wait(DEADLINE)
+        assert heard.second.wait(PATIENCE)
         heard.wait_for_note()
         heard.wait_for_note()
 
 
 def interrupt_and_wait() -> None:
     os.kill(os.getpid(), signal.SIGINT)
-    threading.Event().wait(DEADLINE)
+    threading.Event().wait(PATIENCE)
 
 
 def test_a_third_interrupt_is_for_python() -> None:
@@ -80,7 +79,7 @@ def test_a_third_interrupt_is_for_python() -> None:
     with heed_interrupts(heard.on_first, heard.on_second, heard.note):
         for acted in (heard.first, heard.second):
             os.kill(os.getpid(), signal.SIGINT)
-            assert acted.wait(DEADLINE)
+            assert acted.wait(PATIENCE)
         with pytest.raises(KeyboardInterrupt):
             interrupt_and_wait()
 
@@ -96,7 +95,7 @@ def test_an_action_may_take_the_locks_of_the_code_it_cuts_into() -> None:
     with heed_interrupts(act, act, lambda _text: None):
         with lock:
             os.kill(os.getpid(), signal.SIGINT)
-        assert done.wait(DEADLINE)
+        assert done.wait(PATIENCE)
 
 
 @pytest.mark.parametrize("fault", [None, ValueError])
@@ -127,7 +126,7 @@ def test_another_thread_leaves_signals_alone() -> None:
 
     thread = threading.Thread(target=run, args=(lambda: None,))
     thread.start()
-    thread.join(DEADLINE)
+    thread.join(PATIENCE)
     assert seen == [before]
 
 
@@ -137,7 +136,7 @@ def test_what_was_ignored_from_the_start_stays_ignored() -> None:
     with heed_interrupts(heard.on_first, heard.on_second, heard.note):
         os.kill(os.getpid(), signal.SIGINT)
         os.kill(os.getpid(), signal.SIGTERM)
-        assert heard.first.wait(DEADLINE)
+        assert heard.first.wait(PATIENCE)
         heard.wait_for_note()
     assert not heard.second.is_set()
     assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from patience import PATIENCE
 from search.controllers import await_line, controller, load, sweep
 
 from sweeper.kept import Kept
@@ -60,7 +61,7 @@ def test_a_sweep_without_its_store_ends_with_a_message(
     with controller(tmp_path, *STUDY, f"hydra.sweeper.storage={storage}:///{file}") as process:
         await_line(process, " complete after ")
         change(file.parent)
-        ended, _ = process.communicate(timeout=100)
+        ended, _ = process.communicate(timeout=PATIENCE)
     assert process.returncode == 1
     assert f"{file} was deleted, moved or replaced while the sweep ran" in ended
     assert "Traceback" not in ended
@@ -73,7 +74,7 @@ def test_a_study_that_is_put_back_continues(tmp_path: Path) -> None:
     with controller(tmp_path, *few) as process:
         await_line(process, " complete after ")
         move(folder)
-        ended, _ = process.communicate(timeout=100)
+        ended, _ = process.communicate(timeout=PATIENCE)
     assert process.returncode == 1
     assert f"{folder} was deleted, moved or replaced" in ended
     shutil.rmtree(folder, ignore_errors=True)

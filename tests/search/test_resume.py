@@ -9,6 +9,7 @@ from pathlib import Path
 import optuna
 import pytest
 from optuna.trial import TrialState
+from patience import PATIENCE
 from search.controllers import (
     await_line,
     await_workers_end,
@@ -132,7 +133,7 @@ def test_a_second_interrupt_stops_them_now(tmp_path: Path) -> None:
         press(process, signal.SIGINT)
         await_line(process, "interrupted: trials stop at their next report")
         press(process, signal.SIGINT)
-        said, _ = process.communicate(timeout=60)
+        said, _ = process.communicate(timeout=PATIENCE)
     assert process.returncode == 130, said
     assert "interrupted again: ending the trials that run" in said
     assert "Traceback" not in said
@@ -145,7 +146,7 @@ def test_an_interrupt_before_the_first_trial_is_a_message_too(tmp_path: Path) ->
     with controller(tmp_path, *arguments) as process:
         await_line(process, "checking")
         press(process, signal.SIGINT)
-        said, _ = process.communicate(timeout=60)
+        said, _ = process.communicate(timeout=PATIENCE)
     assert process.returncode == 130, said
     assert "interrupted" in said
     assert "Traceback" not in said

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from omegaconf import DictConfig, OmegaConf
 from optuna.samplers import BaseSampler, RandomSampler
 from optuna.trial import FrozenTrial, TrialState
+from patience import PATIENCE
 from search.studies import memory
 
 from sweeper.errors import (
@@ -62,7 +63,6 @@ from sweeper.search.tally import Tally
 
 Task = Callable[[TrialSpec, Channel], Any]
 
-DEADLINE = 20
 """Seconds after which a test gives up on an event that must come."""
 
 
@@ -188,7 +188,7 @@ class Controlled:
 
     def __call__(self, spec: TrialSpec, channel: Channel) -> float:
         self.started[spec.number].set()
-        assert self._released[spec.number].wait(DEADLINE)
+        assert self._released[spec.number].wait(PATIENCE)
         if channel.report(EpochReport(0, 0.0)).stop:
             raise TrialPruned("told to")
         return 1.0 - spec.number
@@ -199,7 +199,7 @@ class Controlled:
 
     def wait(self, *numbers: int) -> None:
         for number in numbers:
-            assert self.started[number].wait(DEADLINE), f"trial {number} does not start"
+            assert self.started[number].wait(PATIENCE), f"trial {number} does not start"
 
 
 @contextmanager
@@ -220,7 +220,7 @@ def running(sweep: Sweep, raises: type[BaseException] | None = None) -> Iterator
     except BaseException:
         sweep.slots.interrupted = True  # or a test that fails would wait for each trial
         raise
-    thread.join(DEADLINE)
+    thread.join(PATIENCE)
     assert not thread.is_alive()
     assert [type(fault) for fault in faults] == ([raises] if raises else [])
 
@@ -253,7 +253,7 @@ def test_a_slot_without_room_steps_in_when_a_trial_is_lost() -> None:
 
     def task(spec: TrialSpec, _channel: Channel) -> float:
         if spec.number < 2:  # both slots are busy, so the third can only wait
-            begun.wait(DEADLINE)
+            begun.wait(PATIENCE)
         if spec.number == 0:
             raise TrialFailed("gone", cause=Cause.KILLED)
         return 0.0
@@ -382,7 +382,7 @@ def test_trials_that_run_when_the_study_is_done_come_to_their_end() -> None:
     with running(sweep):
         task.wait(0, 1)
         task.release(1)  # its value is the target
-        assert sweep.heard.done.wait(DEADLINE)
+        assert sweep.heard.done.wait(PATIENCE)
         task.release(0)
     assert sweep.states == ["COMPLETE", "COMPLETE"]
     assert not task.started[2].is_set()
@@ -471,7 +471,7 @@ def test_a_fault_stops_the_trials_of_other_slots_at_their_next_report(
     with running(sweep, raises=SweeperError):
         task.wait(0, 1)
         task.release(1)
-        assert stopped.wait(DEADLINE)
+        assert stopped.wait(PATIENCE)
         task.release(0)
     assert sweep.states == ["FAIL", "COMPLETE", "WAITING"]
 
@@ -585,12 +585,12 @@ def test_a_trial_without_reports_may_end_after_an_interrupt() -> None:
 
     def task(_spec: TrialSpec, _channel: Channel) -> float:
         inside.set()
-        assert go.wait(DEADLINE)
+        assert go.wait(PATIENCE)
         return 0.25
 
     sweep = Sweep(task, stops={"n_trials": 9})
     with running(sweep):
-        assert inside.wait(DEADLINE)
+        assert inside.wait(PATIENCE)
         sweep.slots.interrupt()
         go.set()
     assert [trial.value for trial in sweep.trials] == [0.25]

@@ -15,6 +15,7 @@ from omegaconf import OmegaConf
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial
+from patience import PATIENCE
 
 from sweeper.search.study import CAUSE, LOG_TAIL, OOM, REASON, RETRY_OF
 
@@ -34,7 +35,7 @@ def toy(
         env={**os.environ, **(env or {})},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=PATIENCE,
         check=False,
     )
 
