@@ -307,7 +307,9 @@ def test_each_group_of_a_shipped_recipe_can_be_replaced(experiment: str) -> None
     for group in (path for path in conf_dir().iterdir() if path.is_dir()):
         if group.name in ("experiment", "hydra", "backbone"):
             continue
-        for option in sorted(path.stem for path in group.glob("*.yaml")):
+        options = sorted(path.stem for path in group.glob("*.yaml"))
+        # optimizers differ from each other as little as kinds of augmentation do
+        for option in options[:3] if group.name in ("optimizer", "augment") else options:
             needed = [NEEDED[option]] if option in NEEDED else []
             if experiment == "folder_xception" and group.name != "dataset":
                 needed.append("dataset.path=x")
