@@ -40,10 +40,14 @@ _LEAST_RANGE = {"accuracy": 0.1, "loss": 0.2}
 """Of an axis: a change that one image or chance makes shall not look like a cliff."""
 
 
+_FIRST = 1
+"""Number of the epoch that MLflow has as step 0."""
+
+
 def _draw_metric(
     axes: Any, epochs: Sequence[Mapping[str, float]], metric: str, untrained: float
 ) -> None:
-    steps = np.array([epoch["step"] for epoch in epochs])
+    counted = np.array([epoch["step"] for epoch in epochs]) + _FIRST
     size = 5 if len(epochs) <= 30 else 2.5
     anything = False
     for key, label, colour, marker in (
@@ -53,8 +57,8 @@ def _draw_metric(
         values = np.array([epoch[key] for epoch in epochs], dtype=float)
         values[~np.isfinite(values)] = np.nan
         anything |= bool(np.isfinite(values).any())
-        axes.plot(steps, values, color=colour, marker=marker, markersize=size, label=label)
-    first = steps.min()
+        axes.plot(counted, values, color=colour, marker=marker, markersize=size, label=label)
+    first = counted.min()
     if math.isfinite(untrained):
         first -= 1
         axes.plot(
@@ -68,7 +72,7 @@ def _draw_metric(
             bbox={"facecolor": "white", "edgecolor": "none"},
         )  # fmt: skip
         axes.set_yticks([])
-    axes.set(xlabel="epoch", ylabel=metric, xlim=(first - 0.5, steps.max() + 0.5))
+    axes.set(xlabel="epoch", ylabel=metric, xlim=(first - 0.5, counted.max() + 0.5))
     axes.yaxis.set_major_formatter("{x:g}")  # whole numbers, not what to add to "9.8e-1"
     axes.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
     axes.grid(visible=True, color="0.92")
@@ -89,7 +93,7 @@ def _widen(axes: Any, metric: str) -> None:
 
 def _mark_unfreezing(axes: Any, epochs: Sequence[Mapping[str, float]]) -> None:
     """Draw the border between the last frozen and the first unfrozen epoch, if there is one."""
-    unfrozen = [epoch["step"] for epoch in epochs if epoch["phase"] == 1]
+    unfrozen = [epoch["step"] + _FIRST for epoch in epochs if epoch["phase"] == 1]
     if not unfrozen or all(epoch["phase"] == 1 for epoch in epochs):
         return
     border = min(unfrozen) - 0.5
@@ -117,7 +121,8 @@ def save_curves(
             phase``; phase 0 is frozen, 1 unfrozen. What is not finite leaves a gap.
         title: stands above both panels.
         log_num_classes: ln(number of classes) in nats, the loss of an even guess; drawn as a line.
-        untrained: ``loss`` and ``accuracy`` before training, a point left of the first epoch.
+        untrained: ``loss`` and ``accuracy`` before training, a point left of the first epoch, at
+            0: epochs are counted from 1, as on the screen.
 
     Raises:
         ValueError: when ``epochs`` is empty.
