@@ -71,6 +71,7 @@ def unused(*overrides: str) -> set[str]:
         ([], "early_stopping.patience=5"),
         ([], "cache.views=4"),
         (["augment=flip_rotate", SCRATCH], "cache.views=4"),
+        (["augment=flip_rotate", "cache.budget_gb=0"], "cache.views=4"),
         (["augment=flip_rotate"], "augment.rand_augment_magnitude=0.4"),
         (["validation=kfold"], "dataset.validation_fraction=0.3"),
         (["validation=test"], "dataset.validation_fraction=0.3"),

@@ -197,6 +197,8 @@ def _data(recipe: Recipe) -> Iterator[Unused]:
         yield Unused("augment.rand_augment_magnitude", "with augment.rand_augment=0")
     if augment.changes_nothing:
         yield Unused("cache.views", "with augment=none, where each image has one view")
+    elif not recipe.cache.budget_gb:
+        yield Unused("cache.views", "with cache.budget_gb=0, where no view is kept")
     elif phases.frozen is None and recipe.freeze.unfreeze_blocks in ("all", recipe.backbone.blocks):
         yield Unused("cache.views", "where every layer trains, on images")
     if not isinstance(recipe.validation, Auto | Split):
