@@ -28,14 +28,15 @@ from sklearn.model_selection import train_test_split
 from sweeper.config import Recipe
 from sweeper.data.batches import Batches, shuffled
 from sweeper.errors import TrialPruned
-from sweeper.models.build import Classifier
+from sweeper.models.build import Classifier, attach_head
 from sweeper.models.trainer import Trainer
 from sweeper.paths import conf_dir
 from sweeper.track.base import NullTracker
+from sweeper.train import numerics
 from sweeper.train.checkpoint import Checkpoint
 from sweeper.train.fine_tune import FineTune
 from sweeper.train.inputs import Inputs, PlannedPhase
-from sweeper.train.network import Known, build_classifier_for, known_of
+from sweeper.train.network import build_backbone_for, build_classifier_for
 from sweeper.train.phases import Epoch
 from sweeper.train.recorder import Recorder
 from sweeper.train.sanity import LossCheck
@@ -57,7 +58,7 @@ COMBINATIONS = {
     ),
     "photographs, 64 px, Lite0": ("photographs", *HEAD, "image_size=64"),
     "photographs, 64 px, Lite0, head on the whole activation": (
-        "photographs", *HEAD, "image_size=64", "head=flatten"
+        "photographs", *HEAD, "image_size=64", "head=flatten", "phases.frozen.epochs=4"
     ),
     "photographs, 96 px, Lite0, hidden layer, batches of 8": (
         "photographs", *HEAD, "image_size=96", "head.hidden=64", "batch_size=8"
@@ -136,16 +137,14 @@ class Combination:
         self.classes = int(self.labels.max()) + 1
         self.scratch = self.recipe.phases.frozen is None
         self._features: dict[str, NDArray[np.float32]] = {}
-        self._known = None if self.scratch else self._look_up()
+        self._backbone = None if self.scratch else build_backbone_for(self.recipe)
 
-    def _look_up(self) -> Known | None:
-        """What a trial asks of a backbone, as in a sweep: it then builds a head only."""
-        if self.recipe.head.pooling == "flatten":
-            return None
-        classifier = build_classifier_for(self.recipe, self.classes)
-        prefix, _ = classifier.split(None) or (None, None)
-        assert prefix is not None
-        return known_of(self.recipe, classifier.backbone, prefix)
+    def _classifier(self, recipe: Recipe) -> Classifier:
+        """That of ``recipe``, with the product's numbers; the backbone is built once."""
+        if self._backbone is None:
+            return build_classifier_for(recipe, self.classes)
+        with numerics.seeded(recipe):
+            return attach_head(self._backbone, recipe.head, self.classes)
 
     def trial(self, fault: str, seed: int, work: Path) -> dict[str, object]:
         """Run one, as the product runs it in a study."""
@@ -153,7 +152,7 @@ class Combination:
         rate = math.exp(rng.uniform(*map(math.log, RATES))) * self._slower
         rate *= 100 if fault == "rate x 100" else 1
         recipe = _with(self.recipe, seed, rate)
-        classifier = build_classifier_for(recipe, self.classes, self._known)
+        classifier = self._classifier(recipe)
         labels = rng.permutation(self.labels) if fault == "labels shuffled" else self.labels
         values = self._values(classifier, fault)
         train, held_out = train_test_split(

@@ -101,7 +101,8 @@ class Recorder:
         loss = metrics["loss"]
         if epoch.first:
             metrics[f"sanity.{epoch.phase}_first_epoch_loss"] = loss
-            finding = self._check.first_epoch(epoch.phase, loss)
+            before = self.untrained.get("loss") if epoch.step == 0 else None
+            finding = self._check.first_epoch(epoch.phase, loss, before)
         else:
             finding = self._check.any_epoch(epoch.step, loss)
         if self._fold == 0:  # the mean over folds, known later, would stand behind those of each

@@ -46,10 +46,21 @@ class LossCheck:
         """Judge the loss before training, as the first training steps see it."""
         return self._judge("initial loss", loss, self._limits.initial_excess)
 
-    def first_epoch(self, phase: str, loss: float) -> Finding:
-        """Judge the mean training loss over the first epoch of ``phase``."""
+    def first_epoch(self, phase: str, loss: float, before: float | None = None) -> Finding:
+        """Judge the mean training loss over the first epoch of ``phase``.
+
+        Args:
+            phase: its name.
+            loss: of the epoch.
+            before: the loss before training, where this is the first epoch of all. A fresh head on
+                large features begins far above ln(n) and comes down from there; what rises is
+                trained too fast.
+        """
         what = f"loss of the first {phase} epoch"
-        return self._judge(what, loss, self._limits.first_epoch_excess)
+        limit = self._limits.first_epoch_excess
+        if before is None or not before > self.log_num_classes:
+            return self._judge(what, loss, limit)
+        return self._judge(what, loss, limit, before, "the loss before training")
 
     def phase_end(self, phase: str, edge: float, metrics: Mapping[str, float]) -> Finding:
         """Judge the epoch that ``phase`` ends with.
@@ -72,13 +83,21 @@ class LossCheck:
         """Judge the loss of epoch ``step``, from 0: only whether it is a number."""
         return self._judge(f"loss of epoch {step + 1}", loss, math.inf)
 
-    def _judge(self, what: str, loss: float, excess: float) -> Finding:
+    def _judge(
+        self,
+        what: str,
+        loss: float,
+        excess: float,
+        reference: float | None = None,
+        name: str = "ln(classes)",
+    ) -> Finding:
+        reference = self.log_num_classes if reference is None else reference
         if not math.isfinite(loss):
             return Finding(Verdict.NAN, f"{what} is {loss}")
-        if loss - self.log_num_classes > excess:
+        if loss - reference > excess:
             return Finding(
                 Verdict.HIGH,
-                f"{what} {loss:.4g} is {loss - self.log_num_classes:.4g} above ln(classes) "
-                f"{self.log_num_classes:.4g}, limit {excess:g}",
+                f"{what} {loss:.4g} is {loss - reference:.4g} above {name} {reference:.4g}, "
+                f"limit {excess:g}",
             )
         return Finding()

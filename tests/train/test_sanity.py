@@ -27,6 +27,26 @@ def test_a_first_epoch_is_judged_by_its_distance(loss: float, verdict: Verdict) 
     assert LossCheck(LIMITS, 10).first_epoch("frozen", loss).verdict is verdict
 
 
+@pytest.mark.parametrize(
+    ("before", "loss", "verdict"),
+    [
+        (5.0, 5.9, Verdict.OK),
+        (5.0, 6.1, Verdict.HIGH),
+        (1.0, math.log(10) + 0.9, Verdict.OK),
+        (1.0, math.log(10) + 1.1, Verdict.HIGH),
+        (math.nan, math.log(10) + 1.1, Verdict.HIGH),
+        (5.0, math.nan, Verdict.NAN),
+    ],
+)
+def test_a_head_that_begins_high_is_judged_by_whether_it_rises(
+    before: float, loss: float, verdict: Verdict
+) -> None:
+    finding = LossCheck(LIMITS, 10).first_epoch("frozen", loss, before)
+    assert finding.verdict is verdict
+    if finding.verdict is Verdict.HIGH and before == 5.0:
+        assert "is 1.1 above the loss before training 5, limit 1" in finding.reason
+
+
 def test_the_untrained_head_has_a_limit_of_its_own() -> None:
     check = LossCheck(LIMITS, 10)
     assert check.initial(math.log(10) + 1.9).verdict is Verdict.OK
