@@ -13,7 +13,7 @@ from omegaconf import DictConfig
 from sweeper.config import unused_overrides
 from sweeper.errors import ConfigError
 from sweeper.paths import conf_dir
-from sweeper.search.plan import searched
+from sweeper.search.plan import planned, searched
 from sweeper.search.request import Request
 from sweeper.search.sweep import Sweep
 from sweeper.study.default_space import default_space
@@ -154,3 +154,22 @@ def test_a_grid_of_the_default_says_what_to_name(tmp_path: Path) -> None:
     assert "optimizer.learning_rate has infinitely many values" in ended.screen
     assert "nothing is named to search, so these are the default" in ended.screen
     assert ended.left == ()
+
+
+def test_the_plan_says_what_is_a_default_and_how_to_replace_it(tmp_path: Path) -> None:
+    def shown(*arguments: str) -> str:
+        request = requested(tmp_path, "-m", *arguments)
+        (text,) = (one.text for one in planned(request, (), 20, 0) if one.label == "search")
+        return text
+
+    default = shown()
+    assert "freeze.unfreeze_blocks         1 to 7\n" in default
+    assert (
+        "drop_connect_rate              0 to 0.4, when freeze.unfreeze_blocks is 3 to 7" in default
+    )
+    assert "This is the default" in default
+    assert "hydra.sweeper.params" in default
+    assert shown("batch_size=8,16") == "batch_size  8 or 16"
+    custom = "hydra.sweeper.custom_search_space=os.path.join"
+    assert shown(custom) == "what os.path.join suggests"
+    assert shown(custom, "seed=1,2") == "seed  1 or 2\nand what os.path.join suggests"

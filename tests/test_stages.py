@@ -76,7 +76,7 @@ def test_a_terminal_gets_a_bar_that_leaves_a_line() -> None:
         assert "1,500 of 2,000 images 0:00:04 left" in plain(file)
     lines = [line.strip() for line in plain(file).splitlines()]
     assert "decoding images" in lines
-    assert lines[-1] == "1,500 images in 00:08"
+    assert lines[-1] == "1,500 of 2,000 images in 00:08"
 
 
 def test_a_dumb_terminal_gets_lines_without_control_codes() -> None:
@@ -84,7 +84,7 @@ def test_a_dumb_terminal_gets_lines_without_control_codes() -> None:
     with Stages(console, "looking", Clock()) as stages:
         stages.note(Advance("decoding images", 1, 2))
     assert "\x1b" not in file.getvalue()
-    assert file.getvalue().splitlines() == ["decoding images", "  1 images in 00:00"]
+    assert file.getvalue().splitlines() == ["decoding images", "  1 of 2 images in 00:00"]
 
 
 def plain(file: io.StringIO) -> str:

@@ -41,11 +41,19 @@ def planned(request: Request, names: Sequence[str], total: int | None, done: int
     return [
         Entry("study", f"{request.name} ({'continues' if done else 'new'})"),
         Entry("device", places(request.places, request.threads, inline)),
-        Entry("search", searched(request.space) + (_DEFAULT if request.defaulted else "")),
+        Entry("search", _search(request)),
         Entry("judged by", judged_by(names, settings.directions)),
         Entry("trials", trials(settings, total, done)),
         Entry("results", str(shown_path(request.folder))),
     ]
+
+
+def _search(request: Request) -> str:
+    custom = request.settings.custom_search_space
+    if custom is None:
+        return searched(request.space) + (_DEFAULT if request.defaulted else "")
+    named = f"{searched(request.space)}\nand " if request.space.searched else ""
+    return f"{named}what {custom} suggests"
 
 
 def searched(space: SearchSpace, names: Iterable[str] | None = None) -> str:

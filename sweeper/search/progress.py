@@ -1,6 +1,8 @@
 """How far the study is: a live table of slots in a terminal, one line an event elsewhere."""
 
 import functools
+import io
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -40,7 +42,12 @@ class Progress(Protocol):
 
 
 def open_console() -> Console:
-    """The screen. A pipe has no width, and 80 columns would fold every line of a table."""
+    """The screen. A pipe has no width, and 80 columns would fold every line of a table.
+
+    What it cannot show of names and paths is escaped, in all that is written there from now on.
+    """
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
+        sys.stdout.reconfigure(errors="backslashreplace")
     # names and paths may hold what rich takes for markup: [old], :dog:
     plain = functools.partial(Console, highlight=False, markup=False, emoji=False)
     console = plain()

@@ -110,5 +110,7 @@ class Stages(SilentChannel):
             self._bar.stop()
             self._bar.remove_task(self._task)
         seconds = math.ceil(self._clock() - self._began)
-        self._console.print(f"  {self._last.done:,} images in {elapsed(seconds)}")
+        done, total = self._last.done, self._last.total
+        count = f"{done:,}" if done == total else f"{done:,} of {total:,}"
+        self._console.print(f"  {count} images in {elapsed(seconds)}")
         self._last, self._work = None, ""

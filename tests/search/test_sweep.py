@@ -96,6 +96,18 @@ def test_each_trial_is_a_hydra_job_and_its_value_the_objective(tmp_path: Path) -
     }
 
 
+def test_names_that_the_screen_cannot_show_end_nothing(tmp_path: Path) -> None:
+    ended = sweep(
+        tmp_path,
+        "x=interval(-1,2)",
+        "hydra.sweeper.n_trials=1",
+        "hydra.sweeper.study_name='prüfe'",
+        env={"PYTHONIOENCODING": "ascii"},
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert "study     pr\\xfcfe (new)" in ended.stdout
+
+
 def test_as_many_trials_as_jobs_run_at_once(tmp_path: Path) -> None:
     ended = sweep(
         tmp_path,
