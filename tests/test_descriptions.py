@@ -58,6 +58,10 @@ def test_a_trial_is_called_by_its_number_and_what_differs(trial: TrialSpec, name
             ["tracking.uri=http://me:secret@host", "executor.devices=cpu", "cache.views=1"],
             "digits_lite0",
         ),
+        (
+            ["dataset.data_dir=/data", f"dataset.path=/{'long/' * 9}photos"],
+            "digits_lite0 path=…" + f"{'long/' * 9}photos"[-31:],
+        ),
     ],
 )
 def test_a_single_fine_tune_is_called_by_its_recipe_and_what_was_changed(

@@ -17,7 +17,7 @@ _LONGEST_NAME = 200
 _LONGEST_VALUE = 32
 """Characters; MLflow takes names of 250."""
 _DELETED = "(deleted)"
-_ABOUT_PLACES = ("tracking.", "executor.", "cache.", "hydra")
+_ABOUT_PLACES = ("tracking.", "executor.", "cache.", "hydra", "dataset.data_dir")
 """Beginnings of keys that change where a recipe runs and is recorded, not what it is."""
 
 
@@ -132,9 +132,13 @@ def _join(start: str, words: Iterable[str], end: str = "") -> str:
 
 
 def _brief(value: Value) -> str:
-    """A value as a name has room for it."""
+    """A value as a name has room for it; of a path the end says most."""
     text = f"{value:.3g}" if isinstance(value, float) else " ".join(spelled_value(value).split())
-    return text if len(text) <= _LONGEST_VALUE else f"{text[: _LONGEST_VALUE - 1]}…"
+    if len(text) <= _LONGEST_VALUE:
+        return text
+    if "/" in text:
+        return f"…{text[1 - _LONGEST_VALUE :]}"
+    return f"{text[: _LONGEST_VALUE - 1]}…"
 
 
 def _table(left: str, right: str, rows: Mapping[str, str]) -> list[str]:

@@ -51,7 +51,7 @@ def draw_pairs(axes: Any, counts: NDArray[np.int64], names: Sequence[str], heigh
     ``height`` of ``axes`` is in inches.
     """
     axes.set_axis_off()
-    axes.set_title("Most confused classes", fontsize=11, loc="left")
+    axes.set_title("Most confused classes", fontsize=11, loc="left", pad=10)
     pairs = most_confused(counts)
 
     def write(line: float, *cells: str, **style: str) -> None:
