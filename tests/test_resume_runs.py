@@ -52,10 +52,10 @@ from sweeper.track.mlflow import MlflowRun
 
 end = MlflowRun.end
 
-def die_or_end(run, state, *reason):
+def die_or_end(run, state, *reason, **when):
     if state is State.COMPLETE:
         os.kill(os.getpid(), signal.SIGKILL)
-    end(run, state, *reason)
+    end(run, state, *reason, **when)
 
 MlflowRun.end = die_or_end
 main()

@@ -3,6 +3,7 @@
 import errno
 import logging
 import os
+import re
 import time
 from collections.abc import Container, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 _STATUS = {State.COMPLETE: "FINISHED", State.PRUNED: "KILLED", State.FAILED: "FAILED"}
 _ATTEMPTS = 3
+_MADE_TWICE = re.compile("IntegrityError|UniqueViolation")
+"""As SQLite, MySQL and PostgreSQL call it; the client itself tries a server again."""
 _SECONDS_BETWEEN_WRITES = 1.0
 """A request takes 15 to 30 ms, as long as an epoch on cached features does (2 slow cores)."""
 
@@ -211,9 +214,9 @@ class MlflowRun:
                 try:
                     self.client.log_inputs(self.run_id, inputs)
                     return
-                except MlflowException:
+                except MlflowException as error:
                     # trials that begin at once all make the data set, and one of them is refused
-                    if attempt == _ATTEMPTS - 1:
+                    if attempt == _ATTEMPTS - 1 or not _MADE_TWICE.search(str(error)):
                         raise
 
     def end(
