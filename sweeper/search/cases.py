@@ -14,7 +14,7 @@ parameter does not exist and its key keeps what the recipe composes to. In YAML:
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -23,7 +23,7 @@ from omegaconf.errors import OmegaConfBaseException
 from optuna.distributions import BaseDistribution
 
 from sweeper.records import Value
-from sweeper.search.distributions import in_words
+from sweeper.search.distributions import in_brief
 from sweeper.search.syntax import distribution_of, read_override, spell, spell_yaml, value_of
 
 
@@ -63,21 +63,27 @@ class Case:
 
     def __str__(self) -> str:
         """Part of a study's fingerprint, which is kept: the same text in every version."""
-        return f"{self.values}{self._conditions()}"
+        conditions = [
+            f"{key} is {' or '.join(map(spell, wanted))}" for key, wanted in self.when.items()
+        ]
+        return f"{self.values}" + (f" when {' and '.join(conditions)}" if conditions else "")
 
     def in_words(self) -> str:
-        """For a person: ``a number from 0.1 to 0.5 when optimizer is sgd``."""
+        """For a person: ``0.1 to 0.5, when optimizer is sgd``."""
         values = self.values
-        text = in_words(values) if isinstance(values, BaseDistribution) else f"{values}"
-        return f"{text}{self._conditions()}"
-
-    def _conditions(self) -> str:
+        if isinstance(values, BaseDistribution):
+            text = in_brief(values)
+        else:
+            text = f"always {values}" if isinstance(values, Fixed) else str(values)
         conditions = [f"{key} is {_alternatives(wanted)}" for key, wanted in self.when.items()]
-        return f" when {' and '.join(conditions)}" if conditions else ""
+        return f"{text}, when {' and '.join(conditions)}" if conditions else text
 
 
-def _alternatives(wanted: Iterable[Value]) -> str:
-    return " or ".join(map(spell, wanted))
+def _alternatives(values: Sequence[Value]) -> str:
+    whole = [value for value in values if type(value) is int]
+    if len(values) > 2 and whole == [*range(whole[0], whole[0] + len(values))]:
+        return f"{whole[0]} to {whole[-1]}"
+    return " or ".join(map(spell, values))
 
 
 def bare(key: str) -> str:

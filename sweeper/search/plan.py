@@ -4,20 +4,15 @@ import textwrap
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from optuna.distributions import BaseDistribution
 from rich.console import Console
 
 from sweeper.execute.base import Place
 from sweeper.paths import shown_path
-from sweeper.records import Value
-from sweeper.search.cases import Case, Fixed
-from sweeper.search.distributions import in_brief
 from sweeper.search.hooks import Entry
 from sweeper.search.progress import lines
 from sweeper.search.request import Request
 from sweeper.search.settings import SweepSettings
 from sweeper.search.space import SearchSpace
-from sweeper.search.syntax import spell
 
 _LABEL = 10
 """Columns of the labels; what is said begins behind them."""
@@ -64,25 +59,8 @@ def searched(space: SearchSpace, names: Iterable[str] | None = None) -> str:
     for key in chosen:
         for number, case in enumerate(space.searched[key]):
             name = key if number == 0 else ""
-            said.append(f"{name:<{width}}  {_spelled(case)}")
+            said.append(f"{name:<{width}}  {case.in_words()}")
     return "\n".join(said) or "nothing: every trial runs the same configuration"
-
-
-def _spelled(case: Case) -> str:
-    values = case.values
-    if isinstance(values, BaseDistribution):
-        text = in_brief(values)
-    else:
-        text = f"always {values}" if isinstance(values, Fixed) else str(values)
-    conditions = [f"{key} is {_alternatives(wanted)}" for key, wanted in case.when.items()]
-    return f"{text}, when {' and '.join(conditions)}" if conditions else text
-
-
-def _alternatives(values: Sequence[Value]) -> str:
-    whole = [value for value in values if type(value) is int]
-    if len(values) > 2 and whole == [*range(whole[0], whole[0] + len(values))]:
-        return f"{whole[0]} to {whole[-1]}"
-    return " or ".join(map(spell, values))
 
 
 def places(slots: Sequence[Place], threads: int, inline: bool) -> str:

@@ -388,8 +388,8 @@ def test_a_description_tells_spaces_apart() -> None:
 
 def test_a_space_is_shown_to_a_person_in_words() -> None:
     shown = space(CONDITIONAL | {"+n": "range(1, 4)"}).in_words()
-    assert shown["n"] == "a whole number from 1 to 3"
-    assert shown["optimizer.momentum"].endswith(" when optimizer is sgd")
+    assert shown["n"] == "1 to 3"
+    assert shown["optimizer.momentum"].endswith(", when optimizer is sgd")
     assert "Distribution" not in str(shown)
 
 
