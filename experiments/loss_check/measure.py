@@ -65,7 +65,9 @@ COMBINATIONS = {
     ),
     "digits, 32 px, small EfficientNet from scratch": ("digits", *SCRATCH),
 }  # fmt: skip
-FAULTS = ("none", "scaled twice", "labels shuffled", "rate x 100", "dead network")
+FAULTS = (
+    "none", "scaled twice", "not scaled", "labels shuffled", "rate x 100", "dead network",
+)  # fmt: skip
 RATES = (1e-3, 1e-2)
 """Learning rates of healthy trials, drawn log-uniformly: what the shipped recipes search."""
 SMALLER = {
@@ -184,7 +186,7 @@ class Combination:
         excess = math.log(self.classes)
         return {
             "verdict": recorder.verdict.value,
-            "stage": stages[len(epochs)] if recorder.verdict != "ok" else "",
+            "stage": stages[min(len(epochs), 2)] if recorder.verdict != "ok" else "",
             "initial": recorder.untrained["loss"] - excess,
             "first": epochs[0].metrics["loss"] - excess if epochs else math.nan,
             "edge": kept[-1].edge if kept else math.nan,
@@ -192,9 +194,11 @@ class Combination:
         }
 
     def _values(self, classifier: Classifier, fault: str) -> NDArray[np.float32]:
-        kind = fault if fault in ("scaled twice", "dead network") else "none"
+        kind = fault if fault in ("scaled twice", "not scaled", "dead network") else "none"
         if kind not in self._features:
             images = self.images / 127.5 - 1 if kind == "scaled twice" else self.images
+            if kind == "not scaled":  # the network scales by this
+                images = images * 127.5
             if kind == "dead network":
                 noise = np.random.default_rng(0).normal(scale=7e-6, size=(len(images), 1, 1, 1))
                 images = images[:1] * (1 + noise)
