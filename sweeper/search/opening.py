@@ -23,7 +23,7 @@ from optuna.storages import InMemoryStorage, JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
 from sweeper.addresses import sqlite_file, without_secrets
-from sweeper.errors import SweeperError
+from sweeper.errors import MachineFault, SweeperError
 from sweeper.locks import InUse, held
 from sweeper.paths import file_name, unwritable
 from sweeper.search.server import ServerStore, check_answers
@@ -151,6 +151,7 @@ def open_store(url: str | None, study_name: str, heartbeat_interval: int) -> Sto
     """Open the store at ``url`` for study ``study_name``, which is :func:`claimed`.
 
     Raises:
+        MachineFault: another process keeps the store locked.
         SweeperError: the store cannot be opened.
     """
     if url is None:
@@ -165,6 +166,8 @@ def open_store(url: str | None, study_name: str, heartbeat_interval: int) -> Sto
         with held(file, GATE_SECONDS):  # who begins at once would make the tables too
             # Optuna reads braces in an address as its own
             return SqliteStore(url.replace("{", "%7B").replace("}", "%7D"))
+    except MachineFault:
+        raise
     except Exception as error:  # drivers raise what they like
         raise SweeperError(_not_opened("hydra.sweeper.storage", url, error)) from None
 

@@ -1,6 +1,7 @@
 """The store of a study that one controller has to itself."""
 
 import contextlib
+import sqlite3
 import threading
 import warnings
 from collections.abc import Callable, Iterator
@@ -11,13 +12,16 @@ from optuna.exceptions import ExperimentalWarning
 from optuna.storages import BaseStorage, RDBStorage
 from optuna.trial import FrozenTrial
 
+from sweeper.addresses import sqlite_file
+from sweeper.errors import MachineFault
+
 if TYPE_CHECKING:
-    from sqlalchemy import Engine
+    from sqlalchemy import Engine, ExceptionContext
 
 OnStale = Callable[[optuna.Study, FrozenTrial], None]
 
 GATE_SECONDS = 120
-"""How long a controller waits for another to ask for a trial; asking takes a fraction of one."""
+"""How long to wait for what another process does with the store; it takes a fraction of one."""
 
 
 class Store:
@@ -59,19 +63,35 @@ class Store:
 
 
 class SqliteStore(Store):
-    """A SQLite file. Reports are synced to disk with the end of their trial, not each by itself."""
+    """A SQLite file. Reports are synced to disk with the end of their trial, not each by itself.
 
-    def __init__(self, url: str) -> None:
-        storage = open_database(
-            url,
-            engine_kwargs={
-                "pool_events": [(_write_ahead, "connect")],
-                # studies of other names may write to the same file
-                "connect_args": {"timeout": GATE_SECONDS},
-            },
-        )
+    Its methods, and those of its storage, raise MachineFault where another process keeps the file
+    locked for longer than ``patience`` seconds.
+    """
+
+    def __init__(self, url: str, patience: float = GATE_SECONDS) -> None:
+        from sqlalchemy import event
+        from sqlalchemy.exc import OperationalError
+
+        try:
+            storage = open_database(
+                url,
+                engine_kwargs={
+                    "pool_events": [(_write_ahead, "connect")],
+                    # studies of other names may write to the same file
+                    "connect_args": {"timeout": patience},
+                },
+            )
+        except OperationalError as error:
+            _check_lock(error.orig, url, patience)
+            raise
         super().__init__(storage)
         self._engine: Engine = storage.engine
+
+        def failed(context: "ExceptionContext") -> None:
+            _check_lock(context.original_exception, url, patience)
+
+        event.listen(self._engine, "handle_error", failed)
 
     def sync(self) -> None:
         """Sync the write-ahead log, which ``synchronous=normal`` leaves to checkpoints."""
@@ -82,6 +102,15 @@ class SqliteStore(Store):
         """Close the database, which takes the write-ahead log in."""
         self.storage.remove_session()
         self._engine.dispose()
+
+
+def _check_lock(error: BaseException | None, url: str, patience: float) -> None:
+    """Raise MachineFault where ``error`` is SQLite's about a lock of another process."""
+    if isinstance(error, sqlite3.OperationalError) and "database is locked" in str(error):
+        raise MachineFault(
+            f"another process has kept {sqlite_file(url) or url} locked for {patience:g} s; end it "
+            "(a tool that shows databases, a copy that hangs), then run the same command again"
+        ) from None
 
 
 def _write_ahead(connection: Any, _record: object) -> None:

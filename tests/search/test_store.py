@@ -16,10 +16,11 @@ from search.studies import a_study, finish, sqlite
 from servers import postgres
 from sqlalchemy import create_engine
 
-from sweeper.errors import SweeperError
+from sweeper.errors import MachineFault, SweeperError
 from sweeper.search.opening import claimed, open_store, storage_faults
 from sweeper.search.server import ServerStore
 from sweeper.search.settings import SweepSettings
+from sweeper.search.store import SqliteStore
 
 FOLDER = Path("one")
 
@@ -172,6 +173,27 @@ def test_threads_that_begin_at_once_make_the_tables_once(tmp_path: Path) -> None
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(begin, range(4)))
     assert (tmp_path / "new {x}" / "studies.db").exists()
+
+
+@pytest.mark.parametrize("mode", ["wal", "delete"])
+def test_a_file_that_another_process_keeps_locked_is_a_sentence(tmp_path: Path, mode: str) -> None:
+    """Only in the mode of the write-ahead log may the file be opened and read meanwhile."""
+    file = tmp_path / "studies.db"
+    url = f"sqlite:///{file}"
+    store = SqliteStore(url, patience=0.01)
+    finish(a_study(store), 0.5)
+    store.close()
+    other = sqlite3.connect(file, isolation_level=None)
+    other.execute(f"pragma journal_mode={mode}")
+    other.execute("begin exclusive")
+    with pytest.raises(MachineFault) as caught:
+        finish(a_study(SqliteStore(url, patience=0.01)), 0.6)
+    assert str(caught.value).startswith(f"another process has kept {file} locked for 0.01 s; end")
+    other.execute("rollback")
+    other.close()
+    again = SqliteStore(url, patience=0.01)
+    assert [trial.value for trial in a_study(again).trials if trial.value] == [0.5]
+    again.close()
 
 
 @pytest.mark.parametrize("url", [None, "sqlite:///one.db", "journal:///one.log"])
