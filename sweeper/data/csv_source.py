@@ -161,10 +161,15 @@ def _text(table: Path) -> str:
     if not content.strip():
         raise ConfigError([f"dataset.path: {table} is empty; it needs a header and rows"])
     try:
-        return content.decode("utf-8-sig")  # spreadsheets put a mark before the first column
+        text = content.decode("utf-8-sig")  # spreadsheets put a mark before the first column
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         raise ConfigError([f"{table}, line {line}: is not UTF-8; save it as UTF-8"]) from None
+    if (place := content.find(b"\0")) >= 0:
+        line = content.count(b"\n", 0, place) + 1
+        damaged = "holds a NUL, which no text does; the file is damaged, or is no UTF-8"
+        raise ConfigError([f"{table}, line {line}: {damaged}; save it as UTF-8"])
+    return text
 
 
 def _columns(dataset: Csv, table: Path, header: Sequence[str]) -> dict[str, int]:

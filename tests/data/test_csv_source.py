@@ -243,12 +243,29 @@ def test_files_that_are_named_otherwise(images):
     rows = [f"{decomposed},a", r"images\1.png,b", "images/2.png,a", "images/3.png,b"]
     source = sources.load(recipe(table(images, "image,label", *rows)))
     assert f"{images / composed}" in [*names(source.train), *names(source.test)]
-    rows += [f"{composed},b", "Images/4.PNG,a", "images/4.PNG,a", "a\0b,a"]
-    twice, folder, case, nothing = faults(recipe(table(images, "image,label", *rows)))
+    rows += [f"{composed},b", "Images/4.PNG,a", "images/4.PNG,a"]
+    twice, folder, case = faults(recipe(table(images, "image,label", *rows)))
     assert twice.endswith(f"{images / composed} is in line 2 already")
     assert folder.endswith(f"there is no file {images / 'Images' / '4.PNG'}")
     assert case.endswith(f"there is no file {images / 'images' / '4.PNG'}; there is '4.png'")
-    assert nothing.endswith("a\\x00b cannot be the name of a file")
+
+
+@pytest.mark.parametrize(
+    ("content", "line"),
+    [
+        ("im\0age,label\na.png,a\n", 1),
+        ("image,label\na.png,a\na\0b.png,a\n", 3),
+        ("image,label\na.png,a\0\n", 2),
+        ("image,label\na.png,a\n" + "\0" * 64, 3),  # of a machine that lost its power
+        (b"i\0m\0,\0l\0", 1),  # UTF-16 without its mark
+    ],
+)
+def test_a_table_that_holds_a_nul(tmp_path, content, line):
+    path = tmp_path / "t.csv"
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    (fault,) = faults(recipe(path))
+    assert fault.startswith(f"{path}, line {line}: holds a NUL")
+    assert fault.isprintable()
 
 
 def test_labels_of_another_unicode_form_are_one_class(images):
