@@ -54,7 +54,7 @@ class AsyncOptunaSweeper(Sweeper):
         self.config = config
         self._task = task_function
 
-    def sweep(self, arguments: Sequence[str]) -> Any:
+    def sweep(self, arguments: Sequence[str]) -> None:
         """Run the study; whatever stops it is one message, see :mod:`sweeper.exits`."""
         from sweeper.exits import reported, stopped_by_signals
         from sweeper.search.sweep import Sweep
@@ -64,9 +64,7 @@ class AsyncOptunaSweeper(Sweeper):
         # before the first trial, or after the last
         interrupted = "interrupted; the same command continues a stored study"
         with reported(interrupted), stopped_by_signals():
-            return Sweep(
-                self._settings, arguments, self._task, self.config, self.hydra_context
-            ).run()
+            Sweep(self._settings, arguments, self._task, self.config, self.hydra_context).run()
 
 
 if find_spec("hydra_plugins.hydra_optuna_sweeper") is None:

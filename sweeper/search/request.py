@@ -10,7 +10,6 @@ from typing import Any
 import optuna
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.types import HydraContext
-from hydra.utils import get_method
 from omegaconf import DictConfig, OmegaConf
 
 from sweeper.errors import ConfigError
@@ -18,6 +17,7 @@ from sweeper.execute.base import Place
 from sweeper.execute.devices import plan_places, usable_cores, visible_devices
 from sweeper.records import Value
 from sweeper.search.compose import Composer, hide_secrets, number_job
+from sweeper.search.custom import ask_function, find_function
 from sweeper.search.migration import written_as_params
 from sweeper.search.rehearsal import rehearse
 from sweeper.search.results import read_best
@@ -148,12 +148,7 @@ class Request:
         path = self.settings.custom_search_space
         if path is None:
             return None
-        try:
-            function = get_method(path)
-        except Exception as error:
-            text = " ".join(str(error).split())
-            raise ConfigError([f"hydra.sweeper.custom_search_space={path}: {text}"]) from None
-        return functools.partial(function, self.master)
+        return functools.partial(ask_function, path, find_function(path), self.master)
 
     def _starting_points(self) -> list[dict[str, Any]]:
         points, faults = [], []

@@ -4,6 +4,7 @@ Their nodes are open, so that a keyword that Optuna does not know is told here w
 knows, wherever it was written.
 """
 
+import inspect
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -85,7 +86,7 @@ def _experimental_accepted() -> Iterator[None]:
 def _build(config: Any, where: str, base: type, grid: Grid) -> Any:
     made = _find(config, where, base)
     keywords = {str(key): value for key, value in config.items() if key not in _OF_HYDRA}
-    keywords = without_peer_defaults(keywords)
+    keywords = without_peer_defaults(_without_remains(made, config, keywords))
     if issubclass(made, GridSampler) and keywords.get("search_space") is None:
         keywords["search_space"] = grid()
     faults = list(keyword_faults(made, config["_target_"], keywords, where))
@@ -102,6 +103,30 @@ def _build(config: Any, where: str, base: type, grid: Grid) -> Any:
         return chosen(**keywords)
     except Exception as error:  # whatever a class has against its keywords
         raise ConfigError([refusal(chosen, made, keywords, where, error)]) from None
+
+
+def _without_remains(
+    made: type, config: Mapping[str, Any], keywords: Mapping[str, Any]
+) -> dict[str, Any]:
+    """``keywords`` without what another option left there, where ``_target_`` alone was replaced.
+
+    Hydra puts a node that names a class over the option that the group has chosen, ``tpe`` where
+    nothing was, and all keywords of that option stay in it. Of those that ``made`` does not take,
+    each that still has the option's value was not written by the person; a null of it says nothing
+    to a class that takes the keyword.
+    """
+    remains = [
+        option
+        for option in (*SAMPLERS.values(), *PRUNERS.values())
+        if option["_target_"] != config["_target_"] and option.keys() <= config.keys()
+    ]
+    taken = inspect.signature(made).parameters
+    return {
+        key: value
+        for key, value in keywords.items()
+        if (key in taken and value is not None)
+        or not any(key in option and option[key] == value for option in remains)
+    }
 
 
 def _find(config: Any, where: str, base: type) -> type:

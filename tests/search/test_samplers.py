@@ -194,6 +194,29 @@ def test_what_a_sampler_does_not_take_is_a_fault(keywords: Any, expected: str) -
     assert expected in fault
 
 
+@pytest.mark.parametrize("chosen", [name for name in SAMPLERS if name not in NEEDS])
+@pytest.mark.parametrize("left", SAMPLERS)
+def test_keywords_of_the_option_that_a_class_is_written_over_are_left_out(
+    chosen: str, left: str
+) -> None:
+    """``sampler: {_target_: ...}`` in a recipe is merged into what the group has chosen."""
+    over = {**SAMPLERS[left], "_target_": SAMPLERS[chosen]["_target_"], "seed": 1}
+    build_sampler(over, lambda: GRID)
+
+
+def test_a_keyword_of_another_option_that_a_person_set_is_a_fault() -> None:
+    over = {**SAMPLERS["tpe"], "_target_": SAMPLERS["random"]["_target_"]}
+    (fault,) = faults({**over, "n_startup_trials": 5})
+    assert fault.startswith("hydra.sweeper.sampler.n_startup_trials is not a keyword of RandomS")
+    # alone, it was not left by tpe
+    (fault,) = faults({**SAMPLERS["random"], "n_startup_trials": 10})
+    assert fault.startswith("hydra.sweeper.sampler.n_startup_trials is not a keyword of RandomS")
+    pruner = {**PRUNERS["median"], "_target_": PRUNERS["hyperband"]["_target_"]}
+    build_pruner(pruner)
+    with pytest.raises(ConfigError, match="n_warmup_steps is not a keyword of HyperbandPruner"):
+        build_pruner({**pruner, "n_warmup_steps": 3})
+
+
 def test_faults_of_a_nested_sampler_name_their_place() -> None:
     where = "hydra.sweeper.sampler.independent_sampler"
     nested = {"_target_": "optuna.samplers.RandomSampler", "sede": 1}
