@@ -130,8 +130,17 @@ def shown_path(path: Path) -> Path:
 
 
 def unwritable(folder: Path) -> str | None:
-    """Why nothing can be written to ``folder``, which need not exist; None where it can."""
-    for path in (folder, *folder.absolute().parents):
+    """Why nothing can be written to ``folder``, which need not exist; None where it can.
+
+    A study and its tracker keep paths as text, so a name that is none is refused.
+    """
+    absolute = folder.absolute()
+    for path in reversed((absolute, *absolute.parents)):
+        name = os.fsencode(path)
+        shown = name.decode("utf-8", "backslashreplace")
+        if shown.encode() != name:
+            return f"the name of {shown} is not UTF-8; rename it, or work in another folder"
+    for path in (folder, *absolute.parents):
         if path.is_dir():
             allowed = os.access(path, os.W_OK | os.X_OK)
             return None if allowed else f"{path} cannot be written; make it writable"

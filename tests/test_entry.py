@@ -1,5 +1,6 @@
 """What a person may type: one message each, the right exit code, nothing left behind."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -110,6 +111,20 @@ def test_a_mistake_is_one_message_and_leaves_nothing(arguments: list[str], folde
     assert "should not happen" not in ended.screen
     assert "secret" not in ended.screen
     assert ended.screen.strip()
+    assert ended.left == ()
+
+
+@pytest.mark.parametrize("extra", [[], ["-m"], ["-m", "hydra.sweeper.storage=null"]])
+def test_a_folder_whose_name_is_not_utf_8_is_refused_at_once(
+    extra: list[str], folder: Path
+) -> None:
+    """The addresses of a study and of its runs could not hold it."""
+    odd = Path(os.fsdecode(os.fsencode(folder) + b"/caf\xe9"))
+    odd.mkdir()
+    ended = run(odd, *extra, "+experiment=digits_lite0")
+    assert ended.code == 2
+    assert f"the name of {folder}/caf\\xe9 is not UTF-8; rename it" in ended.screen
+    assert ended.screen.isascii()
     assert ended.left == ()
 
 
