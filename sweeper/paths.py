@@ -18,6 +18,8 @@ _UNSAFE = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff/\\:*?\"<>|%#${}`]+")
 """What parts a path, is not taken by all file systems, or means something in addresses."""
 _LONGEST_NAME = 150
 """Bytes; file systems take 255, and some files have a name made of another one's."""
+_EFFECTIVE = os.access in os.supports_effective_ids
+"""Whether the system can be asked what this process may, not the user who started it."""
 
 
 def conf_dir() -> Path:
@@ -140,9 +142,9 @@ def unwritable(folder: Path) -> str | None:
         shown = name.decode("utf-8", "backslashreplace")
         if shown.encode() != name:
             return f"the name of {shown} is not UTF-8; rename it, or work in another folder"
-    for path in (folder, *absolute.parents):
+    for path in (absolute, *absolute.parents):
         if path.is_dir():
-            allowed = os.access(path, os.W_OK | os.X_OK)
+            allowed = os.access(path, os.W_OK | os.X_OK, effective_ids=_EFFECTIVE)
             return None if allowed else f"{path} cannot be written; make it writable"
         if os.path.lexists(path):
             return f"{path} is no folder; rename or remove it"
@@ -285,3 +287,10 @@ class TrialPaths:
             own = self.folder / "checkpoints" / checkpoint.name
             own.parent.mkdir(parents=True, exist_ok=True)
             checkpoint.replace(own)
+
+
+def unwritable_file(file: Path) -> str | None:
+    """Why nothing can be written to ``file``, which need not exist; None where it can."""
+    if file.exists() and not os.access(file, os.W_OK, effective_ids=_EFFECTIVE):
+        return f"{file.absolute()} cannot be written; make it writable"
+    return unwritable(file.parent)

@@ -25,7 +25,7 @@ from optuna.storages.journal import JournalFileBackend
 from sweeper.addresses import sqlite_file, without_secrets
 from sweeper.errors import MachineFault, SweeperError
 from sweeper.locks import InUse, held
-from sweeper.paths import file_name, unwritable
+from sweeper.paths import file_name, unwritable, unwritable_file
 from sweeper.search.server import ServerStore, check_answers
 from sweeper.search.settings import SweepSettings
 from sweeper.search.store import GATE_SECONDS, SqliteStore, Store
@@ -41,12 +41,12 @@ def storage_faults(settings: SweepSettings, folder: Path) -> list[str]:
         folder: of the study.
     """
     url, faults = settings.storage, []
-    places = [folder]
+    reasons = {reason: "hydra.sweep.dir" for reason in [unwritable(folder)] if reason}
     if url is not None:
         faults += _address_faults("hydra.sweeper.storage", url)
         file = _file(url)
-        if file is not None and not faults:
-            places.append(file.parent)
+        if file is not None and not faults and (reason := unwritable_file(file)):
+            reasons.setdefault(reason, "hydra.sweeper.storage")
     source = settings.warm_start
     if source is not None:
         from_url = source.storage or url
@@ -55,8 +55,9 @@ def storage_faults(settings: SweepSettings, folder: Path) -> list[str]:
         file = _file(from_url) if from_url else None
         if file is not None and not file.exists():
             faults.append(f"{where}: there is no study {source.study_name}; {file} does not exist")
-    reasons = [reason for place in places if (reason := unwritable(place))]
-    return [*faults, *dict.fromkeys(reasons)]
+    return faults + [
+        f"{key}: {reason}, or set {key} to another place" for reason, key in reasons.items()
+    ]
 
 
 def _address_faults(key: str, url: str) -> list[str]:

@@ -12,7 +12,7 @@ from contextlib import closing
 from pathlib import Path
 
 from sweeper.addresses import move_credentials, sqlite_file, without_secrets
-from sweeper.paths import unwritable
+from sweeper.paths import unwritable_file
 
 _ANSWER_SECONDS = 10
 _OTHER = "set tracking.uri=<uri> or MLFLOW_TRACKING_URI to another store"
@@ -37,7 +37,7 @@ def tracking_faults(uri: str, experiment: str) -> list[str]:
 
 
 def _file_faults(uri: str, file: Path, experiment: str) -> list[str]:
-    reason = unwritable(file.absolute().parent)
+    reason = unwritable_file(file.absolute())
     if reason:
         return [f"MLflow at {uri} cannot be used: {reason}, or {_OTHER}"]
     if not file.exists():

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import optuna
 import pytest
+from data.pictures import as_nobody, open_folder
 from search.studies import a_study, finish, sqlite
 from servers import postgres
 from sqlalchemy import create_engine
@@ -21,6 +22,7 @@ from sweeper.search.opening import claimed, open_store, storage_faults
 from sweeper.search.server import ServerStore
 from sweeper.search.settings import SweepSettings
 from sweeper.search.store import SqliteStore
+from sweeper.track.check import tracking_faults
 
 FOLDER = Path("one")
 
@@ -194,6 +196,29 @@ def test_a_file_that_another_process_keeps_locked_is_a_sentence(tmp_path: Path, 
     again = SqliteStore(url, patience=0.01)
     assert [trial.value for trial in a_study(again).trials if trial.value] == [0.5]
     again.close()
+
+
+def test_what_this_person_may_not_write_is_named_once_with_the_key_to_set() -> None:
+    with open_folder() as place:
+        file = place / "studies.db"
+        file.touch()
+        file.chmod(0o644)
+        settings = storage_settings(storage=f"sqlite:///{file}")
+        with as_nobody():
+            if os.access(place, os.W_OK, effective_ids=True):
+                pytest.skip("this person may write to the folder of another")
+            assert storage_faults(settings, place / "one") == [
+                f"hydra.sweep.dir: {place} cannot be written; make it writable, or set "
+                "hydra.sweep.dir to another place",
+                f"hydra.sweeper.storage: {file} cannot be written; make it writable, or set "
+                "hydra.sweeper.storage to another place",
+            ]
+            new = storage_settings(storage=f"sqlite:///{place}/new.db")
+            (fault,) = storage_faults(new, place)
+            assert fault.startswith(f"hydra.sweep.dir: {place} cannot be written")
+            (fault,) = tracking_faults(f"sqlite:///{file}", "dogs")
+            assert f"{file} cannot be written; make it writable, or set tracking.uri=" in fault
+        assert storage_faults(settings, place / "one") == []
 
 
 @pytest.mark.parametrize("url", [None, "sqlite:///one.db", "journal:///one.log"])
