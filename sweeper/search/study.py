@@ -133,13 +133,20 @@ def find_study(name: str, store: Store) -> Study | None:
         return None
 
 
-def remove_empty(study: optuna.Study, store: Store) -> None:
+def remove_empty(study: optuna.Study, store: Store) -> str | None:
     """Forget ``study`` where it has no trial: another recipe may take its name.
 
     One in a shared store stays: another controller may be about to begin its first trial.
+
+    Returns:
+        Its :data:`STUDY_ID`, for the study that takes its place: an application's hooks may have
+        records under it, such as a run.
     """
+    known: str | None = None
     if not store.shared and not study.get_trials(deepcopy=False):
+        known = study.user_attrs.get(STUDY_ID)
         optuna.delete_study(study_name=study.study_name, storage=store.storage)
+    return known
 
 
 def check_fingerprint(study: optuna.Study, now: Mapping[str, str]) -> None:

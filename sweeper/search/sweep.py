@@ -145,13 +145,13 @@ class Sweep:
     def _open_study(self, store: Store) -> Study:
         """Continue the study or begin it, and see that it is the one that was asked for."""
         settings = self._request.settings
-        known = find_study(self._request.name, store)
+        known, study_id = find_study(self._request.name, store), None
         if known is not None and not settings.resume:
             self._say(
                 f"the study so far is kept as {put_aside(known, store, self._request.folder)}"
             )
         elif known is not None:
-            remove_empty(known, store)
+            study_id = remove_empty(known, store)
         sampler = self._request.sampler
         for text in self._request.notes:
             self._say(text)
@@ -159,6 +159,8 @@ class Sweep:
         if len(settings.directions) > 1 and not isinstance(pruner, optuna.pruners.NopPruner):
             self._say("pruning is off: Optuna prunes studies of one objective only")
         study = open_study(self._request.name, store, settings.directions, sampler, pruner)
+        if study_id is not None:
+            study.set_user_attr(STUDY_ID, study_id)
         check_fingerprint(study, self._request.fingerprint(self._hooks.fingerprint))
         if FOLDER not in study.user_attrs:
             study.set_user_attr(FOLDER, str(self._request.folder))

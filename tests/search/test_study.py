@@ -14,6 +14,7 @@ from sweeper.search.study import (
     OOM,
     REASON,
     RETRY_OF,
+    STUDY_ID,
     WARM_START,
     check_fingerprint,
     find_study,
@@ -100,11 +101,12 @@ def test_a_study_without_trials_takes_a_corrected_recipe() -> None:
     store = memory()
     study = a_study(store)
     check_fingerprint(study, {"batch_size": "32"})
-    remove_empty(study, store)
+    study.set_user_attr(STUDY_ID, "abc")
+    assert remove_empty(study, store) == "abc"
     corrected = a_study(store, directions=["minimize"])
     check_fingerprint(corrected, {"batch_size": "64"})
     corrected.ask()
-    remove_empty(corrected, store)
+    assert remove_empty(corrected, store) is None
     assert find_study("one", store) is not None
 
 
