@@ -20,10 +20,11 @@ from yaml import YAMLError
 from sweeper.addresses import hide_credentials, without_secrets
 from sweeper.errors import ConfigError
 from sweeper.records import Value
-from sweeper.search.cases import bare, below
+from sweeper.search.cases import ABSENT, bare, below
 from sweeper.search.space import SearchSpace
 from sweeper.search.syntax import spell
 
+_NO_KEY = re.compile(r"Could not override '(?P<key>[^']+)'\.")
 _KEPT = 64
 """Composed configurations that are kept; each takes about a megabyte."""
 
@@ -49,13 +50,33 @@ class Composer:
             text = " ".join(str(error).split())
             if isinstance(error.__cause__, ValidationError):  # Hydra names the override only
                 text += f": {str(error.__cause__).splitlines()[0]}"
-            raise ConfigError([text]) from None
+            raise ConfigError([self._below_null(text, overrides) or text]) from None
         except (ValueError, YAMLError) as error:
             # a number for the option of a group; an option whose file is no YAML
             text = " ".join(str(error).split())
             raise ConfigError([f"[{', '.join(overrides)}] does not compose: {text}"]) from None
         hide_secrets(config)
         return config
+
+    def _below_null(self, text: str, overrides: Sequence[str]) -> str | None:
+        """A fault where ``text``, which is Hydra's, is about a key below one that is null."""
+        found = _NO_KEY.match(text)
+        if found is None:
+            return None
+        key = found["key"]
+        others = [line for line in overrides if bare(line).partition("=")[0] != key]
+        try:
+            config = self._loader.load_sweep_config(self._master, others)
+            above = key.rpartition(".")[0]
+            null = bool(above) and OmegaConf.select(config, above, default=ABSENT) is None
+        except (HydraException, OmegaConfBaseException):
+            return None
+        if not null:
+            return None
+        return (
+            f"{key} cannot be set where {above}=null; leave it out, or give it a condition (when:) "
+            "in hydra.sweeper.params"
+        )
 
     def trial(self, space: SearchSpace, params: Mapping[str, Value]) -> DictConfig:
         """Compose the configuration of the trial with ``params``, which may be changed.

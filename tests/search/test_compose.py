@@ -299,3 +299,13 @@ def test_credentials_of_stores_are_not_written(
     assert "geheim" not in OmegaConf.to_yaml(config)
     assert config.hydra.sweeper.storage == address
     assert config.hydra.sweeper.list[0].uri == address
+
+
+def test_a_key_below_null_is_named_with_what_to_do(application: Application) -> None:
+    composer, _ = application()
+    with pytest.raises(ConfigError) as caught:
+        composer(("deep.a=null", "deep.a.b=2"))
+    (fault,) = caught.value.faults
+    assert fault.startswith("deep.a.b cannot be set where deep.a=null; leave it out, or give it a")
+    with pytest.raises(ConfigError, match="Could not override 'nowhere'"):
+        composer(("nowhere=2",))
