@@ -6,7 +6,7 @@ READY := .venv/.ready
 PARALLEL := -n logical --maxprocesses 4 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help setup sweep test test-fast test-kill test-families test-commands lint type backbones ui bench bench-quick bench-engine clean ci
+.PHONY: help setup sweep test test-fast test-kill test-more test-families test-commands lint type backbones ui bench bench-quick bench-engine clean ci
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -22,10 +22,13 @@ sweep: $(READY)  ## Sweep the embedded recipe digits_lite0 (minutes, no download
 	$(BIN)/python -m sweeper +experiment=digits_lite0 -m
 
 test: $(READY)  ## Run all tests
-	$(BIN)/python -m pytest $(PARALLEL) -m "not families and not kill"
+	$(BIN)/python -m pytest $(PARALLEL) -m "not families and not kill and not more"
 
 test-fast: $(READY)  ## Run the tests that take seconds
-	$(BIN)/python -m pytest $(PARALLEL) -m "not slow and not families and not kill"
+	$(BIN)/python -m pytest $(PARALLEL) -m "not slow and not families and not kill and not more"
+
+test-more: $(READY)  ## Run further members of what `make test` tries (5 minutes)
+	$(BIN)/python -m pytest $(PARALLEL) -m more
 
 test-families: $(READY)  ## Build, cut and train every network of keras.applications (5 minutes, 3 GB)
 	$(BIN)/python -m pytest -m families

@@ -300,8 +300,17 @@ NEEDED = {
 }
 
 
+ALWAYS = ("digits_lite0", "folder_xception")
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("experiment", EXPERIMENTS)
+@pytest.mark.parametrize(
+    "experiment",
+    [
+        name if name in ALWAYS else pytest.param(name, marks=pytest.mark.more)
+        for name in EXPERIMENTS
+    ],
+)
 def test_each_group_of_a_shipped_recipe_can_be_replaced(experiment: str) -> None:
     """What belongs to an option lies in the option, not in the body of a recipe."""
     for group in (path for path in conf_dir().iterdir() if path.is_dir()):

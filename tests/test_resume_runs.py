@@ -134,6 +134,7 @@ def test_killed_at_random_moments_runs_and_trials_agree(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.kill
 def test_killed_between_optuna_and_mlflow_they_agree(tmp_path: Path) -> None:
     trials = (*QUICK, "hydra.sweeper.n_trials=2")
     for mortal in (DIES_WITH_A_NEW_RUN, DIES_WITH_A_COMPLETE_TRIAL):

@@ -161,8 +161,14 @@ KINDS = {
 }
 
 
+MORE = ("half precision", "accumulated", "early", "augmented anew")
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    "kind",
+    [pytest.param(kind, marks=pytest.mark.more) if kind in MORE else kind for kind in KINDS],
+)
 def test_an_interrupted_one_goes_on_to_the_same_result(kind: str, tmp_path: Path) -> None:
     made = recipe(*SHORT, *KINDS[kind])
     whole = Run(made, tmp_path / "whole").go()
