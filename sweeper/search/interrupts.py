@@ -1,4 +1,4 @@
-"""Ctrl-C once: come to an orderly end. Twice: now."""
+"""Ctrl-C once: an orderly end. Twice: now."""
 
 import contextlib
 import signal
@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from types import FrameType
 
-from sweeper.execute.signals import handled
+from sweeper.execute.signals import handled, watched
 
 _SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
 """SIGTERM is how schedulers of clusters announce that the time is up; SIGHUP, that the terminal is
@@ -20,24 +20,29 @@ def heed_interrupts(
     """Within the block, call ``first`` at the first interrupt and ``second`` at the next ones.
 
     Yields the numbers of the signals that came, a list that grows; see
-    :func:`sweeper.execute.signals.handled`.
+    :func:`sweeper.execute.signals.watched`.
     """
     came: list[int] = []
+    handlings = 0
 
-    def heed(number: int, _frame: FrameType | None) -> None:
+    def heed(number: int) -> None:
         came.append(number)
         if len(came) == 1:
             text = "interrupted: trials stop at their next report; once more to stop them now"
             act = first
         else:
             text, act = "interrupted again: ending the trials that run", second
-        # not in the handler: it may have cut into code that holds the locks which these take
+        # in a thread of its own: the first action may wait for a lock, and must not hold up the
+        # second
         threading.Thread(target=_in_turn, args=(note, text, act)).start()
-        if act is first:
-            return
-        signal.signal(signal.SIGINT, signal.default_int_handler)  # a third one is for Python
 
-    with handled(_SIGNALS, heed):
+    def leave_third(_number: int, _frame: FrameType | None) -> None:
+        nonlocal handlings
+        handlings += 1
+        if handlings == 2:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    with handled(_SIGNALS, leave_third), watched(_SIGNALS, heed):
         yield came
 
 

@@ -98,6 +98,28 @@ def test_an_action_may_take_the_locks_of_the_code_it_cuts_into() -> None:
         assert done.wait(PATIENCE)
 
 
+def test_signals_act_while_the_main_thread_does_not_handle_them() -> None:
+    """A signal that comes right before it waits for a lock does not end that wait."""
+    heard = Heard()
+    with heed_interrupts(heard.on_first, heard.on_second, heard.note):
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            for acted in (heard.first, heard.second):
+                os.kill(os.getpid(), signal.SIGINT)
+                assert acted.wait(PATIENCE)
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+
+
+def test_no_thread_and_no_wakeup_file_remain() -> None:
+    heard = Heard()
+    before = threading.active_count()
+    with heed_interrupts(heard.on_first, heard.on_second, heard.note):
+        assert threading.active_count() > before
+    assert threading.active_count() == before
+    assert signal.set_wakeup_fd(-1) == -1
+
+
 @pytest.mark.parametrize("fault", [None, ValueError])
 def test_afterwards_signals_mean_what_they_did(fault: type[Exception] | None) -> None:
     numbers = (signal.SIGINT, signal.SIGTERM)
