@@ -10,6 +10,8 @@ import pytest
 from hypothesis import settings
 from patience import PATIENCE
 
+import sweeper.collector  # noqa: F401
+
 # a slow or busy machine is no fault of the code
 settings.register_profile("sweeper", deadline=None)
 settings.load_profile("sweeper")

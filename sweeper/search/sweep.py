@@ -51,7 +51,8 @@ from sweeper.search.tally import Tally, ran_out_of_memory
 
 Task = Callable[[DictConfig], Any]
 
-_PRELOAD = ("__main__", "sweeper.search.warm")
+_PRELOAD_FIRST = "sweeper.collector"
+_PRELOAD_LAST = ("__main__", "sweeper.search.warm")
 """What the fork server imports for every application: its script, and what a job needs."""
 
 
@@ -139,7 +140,7 @@ class Sweep:
         launcher = str(self._request.master.hydra.runtime.choices.get("hydra/launcher") or "basic")
         if launcher != "basic":
             self._say(f"hydra/launcher={launcher} is not used: trials run in the sweeper's slots")
-        preload = (*self._hooks.preload, *_PRELOAD)
+        preload = (_PRELOAD_FIRST, *self._hooks.preload, *_PRELOAD_LAST)
         return ProcessExecutor(preload, StudyPaths(self._request.folder).server_log)
 
     def _open_study(self, store: Store) -> Study:
