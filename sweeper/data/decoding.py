@@ -14,6 +14,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from sweeper.data import jxl
 from sweeper.data.formats import HEAD, INSTALL_HEIF, kind_of, reads_heif
 
 if TYPE_CHECKING:
@@ -122,7 +123,8 @@ class Decoder:
         """
         encoded = _bytes_of(element)
         kind = kind_of(encoded[:HEAD])
-        if kind == "jxl":  # unknown to Pillow
+        if kind == "jxl":  # unknown to Pillow; TensorFlow turns it upright
+            self._check_size(*jxl.size(encoded))
             return np.int64(1)
         try:
             image = self._open(encoded)
@@ -150,12 +152,14 @@ class Decoder:
             image = PIL.Image.open(io.BytesIO(encoded), formats=_formats())
         except Exception as error:  # readers of foreign bytes raise anything
             raise ValueError(_why(encoded, kind)) from error
-        width, height = image.size
+        self._check_size(*image.size)
+        return image
+
+    def _check_size(self, width: int, height: int) -> None:
         if width * height > self.max_pixels:
             raise _TooLargeError(
                 f"{width:,} x {height:,} pixels are more than dataset.max_pixels={self.max_pixels}"
             )
-        return image
 
     def _by_pillow(self, element: Encoded) -> Pixels:
         import PIL.ImageOps
