@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from hydra import compose, initialize_config_dir
+from hydra._internal.utils import get_args_parser
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import ChoiceSweep, Override
 from hydra.errors import HydraException, OverrideParseException
@@ -75,7 +76,7 @@ def check_arguments(arguments: Sequence[str]) -> None:
         a.startswith(("--config-dir", "-cd", "--config-path", "-cp")) for a in arguments
     )
     parser = OverridesParser.create()
-    faults: list[str] = []
+    faults = list(_excluding(arguments))
     good: list[str] = []
     for argument in arguments:
         if not _is_override(argument):
@@ -94,6 +95,21 @@ def check_arguments(arguments: Sequence[str]) -> None:
             good.append(argument)
     if faults:
         raise ConfigError([*faults, *_value_faults(good)])
+
+
+def _excluding(arguments: Sequence[str]) -> Iterable[str]:
+    """Faults of options that Hydra does not take together."""
+    options, _ = get_args_parser().parse_known_args(list(arguments))
+    asked = {"--run": options.run, "--multirun (-m)": options.multirun}
+    shows = {"--cfg": options.cfg is not None, "--info": options.info is not None}
+    chosen = [name for name, is_there in (asked | shows).items() if is_there]
+    if len(chosen) > 1:
+        hint = (
+            "; without -m, --cfg shows the recipe that a sweep starts from" if options.cfg else ""
+        )
+        yield f"{' and '.join(chosen)} exclude each other: leave one out{hint}"
+    if options.resolve and not (options.cfg or options.help):
+        yield "--resolve is for --cfg job or --help: add one of them"
 
 
 def _unreadable(argument: str, error: Exception, parser: OverridesParser) -> str:

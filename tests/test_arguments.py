@@ -56,6 +56,31 @@ def test_own_recipes_may_have_options_of_their_own() -> None:
     check_arguments(["--config-dir=mine", "+experiment=mine", "backbone=mine"])
 
 
+@pytest.mark.parametrize(
+    ("options", "fault"),
+    [
+        (
+            ("-m", "--cfg", "job"),
+            "--multirun \\(-m\\) and --cfg exclude each other: leave one out;",
+        ),
+        (("--multirun", "--info", "all"), "--info exclude each other: leave one out$"),
+        (("--run", "-m"), "--run and --multirun"),
+        (("--resolve",), "--resolve is for --cfg job"),
+        (("-m", "--cfg", "job", "epochs=1"), "(?s)exclude each other.*epochs"),
+    ],
+)
+def test_options_that_exclude_each_other_are_named(options: tuple[str, ...], fault: str) -> None:
+    with pytest.raises(ConfigError, match=fault):
+        check_arguments(["+experiment=digits_lite0", *options])
+
+
+@pytest.mark.parametrize(
+    "options", [("--cfg", "job", "--resolve"), ("-c", "all"), ("-i",), ("-m",)]
+)
+def test_options_of_hydra_pass(options: tuple[str, ...]) -> None:
+    check_arguments(["+experiment=digits_lite0", *options])
+
+
 def test_overrides_may_stand_on_both_sides_of_an_option() -> None:
     mixed = ["+experiment=x", "-m", "seed=1,2", "--cfg", "job", "~augment", "--config-dir=a"]
     assert overrides_last(mixed) == [
