@@ -29,7 +29,7 @@ from sweeper.track.mlflow import (
     find_run,
     start_run,
 )
-from sweeper.track.origin import origin_tags
+from sweeper.track.origin import _checkout_tags, origin_tags
 from sweeper.track.store import absolute_uri
 
 BELOW = {"sweeper.role": "trial"}
@@ -329,17 +329,35 @@ def test_the_commit_is_that_of_the_folder_in_which_a_run_starts(
     inner = tmp_path / "work" / "recipes"
     inner.mkdir(parents=True)
     monkeypatch.chdir(inner)
-    assert origin_tags() == {
-        "mlflow.source.name": "python -m sweeper",
-        "mlflow.source.type": "LOCAL",
-    }
+
+    def tags() -> dict[str, str]:
+        """As another process finds them."""
+        _checkout_tags.cache_clear()
+        return origin_tags()
+
+    none = {"mlflow.source.name": "python -m sweeper", "mlflow.source.type": "LOCAL"}
+    assert tags() == none
     repository = git.Repo.init(tmp_path / "work")
-    assert commit not in origin_tags()  # nothing is committed yet
+    assert commit not in tags()  # nothing is committed yet
+    recipe = inner / "mine.yaml"
+    recipe.write_text("seed: 1\n")
+    repository.index.add([str(recipe)])
     author = git.Actor("me", "me@example.org")
     made = repository.index.commit("First", author=author, committer=author)
-    assert origin_tags()[commit] == made.hexsha
+    dirty = "mlflow.source.git.dirty"
+    assert tags() == {**none, commit: made.hexsha, dirty: "false"}
+    (inner / "results").touch()  # no file of the commit
+    assert tags()[dirty] == "false"
+    recipe.write_text("seed: 2\n")
+    assert tags() == {**none, commit: made.hexsha, dirty: "true"}
     monkeypatch.setenv("PATH", "")
-    assert commit not in origin_tags()
+    assert tags() == none
+    monkeypatch.setattr("os.getcwd", deleted_folder)
+    assert tags() == none
+
+
+def deleted_folder() -> str:
+    raise FileNotFoundError
 
 
 RACE = """
