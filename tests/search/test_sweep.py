@@ -190,6 +190,33 @@ def test_retries_are_set_for_each_cause(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_a_study_that_is_continued_knows_what_ran_out_of_memory(tmp_path: Path) -> None:
+    settings = (
+        "kind=small",
+        "x=interval(0,1)",
+        "hydra.sweeper.direction=maximize",
+        "hydra.sweeper.max_failure_rate=1",
+        "hydra.sweeper.executor.kind=inline",
+        "hydra/sweeper/sampler=tpe",
+        "hydra.sweeper.sampler.seed=1",
+        "hydra.sweeper.sampler.n_startup_trials=4",
+        *STORED,
+    )
+
+    def proposals(name: str, *totals: int) -> list[float]:
+        folder = tmp_path / name
+        folder.mkdir()
+        for total in totals:
+            ended = sweep(folder, *settings, f"hydra.sweeper.n_trials={total}")
+            assert ended.returncode == 0, ended.stderr
+        trials = stored(folder)
+        assert any(trial.user_attrs.get("oom") for trial in trials[:8])
+        return [trial.params["x"] for trial in trials]
+
+    assert proposals("continued", 8, 14) == proposals("at once", 14)
+
+
+@pytest.mark.slow
 def test_a_sweep_in_which_all_fail_ends_with_a_message(tmp_path: Path) -> None:
     ended = sweep(tmp_path, "kind=raise", "hydra.sweeper.n_trials=2")
     assert ended.returncode == 1

@@ -54,6 +54,12 @@ def fills_memory(_config: DictConfig) -> None:
     raise MemoryError
 
 
+def fits_if_small(config: DictConfig) -> float:
+    if config.x > 0.4:
+        raise MemoryError
+    return float(config.x)
+
+
 def fills_device(_config: DictConfig) -> None:
     print("the last line of its log")
     raise ResourceExhaustedError("no memory left")
@@ -115,6 +121,7 @@ KINDS = {
     "hang": hangs,
     "memory": fills_memory,
     "device": fills_device,
+    "small": fits_if_small,
     "nonsense": lambda _config: "nonsense",
     "nothing": lambda _config: None,
     "undefined": lambda _config: math.nan,
