@@ -83,7 +83,7 @@ class TrackerError(Outage):
 
 
 class TrialError(SweeperError):
-    """One trial ended early; the study goes on."""
+    """One trial ended early; the study continues."""
 
     def __init__(self, reason: str) -> None:
         self.reason = reason

@@ -15,7 +15,7 @@ from sweeper.config import Recipe, from_scratch, nearest
 from sweeper.errors import ConfigError
 
 _UNIONS = frozenset({"dataset", "validation", "schedule"})
-"""Keys whose options are told apart by a tag; pydantic makes the tag a step of a location."""
+"""Keys whose options are distinguished by a tag; pydantic makes the tag a step of a location."""
 
 
 _OPEN = frozenset({"optimizer", "class_weight"})

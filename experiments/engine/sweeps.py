@@ -35,7 +35,7 @@ def sweep(sweeper: str, folder: Path, overrides: Sequence[str], order: int = 0) 
     """Sweep ``app.py`` in ``folder``; returns the seconds that the whole command took.
 
     Raises:
-        RuntimeError: the command failed; with the end of what it said.
+        RuntimeError: the command failed; with the end of its output.
     """
     python = peer_python() if sweeper == "peer" else Path(sys.executable)
     command = [python, FOLDER / "app.py", "-m", _CHOICE[sweeper], *overrides]

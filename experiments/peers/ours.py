@@ -17,7 +17,7 @@ FINE_TUNE = (
     "optimizer=adam",
     "schedule=constant",
     "head=batch_norm",
-    # what base(inputs, training=False) of the peers comes to
+    # what base(inputs, training=False) of the peers does
     "drop_connect_rate=0",
 )
 """What every run shares, and the peers' objective repeats."""

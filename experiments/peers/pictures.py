@@ -41,7 +41,7 @@ def draw_trials(results: Results, path: Path) -> None:
                 va="center",
             )
         chart.set_title(_TITLES[row].format(trials=plan.trials), loc="left", fontsize=10)
-        chart.set_xlabel("seconds of the whole sweep for each trial, empty cache unless said")
+        chart.set_xlabel("seconds of the whole sweep for each trial, empty cache unless stated")
         chart.invert_yaxis()
         chart.margins(x=0.35)
         chart.spines[["top", "right"]].set_visible(False)

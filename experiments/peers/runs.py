@@ -64,7 +64,7 @@ def timed(command: Sequence[str | Path], folder: Path, cache: Path) -> float:
     What it says goes to ``output.txt`` there. ``cache`` is its XDG_CACHE_HOME.
 
     Raises:
-        RuntimeError: it failed; with the end of what it said.
+        RuntimeError: it failed; with the end of its output.
     """
     folder.mkdir(parents=True, exist_ok=True)
     output = folder / "output.txt"

@@ -1,7 +1,7 @@
 """The store: whole entries are read by any number of processes, missing ones built by one.
 
 Who finds no entry makes a folder aside and locks it; others wait for that lock. The system takes
-the lock back when its holder dies, so the next one goes on at once.
+the lock back when its holder dies, so the next one continues at once.
 """
 
 import contextlib
@@ -103,7 +103,7 @@ class Cache:
 
     def _hold_or_build(self, key: Key, size_bytes: int, build: Build) -> tuple[Entry, LockFile]:
         began = time.perf_counter()
-        told = False
+        reported = False
         while True:
             with disk.within(self.folder):
                 if found := self._whole(key):
@@ -116,9 +116,9 @@ class Cache:
                 manifest = self._build(key, lock, build)
                 return self._entry(key, manifest, waited, built_here=True), lock
             with lock, disk.within(self.folder):
-                if not (told or lock.try_share()):
+                if not (reported or lock.try_share()):
                     log.info("waiting for another process, which builds %s", key.name)
-                    told = True
+                    reported = True
                 lock.share()
 
     def _entry(self, key: Key, manifest: Manifest, waited: float, *, built_here: bool) -> Entry:

@@ -142,8 +142,8 @@ def _rows(dataset: Csv, table: Path, faults: _Faults) -> Iterator[_Row]:
             if not cells:
                 continue
             if len(cells) != len(header):
-                said = f"has {len(cells)} cells, the header has {len(header)}"
-                faults.add("of another length", reader.line_num, said)
+                fault = f"has {len(cells)} cells, the header has {len(header)}"
+                faults.add("of another length", reader.line_num, fault)
                 continue
             row = {key: cells[place].strip() for key, place in columns.items()}
             if _filled(row, header, columns, reader.line_num, faults):
@@ -205,10 +205,10 @@ def _filled(
         faults.add("with an empty cell", line, f"the cell of column '{name}' is empty")
     split = row.get("split")
     if split and role_of(split) is None:
-        said = (
+        fault = (
             f"the split must be train, validation or test, got '{split}'{nearest(split, _SPLITS)}"
         )
-        faults.add("with such a split", line, said)
+        faults.add("with such a split", line, fault)
         return False
     return not empty
 
@@ -225,8 +225,8 @@ def _find_images(
             path = Path(os.path.normpath(stored.find(root / row.image)))
             fault = why_not("file", path)
         if str(path) in lines:
-            said = f"{printable(path)} is in line {lines[str(path)]} already"
-            faults.add("with such an image", row.line, said)
+            fault = f"{printable(path)} is in line {lines[str(path)]} already"
+            faults.add("with such an image", row.line, fault)
             continue
         lines[str(path)] = row.line
         if fault:

@@ -72,7 +72,7 @@ def kept(
 
 
 def _key(examples: Examples, image_size: int) -> Key | None:
-    """What the pixels depend on; None where they are not worth keeping, or cannot be told."""
+    """What the pixels depend on; None where they are not worth keeping, or cannot be known."""
     if examples.batched and examples.size == (image_size, image_size):
         return None
     try:

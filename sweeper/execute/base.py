@@ -22,7 +22,7 @@ class Channel(Protocol):
 
 
 class SilentChannel:
-    """The controller's end for work of which nothing need be heard."""
+    """The controller's end for work whose reports nobody needs."""
 
     def report(self, _report: EpochReport) -> Decision:
         """Let the work go on."""

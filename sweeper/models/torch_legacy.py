@@ -108,5 +108,5 @@ def load_state_dict(path: Path) -> dict[str, NDArray[Any]]:
                 raise EOFError(f"{path} ends inside storage {key}")
             data[:] = np.frombuffer(raw, data.dtype)
         if file.read(1):
-            raise pickle.UnpicklingError(f"{path} goes on after its last storage")
+            raise pickle.UnpicklingError(f"{path} continues after its last storage")
     return {name: tensor.array() for name, tensor in state.items()}

@@ -117,7 +117,7 @@ class _Walk:
         return row
 
     def _is_left(self, key: str, number: int) -> bool:
-        """Whether the case still has a value to try, as far as can be told without composing."""
+        """Whether the case still has a value to try, as far as can be known without composing."""
         values = self._space.searched[key][number].values
         if isinstance(values, Composed):
             return True

@@ -36,7 +36,7 @@ def check_guard() -> None:
 
 
 def _line_of_main(names: dict[str, object]) -> int | None:
-    """The line that the script itself has come to; None in another thread."""
+    """The line that the script itself is at; None in another thread."""
     frame: FrameType | None = sys._getframe()
     line = None
     while frame is not None:

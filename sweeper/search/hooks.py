@@ -26,7 +26,7 @@ class Entry:
 
     Attributes:
         label: a word or two.
-        text: what is said, a paragraph a line.
+        text: a paragraph a line.
         command: to be copied into a shell, so never broken into lines; may be empty.
     """
 

@@ -142,7 +142,7 @@ class TrialJob:
         """Run the task function as Hydra would; returns a number for each objective.
 
         Raises:
-            TrialPruned: the task gave up, or was told to.
+            TrialPruned: the task gave up, or was stopped.
             TrialFailed: it returned something else than numbers.
         """
         from hydra.core.utils import run_job
@@ -173,7 +173,7 @@ class TrialJob:
 
 
 def _is_optunas(error: Exception) -> bool:
-    """Whether a task that was written for Optuna gave up; told by name, to leave it unimported."""
+    """Whether a task that was written for Optuna gave up; found by name, to leave it unimported."""
     names = {f"{kind.__module__}.{kind.__name__}" for kind in type(error).__mro__}
     return "optuna.exceptions.TrialPruned" in names
 

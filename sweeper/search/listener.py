@@ -36,7 +36,7 @@ class TrialListener:
         self._prunes = not isinstance(study.pruner, NopPruner)
         self._steps: set[int] = set()
         self.interrupted = False
-        """Whether the trial was told to stop because the sweep does."""
+        """Whether the trial was stopped because the sweep stops."""
 
     def report(self, report: EpochReport) -> Decision:
         """Record ``report``; stop where the sweep was interrupted or the pruner says so."""

@@ -44,7 +44,7 @@ class _Running:
 
 @dataclass(frozen=True)
 class _Standing:
-    """What is said of the study below the table; ``finish`` is when it ends, by the clock."""
+    """What is shown of the study below the table; ``finish`` is when it ends, by the clock."""
 
     done: int
     best: tuple[str, ...]
@@ -121,17 +121,17 @@ class LiveProgress:
         if again := len(summary.rows) - len(states):
             counts.append((again, "tried again", STYLES[State.FAILED]))
         # what did not happen is no reason to worry
-        said = [
+        shown = [
             Text(f"{count} {what}", style=style if count else "") for count, what, style in counts
         ]
         finish = None
         if self._outline.total is not None and self._seconds:
             left = max(self._outline.total - len(states), 0) / len(self._outline.slots)
             finish = self._clock() + left * sum(self._seconds) / len(self._seconds)
-        return _Standing(len(states), self._best(summary), Text(", ").join(said), finish)
+        return _Standing(len(states), self._best(summary), Text(", ").join(shown), finish)
 
     def _best(self, summary: StudySummary) -> tuple[str, ...]:
-        """What is said of the best trial, in parts that stay together."""
+        """What is shown of the best trial, in parts that stay together."""
         best = summary.best
         if best is None:
             return ()

@@ -15,7 +15,7 @@ from sweeper.search.settings import SweepSettings
 from sweeper.search.space import SearchSpace
 
 _LABEL = 10
-"""Columns of the labels; what is said begins behind them."""
+"""Columns of the labels; the text begins behind them."""
 
 _DEFAULT = """
 This is the default, because nothing is named to search. To search something else, give values on \
@@ -55,12 +55,12 @@ def searched(space: SearchSpace, names: Iterable[str] | None = None) -> str:
     """A line for each searched parameter with its range, and one for each further case of it."""
     chosen = [key for key in space.searched if names is None or key in names]
     width = max(map(len, chosen), default=0)
-    said = []
+    shown = []
     for key in chosen:
         for number, case in enumerate(space.searched[key]):
             name = key if number == 0 else ""
-            said.append(f"{name:<{width}}  {case.in_words()}")
-    return "\n".join(said) or "nothing: every trial runs the same configuration"
+            shown.append(f"{name:<{width}}  {case.in_words()}")
+    return "\n".join(shown) or "nothing: every trial runs the same configuration"
 
 
 def places(slots: Sequence[Place], threads: int, inline: bool) -> str:

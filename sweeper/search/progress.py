@@ -18,7 +18,7 @@ from sweeper.short_names import short_names
 
 
 class Progress(Protocol):
-    """Hears what happens in a study, from several threads at once."""
+    """Called with what happens in a study, from several threads at once."""
 
     def note(self, text: str) -> None:
         """Show lines that stay."""
@@ -202,8 +202,8 @@ class LineProgress:
 
     def epoch(self, slot: int, spec: TrialSpec, report: EpochReport) -> None:
         metrics = "  ".join(f"{one_line(key)} {number(m)}" for key, m in report.metrics.items())
-        said = metrics or number(report.value)
-        self._say(f"trial {spec.number} {point(report)}: {said}")
+        shown = metrics or number(report.value)
+        self._say(f"trial {spec.number} {point(report)}: {shown}")
 
     def trial_finished(self, slot: int, row: TrialRow, summary: StudySummary) -> None:
         self._say(ending(row, summary, self._outline.parameters))

@@ -36,7 +36,7 @@ def requeue(
         params = {**system.get("fixed_params", {}), **trial.params}
     else:
         kept, params = {}, system.get("fixed_params", {})
-        # a grid has a cell for those, and none for one whose parameters are said to be fixed
+        # a grid has a cell for those, and none for one whose parameters are fixed
         if not params:
             kept = {key: system[key] for key in ("grid_id", "search_space") if key in system}
     fixed = {"fixed_params": params} if params else {}

@@ -1,6 +1,6 @@
 """``hydra.sweeper.sampler`` and ``hydra.sweeper.pruner`` as objects of Optuna.
 
-Their nodes are open, so that a keyword that Optuna does not know is told here with those that it
+Their nodes are open, so that a keyword that Optuna does not know is reported here with those it
 knows, wherever it was written.
 """
 

@@ -1,4 +1,4 @@
-"""Slots: each asks for a trial, runs it, tells how it ended, and at once asks for the next.
+"""Slots: each asks for a trial, runs it, records how it ended, and at once asks for the next.
 
 No slot waits for another. One thread a slot runs Optuna's own ``study.optimize`` for one trial at a
 time, which keeps its heartbeat working; trials themselves run in processes of their own.
@@ -141,7 +141,7 @@ class Slots:
                     catch=(TrialFailed, Interrupted),
                 )
         except Exception:
-            # Optuna refuses to be told of a trial that another controller took for dead
+            # Optuna refuses the result of a trial that another controller took for dead
             number = self._running.get(slot)
             with self._halt.changed:
                 self._refresh()

@@ -1,4 +1,4 @@
-"""When a study is done, and when its trials come to an end before that."""
+"""When a study is done, and when its trials end before that."""
 
 import threading
 import time
@@ -13,7 +13,7 @@ from sweeper.search.tally import Tally
 
 @dataclass
 class Stopping:
-    """The stop conditions of ``hydra.sweeper``. Each lets the trials that run come to their end.
+    """The stop conditions of ``hydra.sweeper``. Each lets the trials that run finish.
 
     Args:
         n_trials: finished trials in all, over every sweep of the study; None for no limit.
@@ -74,7 +74,7 @@ class Stopping:
 
 
 class Halt:
-    """Shared by all that run trials: whether they go on.
+    """Shared by all that run trials: whether they continue.
 
     ``changed`` is notified when a trial has ended here, or no other shall begin; it is held while
     the tally and an application's hooks are used. ``kept`` are the files of the study.

@@ -57,7 +57,7 @@ _WAYS_OUT = (
 
 
 class Study(optuna.Study):
-    """A study whose sampler hears of trials that ran out of memory, and that remembers a stop.
+    """A study whose sampler is given the trials that ran out of memory, and that remembers a stop.
 
     Samplers read complete and pruned trials only, so a constraint on a failed one would never be
     seen. To them (and to them alone) such a trial is a pruned one that breaks a constraint.
@@ -71,7 +71,7 @@ class Study(optuna.Study):
         """Whether the sampler has nothing left to propose (grid, bruteforce)."""
 
     def stop(self) -> None:
-        """Hear from the sampler that there is nothing left."""
+        """Called by the sampler when there is nothing left."""
         self.exhausted = True
         self.set_user_attr(EXHAUSTED, True)
 

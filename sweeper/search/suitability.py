@@ -1,4 +1,4 @@
-"""Whether a sampler can do anything with a search space, said before the first trial.
+"""Whether a sampler can do anything with a search space, reported before the first trial.
 
 Optuna says it while trials run, or not at all.
 """

@@ -48,8 +48,8 @@ def read_override(parser: OverridesParser, line: str) -> Override:
         (override,) = parser.parse_overrides([line])
     except OverrideParseException as error:
         lines = str(error).splitlines()
-        said = [part for part in lines if not part.startswith(("Error parsing", "See https:"))]
-        raise ValueError(" ".join(" ".join(said).rstrip("^ ").split())) from None
+        shown = [part for part in lines if not part.startswith(("Error parsing", "See https:"))]
+        raise ValueError(" ".join(" ".join(shown).rstrip("^ ").split())) from None
     return override
 
 

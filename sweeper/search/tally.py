@@ -1,4 +1,4 @@
-"""What a study has come to: its trials as rows, how many count, which are best."""
+"""The state of a study: its trials as rows, how many count, which are best."""
 
 from collections.abc import Sequence
 from dataclasses import replace

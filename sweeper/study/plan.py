@@ -30,8 +30,8 @@ def with_fine_tunes(
     found: list[Entry] = []
     for entry in entries:
         if entry.label == "device":
-            said = f"{entry.text}; {_device(recipes[0], prepared)}"
-            found += [*ours, Entry(entry.label, said, entry.command)]
+            text = f"{entry.text}; {_device(recipes[0], prepared)}"
+            found += [*ours, Entry(entry.label, text, entry.command)]
         elif entry.label == "results":
             page = StudyPaths(Path(entry.text)).page.name
             found.append(Entry(entry.label, f"{entry.text}; {page} there explains each file"))

@@ -66,5 +66,5 @@ class Buffer(Generic[Entry]):
             try:
                 self.flush()
             except Exception as error:
-                # told to whoever comes next; this thread has nobody to tell
+                # raised to the next caller; this thread has none
                 self._failure = error

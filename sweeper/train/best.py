@@ -10,7 +10,7 @@ from sweeper.config import HIGHER_IS_BETTER, EarlyStopping
 class Best:
     """The best epoch of one phase so far, by ``early_stopping.monitor``.
 
-    Of equals the later one: where accuracy stands still, the loss mostly goes on falling.
+    Of equals the later one: where accuracy stands still, the loss mostly keeps falling.
     """
 
     def __init__(self, settings: EarlyStopping) -> None:

@@ -19,7 +19,7 @@ Arrays = Sequence[NDArray[Any]]
 
 @dataclass(frozen=True)
 class Saved:
-    """What a fine-tune goes on from.
+    """What a fine-tune continues from.
 
     Attributes:
         phase: name of the phase that was trained.

@@ -82,7 +82,7 @@ def programs_dir() -> Path:
 
 
 def sees_gpu() -> bool:
-    """Whether there is a CUDA device for this process, as far as can be told without TensorFlow."""
+    """Whether there is a CUDA device for this process, as far as is known without TensorFlow."""
     return os.environ.get("CUDA_VISIBLE_DEVICES") not in {"", "-1"} and any(_cards())
 
 

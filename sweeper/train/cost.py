@@ -43,7 +43,7 @@ def peak_memory_mb() -> float:
     """The most memory that was in use at once since :func:`reset_peak_memory`, in 10^6 bytes.
 
     On a GPU what TensorFlow gave out on it. On a CPU what the process held in memory, programs and
-    data included, so that networks are told apart by differences, not by ratios.
+    data included, so that networks are compared by differences, not by ratios.
     """
     if tf.config.list_logical_devices("GPU"):
         return float(tf.config.experimental.get_memory_info("GPU:0")["peak"] / _MEGABYTE)

@@ -30,7 +30,7 @@ def build_accuracy(one_logit: bool) -> Any:
 
 
 def _correct(one_logit: bool) -> Callable[[Any, Any], Any]:
-    """Whether each image is told right, ``[batch]`` float32."""
+    """Whether each image is classified right, ``[batch]`` float32."""
 
     def same_side(targets: Any, logits: Any) -> Any:
         same = keras.ops.equal(targets[:, 0] > 0.5, logits[:, 0] > 0)

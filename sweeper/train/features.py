@@ -151,7 +151,7 @@ class Features:
             for other in refused.places:
                 self._lose(other)
             return None
-        if entry is not None:  # else the cache has said why
+        if entry is not None:  # else the cache has reported why
             try:
                 facts = self._facts[place]
                 view = read(images, entry, facts.shape, facts.size.flops)

@@ -80,7 +80,7 @@ def prefetched(dataset: tf.data.Dataset, batches: int = 2) -> tf.data.Dataset:
 
     It must be the last step: a later one would bring the batches back to the processor
     (``tf.data.experimental.prefetch_to_device``). Their number is not known beforehand any more, so
-    ``fit`` has to be told ``steps_per_epoch``.
+    ``fit`` needs ``steps_per_epoch``.
     """
     gpus = tf.config.list_logical_devices("GPU")
     if not gpus:

@@ -129,7 +129,7 @@ def _refusal(optimizer: config.Optimizer, keywords: dict[str, Any]) -> str | Non
                 made.apply([tf.ones((2, 2))])
     except (TypeError, ValueError, AttributeError, ArithmeticError, tf.errors.OpError) as error:
         # TensorFlow puts the operation before and after what it has to say
-        said = re.sub(r"\{\{.*?\}\}|\[Op:.*", "", str(error), flags=re.DOTALL)
-        return " ".join(said.split()) or type(error).__name__
+        shown = re.sub(r"\{\{.*?\}\}|\[Op:.*", "", str(error), flags=re.DOTALL)
+        return " ".join(shown.split()) or type(error).__name__
     finite = bool(keras.ops.all(keras.ops.isfinite(variable)))
     return None if finite else "two steps with it make weights that are no finite numbers"

@@ -51,7 +51,7 @@ class Epoch:
 
 
 OnEpoch = Callable[[Epoch], None]
-"""Hears each epoch; what it raises ends the training."""
+"""Called after each epoch; what it raises ends the training."""
 
 Keep = Callable[[Saved], None]
 """Keeps where a phase stands; ``epochs`` are those of the phase."""

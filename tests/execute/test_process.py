@@ -276,7 +276,7 @@ class TestTimeout:
                 await_end(int(str(note.value)))
                 monkeypatch.setattr(worker, "time", SimpleNamespace(monotonic=lambda: math.inf))
 
-        assert executor.run(work, log, Slow(), timeout=60) == 7
+        assert executor.run(work, log, Slow(), timeout=PATIENCE) == 7
 
 
 class TestPlace:
@@ -427,7 +427,7 @@ class TestSignals:
             assert signal.pthread_sigmask(signal.SIG_BLOCK, ()) == set()
             child = subprocess.Popen(["sleep", "600"])
             child.send_signal(signal.SIGINT)
-            return child.wait(30) == -signal.SIGINT
+            return child.wait(PATIENCE) == -signal.SIGINT
 
         executor = ProcessExecutor((), tmp_path / "server.log", method)
         # a controller that ignores Ctrl-C for the moment

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 import yaml
+from patience import PATIENCE
 
 pytestmark = pytest.mark.slow
 
@@ -213,7 +214,7 @@ def ended(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Any]:
         env={**os.environ, "COMMANDS": json.dumps(commands)},
         capture_output=True,
         text=True,
-        timeout=290,
+        timeout=PATIENCE,
         check=False,
     )
     assert done.returncode == 0, done.stderr

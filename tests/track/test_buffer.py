@@ -5,6 +5,7 @@ import threading
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from patience import PATIENCE
 
 from sweeper.track.buffer import Buffer
 
@@ -56,7 +57,7 @@ def test_what_waits_is_written_by_itself() -> None:
     buffer = Buffer(write, 0.1)
     buffer.add([1])
     buffer.add([2])
-    assert second.wait(60)
+    assert second.wait(PATIENCE)
     assert written == [1, 2]
 
 
@@ -77,7 +78,7 @@ def test_a_failure_in_the_background_reaches_who_comes_next_and_once() -> None:
     buffer = Buffer(write, 0.1)
     buffer.add([1])
     buffer.add([2])
-    assert failed.wait(60)
+    assert failed.wait(PATIENCE)
     with pytest.raises(OSError, match="no disk"):
         buffer.flush()
     buffer.add([3])
