@@ -2,8 +2,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
-# a file's tests in one process: they share what is dear to set up
-PARALLEL := -n logical --maxprocesses 4 --dist loadfile
+# a file's tests in one process: they share what is dear to set up; in the order of tests/conftest.py
+PARALLEL := -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .PHONY: help setup sweep test test-fast test-kill test-more test-families test-commands lint type backbones ui bench bench-quick bench-engine clean ci

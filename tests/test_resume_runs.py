@@ -14,7 +14,7 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 from patience import PATIENCE
-from search.controllers import await_line, heed_ctrl_c
+from search.controllers import as_in_a_terminal, await_line
 
 KILLS = int(os.environ.get("SWEEPER_KILLS", "3"))
 """`make test-kill` asks for more."""
@@ -71,7 +71,7 @@ def controller(folder: Path, *command: str) -> Iterator["subprocess.Popen[str]"]
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        preexec_fn=heed_ctrl_c,  # noqa: PLW1509 - no other thread runs here
+        preexec_fn=as_in_a_terminal,  # noqa: PLW1509 - no other thread runs here
     ) as process:
         try:
             yield process

@@ -27,12 +27,15 @@ def controller(
     folder: Path,
     *arguments: str,
     dies_at_commit: int | None = None,
+    endless: bool = False,
     stderr: int | IO[str] = subprocess.STDOUT,
 ) -> Iterator["subprocess.Popen[str]"]:
     """A running controller, what it writes in one pipe; killed when the block ends."""
     environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
     if dies_at_commit is not None:
         environment["DIES_AT_COMMIT"] = str(dies_at_commit)
+    if endless:
+        environment["ENDLESS"] = "1"
     with subprocess.Popen(
         [sys.executable, str(APP), "-m", *arguments],
         cwd=folder,
@@ -42,7 +45,7 @@ def controller(
         text=True,
         # as in a terminal, where Ctrl-C reaches all that a command has started
         start_new_session=True,
-        preexec_fn=heed_ctrl_c,  # noqa: PLW1509 - no other thread runs here
+        preexec_fn=as_in_a_terminal,  # noqa: PLW1509 - no other thread runs here
     ) as process:
         try:
             yield process
@@ -50,9 +53,10 @@ def controller(
             process.kill()
 
 
-def heed_ctrl_c() -> None:
-    """Called in a child: Ctrl-C is ignored where the tests run in the background of a script."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+def as_in_a_terminal() -> None:
+    """Called in a child: scripts ignore Ctrl-C in the background, ``nohup`` a closed terminal."""
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
 
 
 def sweep(folder: Path, *arguments: str, dies_at_commit: int | None = None) -> tuple[int, str]:

@@ -1,8 +1,8 @@
 """A Hydra application whose trials and controllers get killed.
 
 Each trial leaves the id of its process in ``pids/`` and refuses a folder that has a result already.
-With ``DIES_AT_COMMIT=n`` the controller kills itself right before the n-th time that it commits
-something to the study's database.
+With ``ENDLESS=1`` trials report until they are stopped. With ``DIES_AT_COMMIT=n`` the controller
+kills itself right before the n-th time that it commits something to the study's database.
 """
 
 import json
@@ -46,7 +46,7 @@ def main(config: DictConfig) -> float:
     result = Path(HydraConfig.get().runtime.output_dir, "seen.json")
     if result.exists():
         raise FileExistsError(f"{result} is there already")
-    for step in range(config.reports):
+    for step in count() if os.environ.get("ENDLESS") else range(config.reports):
         time.sleep(config.pause)
         report(config.x, step)
     if config.hangs:

@@ -103,8 +103,8 @@ def test_a_grid_goes_on_after_a_trial_that_had_no_cell_yet(tmp_path: Path) -> No
     ],
 )
 def test_an_interrupt_stops_trials_at_their_next_report(tmp_path: Path, number: int) -> None:
-    arguments = ("x=interval(0,1)", "hydra.sweeper.n_trials=2", "reports=30", "pause=0.03")
-    with controller(tmp_path, *arguments) as process:
+    arguments = ("x=interval(0,1)", "hydra.sweeper.n_trials=2", "reports=3")
+    with controller(tmp_path, *arguments, endless=True) as process:
         await_line(process, "trial 1 step 1")
         if number == signal.SIGINT:
             press(process, number)
@@ -118,7 +118,6 @@ def test_an_interrupt_stops_trials_at_their_next_report(tmp_path: Path, number: 
     await_workers_end(tmp_path)
     left = load(tmp_path).trials
     assert [trial.state.name for trial in left] == ["FAIL", "FAIL", "WAITING", "WAITING"]
-    assert max(max(trial.intermediate_values, default=0) for trial in left[:2]) < 29
     code, said = sweep(tmp_path, *arguments)
     assert code == 0, said
     trials = load(tmp_path).trials
@@ -183,7 +182,7 @@ def test_another_recipe_is_refused_or_begins_anew_and_keeps_the_old(tmp_path: Pa
 
 
 def test_a_second_controller_is_refused_while_the_first_lives(tmp_path: Path) -> None:
-    arguments = twelve(reports=30)
+    arguments = (*twelve(reports=1), "hangs=true")
     with controller(tmp_path, *arguments) as first:
         await_line(first, " of 12 started")
         code, said = sweep(tmp_path, *arguments)
@@ -198,9 +197,12 @@ def test_a_second_controller_is_refused_while_the_first_lives(tmp_path: Path) ->
 
 def test_a_screen_that_is_closed_interrupts(tmp_path: Path) -> None:
     """As ``| head`` does."""
-    arguments = ("x=interval(0,1)", "hydra.sweeper.n_trials=2", "reports=40", "pause=0.05")
+    arguments = ("x=interval(0,1)", "hydra.sweeper.n_trials=2")
     errors = tmp_path / "errors"
-    with errors.open("w") as stream, controller(tmp_path, *arguments, stderr=stream) as process:
+    with (
+        errors.open("w") as stream,
+        controller(tmp_path, *arguments, endless=True, stderr=stream) as process,
+    ):
         await_line(process, "trial 0 step 0")
         assert process.stdout is not None
         process.stdout.close()
