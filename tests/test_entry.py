@@ -170,6 +170,25 @@ def test_a_reference_to_nothing_is_named(arguments: list[str], folder: Path) -> 
     assert "${nowhere} refers to no key of the configuration; correct it" in ended.screen
 
 
+@pytest.mark.parametrize(
+    ("override", "why"),
+    [
+        ("phases.frozen.epochs=1", "phases.frozen is null in this recipe; leave it out"),
+        ("schedule.patience=1", "schedule has no patience in this recipe, only name, warmup_epochs"),
+        ("dataset.name=x", "dataset has no name in this recipe, only"),
+    ],
+)
+def test_a_key_that_the_options_of_a_recipe_lack_is_named(
+    override: str, why: str, folder: Path
+) -> None:
+    for more in ((), ("-m",)):
+        options = ("phases.frozen=null", "schedule=constant", "dataset=digits")
+        ended = run(folder, "+experiment=digits_lite0", *options, override, *more)
+        assert ended.code == 2
+        assert why in ended.screen
+        assert ended.left == ()
+
+
 def test_without_arguments_it_shows_how_it_is_used(folder: Path) -> None:
     ended = run(folder)
     assert ended.code == 2
