@@ -174,7 +174,10 @@ def test_a_reference_to_nothing_is_named(arguments: list[str], folder: Path) -> 
     ("override", "why"),
     [
         ("phases.frozen.epochs=1", "phases.frozen is null in this recipe; leave it out"),
-        ("schedule.patience=1", "schedule has no patience in this recipe, only name, warmup_epochs"),
+        (
+            "schedule.patience=1",
+            "schedule has no patience in this recipe, only name, warmup_epochs",
+        ),
         ("dataset.name=x", "dataset has no name in this recipe, only"),
     ],
 )
