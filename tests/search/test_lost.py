@@ -14,7 +14,12 @@ STUDY = ("x=interval(0,1)", "hydra.sweeper.n_trials=400")
 
 
 def delete(path: Path) -> None:
-    shutil.rmtree(path) if path.is_dir() else path.unlink()
+    if path.is_file():
+        path.unlink()
+        return
+    # at once, since what writes there makes and removes files meanwhile
+    gone = path.rename(path.with_name("gone"))
+    shutil.rmtree(gone, ignore_errors=True)
 
 
 def move(path: Path) -> None:
