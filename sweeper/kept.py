@@ -14,9 +14,14 @@ class Kept:
     def __init__(self, paths: Iterable[Path] = ()) -> None:
         self._identities = {path: _identity(path) for path in paths}
 
+    def add(self, path: Path) -> None:
+        """Watch ``path``, which exists, too."""
+        self._identities[path] = _identity(path)
+
     def lost(self) -> Path | None:
         """The first that is no longer what it was, None where all are there."""
-        changed = (path for path, was in self._identities.items() if _identity(path) != was)
+        known = self._identities.items()
+        changed = (path for path, was in known if was is None or _identity(path) != was)
         return next(changed, None)
 
 

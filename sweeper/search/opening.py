@@ -142,10 +142,10 @@ def _file(url: str) -> Path | None:
     return sqlite_file(url)
 
 
-def written_by(url: str | None, folder: Path) -> list[Path]:
-    """What must stay there while the study runs: its ``folder``, and the file of its store."""
+def written_by(url: str | None) -> list[Path]:
+    """The file of the store at ``url``, which must stay there while a study runs; else nothing."""
     file = _file(url) if url else None
-    return [folder] if file is None else [file, folder]
+    return [] if file is None else [file]
 
 
 def open_store(url: str | None, study_name: str, heartbeat_interval: int) -> Store:

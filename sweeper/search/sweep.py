@@ -34,7 +34,7 @@ from sweeper.search.runner import TrialPlan
 from sweeper.search.samplers import build_pruner, grid_size
 from sweeper.search.settings import WarmStart
 from sweeper.search.slots import Slots
-from sweeper.search.stopping import Stopping
+from sweeper.search.stopping import Halt, Stopping
 from sweeper.search.store import Store
 from sweeper.search.study import (
     FOLDER,
@@ -101,6 +101,8 @@ class Sweep:
                 with store.gate():
                     study = self._open_study(store)
                     left = requeue_interrupted(study, dead=not store.shared)
+                # from here on: what trials share may be computed for minutes before the first one
+                kept = Kept(written_by(settings.storage))
                 names = self._hooks.objectives(self._request.corners[0])
                 tally = Tally(study, self._request.folder, names)
                 for trial in ran_out_of_memory(tally.refresh()):
@@ -112,7 +114,7 @@ class Sweep:
                     self._say(f"{len(left)} trials were interrupted; their parameters go first")
                 if total is None or tally.counted < total or tally.waiting:
                     self._hooks.prebuild(executor)
-                return self._search(study, store, executor, tally, total)
+                return self._search(study, store, executor, tally, total, kept)
             finally:
                 store.close()
 
@@ -199,9 +201,16 @@ class Sweep:
             self._say(f"the sampler knows {taken} trials of study {source.study_name}")
 
     def _search(
-        self, study: Study, store: Store, executor: Executor, tally: Tally, total: int | None
+        self,
+        study: Study,
+        store: Store,
+        executor: Executor,
+        tally: Tally,
+        total: int | None,
+        kept: Kept,
     ) -> StudySummary:
         request, settings = self._request, self._request.settings
+        Halt(kept).check_kept()
         paths = StudyPaths(request.folder)
         with store.gate():  # controllers that begin at once open one run between them
             study_id = study.user_attrs.get(STUDY_ID) or uuid.uuid4().hex
@@ -216,6 +225,7 @@ class Sweep:
                 request.space.in_words(),
             )
         paths.folder.mkdir(parents=True, exist_ok=True)
+        kept.add(paths.folder)
         OmegaConf.save(request.master, paths.master)
 
         stopping = Stopping(
@@ -248,7 +258,7 @@ class Sweep:
             request.places,
             self._hooks,
             progress,
-            Kept(written_by(settings.storage, paths.folder)),
+            kept,
         )
 
         try:

@@ -73,6 +73,29 @@ def test_a_sweep_without_its_store_ends_with_a_message(
 
 
 @pytest.mark.slow
+def test_a_store_that_is_deleted_before_the_first_trial_is_noticed_too(tmp_path: Path) -> None:
+    file = tmp_path / "studies.db"
+    with controller(tmp_path, *STUDY) as process:
+        await_line(process, "results   ")  # of the plan
+        delete(file)
+        ended, _ = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 1
+    assert f"{file.name} was deleted, moved or replaced while the sweep ran" in ended
+    assert "Traceback" not in ended
+
+
+def test_what_is_not_there_at_first_is_lost(tmp_path: Path) -> None:
+    path = tmp_path / "one"
+    kept = Kept()
+    kept.add(path)
+    assert kept.lost() == path
+    path.touch()
+    assert kept.lost() == path
+    kept.add(path)
+    assert kept.lost() is None
+
+
+@pytest.mark.slow
 def test_a_study_that_is_put_back_continues(tmp_path: Path) -> None:
     few = (*STUDY[:1], "hydra.sweeper.n_trials=6", "pause=0.2")
     folder = tmp_path / "out"
