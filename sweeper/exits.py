@@ -21,10 +21,10 @@ from types import FrameType
 from typing import NoReturn
 
 from hydra.errors import HydraException
-from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 from yaml import MarkedYAMLError, YAMLError
 
+from sweeper.absent_keys import absent_key
 from sweeper.addresses import without_secrets
 from sweeper.errors import SweeperError
 from sweeper.execute.failures import described, machine_fault
@@ -34,7 +34,6 @@ from sweeper.paths import crash_log, write_aside
 ASKED, FAILED = 2, 1
 _READERS = ("hydra", "omegaconf", "antlr4", "yaml")
 """Packages that read what a person wrote; errors of any class from their code are about that."""
-_NOT_OVERRIDDEN = re.compile(r"Could not override '([^']+)'\.")
 _NOWHERE = re.compile(r"Interpolation key '(.+)' not found")
 _HYDRAS_SWITCH = "HYDRA_FULL_ERROR"
 
@@ -127,8 +126,8 @@ def asked_fault(error: BaseException) -> str | None:
         if isinstance(cause, YAMLError):
             return _yaml_fault(cause)
         more = cause if isinstance(cause, OmegaConfBaseException) else None
-        if more is not None and (refused := _NOT_OVERRIDDEN.match(str(error))):
-            return _no_such_key(refused[1], more)
+        if absent := absent_key(error):
+            return f"{absent}; leave it out, or choose an option that has it"
         return ": ".join(_located(one) for one in (error, more) if one is not None)
     if isinstance(error, UnicodeDecodeError) and (file := _file_being_read(error)):
         return f"{file} is not UTF-8; save it as UTF-8"
@@ -160,21 +159,6 @@ def _located(error: HydraException | OmegaConfBaseException) -> str:
             "on the command line"
         )
     return f"{key}: {text}" if key and key not in text else text
-
-
-def _no_such_key(key: str, error: OmegaConfBaseException) -> str:
-    """Why ``key`` cannot be set, where the recipe has nothing of that name."""
-    missing = error.full_key or key
-    above, _, name = missing.rpartition(".")
-    there = error.parent_node
-    names = sorted(str(one) for one in there) if isinstance(there, DictConfig) else []
-    if missing != key or not above:
-        why = f"the recipe has no {missing}"
-    elif names:
-        why = f"{above} has no {name} in this recipe, only {', '.join(names)}"
-    else:
-        why = f"{above} is null in this recipe"
-    return f"cannot set {key}: {why}; leave it out, or choose an option that has it"
 
 
 def _yaml_fault(error: YAMLError) -> str:

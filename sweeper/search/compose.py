@@ -17,14 +17,14 @@ from omegaconf import DictConfig, ListConfig, OmegaConf, open_dict, read_write
 from omegaconf.errors import OmegaConfBaseException, ValidationError
 from yaml import YAMLError
 
+from sweeper.absent_keys import absent_key
 from sweeper.addresses import hide_credentials, without_secrets
 from sweeper.errors import ConfigError
 from sweeper.records import Value
-from sweeper.search.cases import ABSENT, bare, below
+from sweeper.search.cases import bare, below
 from sweeper.search.space import SearchSpace
 from sweeper.search.syntax import spell
 
-_NO_KEY = re.compile(r"Could not override '(?P<key>[^']+)'\.")
 _KEPT = 64
 """Composed configurations that are kept; each takes about a megabyte."""
 
@@ -47,36 +47,13 @@ class Composer:
         try:
             config = self._loader.load_sweep_config(self._master, list(overrides))
         except HydraException as error:
-            text = " ".join(str(error).split())
-            if isinstance(error.__cause__, ValidationError):  # Hydra names the override only
-                text += f": {str(error.__cause__).splitlines()[0]}"
-            raise ConfigError([self._below_null(text, overrides) or text]) from None
+            raise ConfigError([_fault(error)]) from None
         except (ValueError, YAMLError) as error:
             # a number for the option of a group; an option whose file is no YAML
             text = " ".join(str(error).split())
             raise ConfigError([f"[{', '.join(overrides)}] does not compose: {text}"]) from None
         hide_secrets(config)
         return config
-
-    def _below_null(self, text: str, overrides: Sequence[str]) -> str | None:
-        """A fault where ``text``, which is Hydra's, is about a key below one that is null."""
-        found = _NO_KEY.match(text)
-        if found is None:
-            return None
-        key = found["key"]
-        others = [line for line in overrides if bare(line).partition("=")[0] != key]
-        try:
-            config = self._loader.load_sweep_config(self._master, others)
-            above = key.rpartition(".")[0]
-            null = bool(above) and OmegaConf.select(config, above, default=ABSENT) is None
-        except (HydraException, OmegaConfBaseException):
-            return None
-        if not null:
-            return None
-        return (
-            f"{key} cannot be set where {above}=null; leave it out, or give it a condition (when:) "
-            "in hydra.sweeper.params"
-        )
 
     def trial(self, space: SearchSpace, params: Mapping[str, Value]) -> DictConfig:
         """Compose the configuration of the trial with ``params``, which may be changed.
@@ -126,6 +103,15 @@ class Composer:
                 and not any(_overlap(bare(key), bare(other)) for other in keys if other != key)
             )
         return self._plain[keys]
+
+
+def _fault(error: HydraException) -> str:
+    if absent := absent_key(error):
+        return f"{absent}; leave it out, or give it a condition (when:) in hydra.sweeper.params"
+    text = " ".join(str(error).split())
+    if isinstance(error.__cause__, ValidationError):  # Hydra names the override only
+        text += f": {str(error.__cause__).splitlines()[0]}"
+    return text
 
 
 def _overlap(key: str, other: str) -> bool:

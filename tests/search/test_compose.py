@@ -315,6 +315,6 @@ def test_a_key_below_null_is_named_with_what_to_do(application: Application) -> 
     with pytest.raises(ConfigError) as caught:
         composer(("deep.a=null", "deep.a.b=2"))
     (fault,) = caught.value.faults
-    assert fault.startswith("deep.a.b cannot be set where deep.a=null; leave it out, or give it a")
-    with pytest.raises(ConfigError, match="Could not override 'nowhere'"):
+    assert fault.startswith("cannot set deep.a.b: deep.a is null in this recipe; leave it out, or")
+    with pytest.raises(ConfigError, match="cannot set nowhere: the recipe has no nowhere"):
         composer(("nowhere=2",))
