@@ -16,7 +16,7 @@ from sweeper.track.buffer import Buffer
 from sweeper.track.inputs import dataset_input
 from sweeper.track.names import NOTE, clipped_tags, param_name, param_value, run_name, with_state
 from sweeper.track.origin import origin_tags
-from sweeper.track.store import alone, import_store, knock, usable
+from sweeper.track.store import alone, import_store, knock, make_tables, usable
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -46,6 +46,9 @@ def connect(uri: str) -> "MlflowClient":
     with usable(uri):
         knock(uri)
         with alone(uri):
+            file = sqlite_file(uri)
+            if file is not None and "?" not in uri:
+                make_tables(file)
             return MlflowClient(tracking_uri=uri)
 
 

@@ -1,11 +1,16 @@
 """Where MLflow keeps runs: reached without waiting, made once, named without its credentials."""
 
 import contextlib
+import glob
 import os
 import re
+import shutil
+import tempfile
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 from sweeper.addresses import move_credentials, sqlite_file, sqlite_url, without_secrets
 from sweeper.errors import TrackerError
@@ -54,6 +59,29 @@ def alone(uri: str) -> Iterator[None]:
         raise TimeoutError(
             f"another process has kept {file} for {_WAIT_SECONDS} s; is it stopped?"
         ) from None
+
+
+def make_tables(file: Path) -> None:
+    """Make ``file`` a database with the tables of MLflow where it is absent or empty.
+
+    It is made aside and renamed: MLflow cannot continue tables of which it made a part, because its
+    process was killed or the disk was full. Call it within :func:`alone`.
+    """
+    if file.exists() and file.stat().st_size:
+        return
+    from mlflow.store.tracking import DEFAULT_LOCAL_FILE_AND_ARTIFACT_PATH
+    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+
+    begun = f".{file.name}.new-"
+    for left in file.parent.glob(f"{glob.escape(begun)}*"):
+        shutil.rmtree(left, ignore_errors=True)
+    # of another name each time: MLflow keeps connections to a file that is gone
+    with tempfile.TemporaryDirectory(prefix=begun, dir=file.parent) as folder:
+        aside = Path(folder, file.name)
+        opened: Any = SqlAlchemyStore
+        store = opened(sqlite_url(aside.absolute()), DEFAULT_LOCAL_FILE_AND_ARTIFACT_PATH)
+        store.engine.dispose()
+        aside.replace(file)
 
 
 def answers(uri: str) -> bool:

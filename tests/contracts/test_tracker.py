@@ -16,6 +16,7 @@ from pathlib import Path
 
 import mlflow.data
 import pytest
+from disks import file_limit
 
 from sweeper.addresses import sqlite_url
 from sweeper.errors import SweeperError, TrackerError
@@ -38,6 +39,21 @@ USED = [
     DataUse("pets", "1f", "training", Path("/data/pets"), 80, 2),
     DataUse("pets", "2f", "test", "a program", 20, 2),
 ]
+
+
+def test_a_database_is_not_left_half_made(tmp_path: Path) -> None:
+    """Of its 800 kB of tables MLflow cannot continue what a full disk, or a kill, ended."""
+    file = tmp_path / "mlflow.db"
+    uri = sqlite_url(file)
+    with file_limit(300_000), pytest.raises(TrackerError, match="disk"):
+        connect(uri)
+    assert list(tmp_path.iterdir()) == []
+    left = tmp_path / ".mlflow.db.new-killed"
+    left.mkdir()
+    (left / file.name).write_bytes(b"half of a database")
+    file.touch()  # as SQLite leaves it when it is killed at once
+    ensure_experiment(connect(uri), uri, "one")
+    assert list(tmp_path.iterdir()) == [file]
 
 
 class TrackerContract(ABC):
