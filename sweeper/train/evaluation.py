@@ -1,7 +1,7 @@
 """How good a model is: what training lowers and raises, and the same on other images."""
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import keras
@@ -43,12 +43,10 @@ _UNTRAINED_IMAGES = 64
 """How many training images, at least, :func:`before_training` takes where there are as many."""
 
 
-def before_training(
-    model: Any, examples: Batches, epoch: int, one_logit: bool
-) -> tuple[float, float]:
+def before_training(model: Any, batches: Iterable[Any], one_logit: bool) -> tuple[float, float]:
     """Loss in nats and accuracy of ``model`` as its first training steps will see them.
 
-    That is on the first training batches of ``epoch``, in training mode: BatchNormalization that
+    That is on the first of its training ``batches``, in training mode: BatchNormalization that
     trains uses the statistics of the batch. Its moving statistics still stand at mean 0 and
     variance 1, and with them the loss of a fresh head measures how large the features are, not
     whether the network can learn. Nothing of the model is changed.
@@ -56,7 +54,7 @@ def before_training(
     loss, correct = build_loss(one_logit), _correct(one_logit)
     before = [variable.numpy() for variable in model.changing]
     found: list[tuple[float, float, int]] = []
-    for inputs, targets in examples.epochs(epoch, epoch + 1):
+    for inputs, targets in batches:
         logits = model(inputs, training=True)
         right = tf.reduce_mean(correct(targets, logits))
         found.append((float(loss(targets, logits)), float(right), len(logits)))

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import islice
 from typing import Any
 
 import keras
@@ -90,6 +91,8 @@ class PhaseRun(keras.callbacks.Callback):
         self.evaluation = Evaluation(model, inputs.validation, one_logit)
         """Of the model as it stands, on the validation images."""
         self._first_step = first_step
+        # made once, since tracing its functions takes time
+        self._batches = train.epochs(first_step, first_step + phase.epochs)
         self._every = recipe.checkpoint_epochs
         self._restores = recipe.early_stopping.restore_best
         self._best = Best(recipe.early_stopping)
@@ -133,7 +136,8 @@ class PhaseRun(keras.callbacks.Callback):
 
     def untrained(self) -> tuple[float, float]:
         """Loss and accuracy before training; see :func:`before_training`."""
-        return before_training(self._trainer, self._train, self._first_step, self._one_logit)
+        first_epoch = islice(self._batches, self._train.steps)
+        return before_training(self._trainer, first_epoch, self._one_logit)
 
     def run(self, on_epoch: OnEpoch, keep: Keep) -> Epoch:
         """Train to the end of the phase, and leave the weights that it ends with.
@@ -144,8 +148,11 @@ class PhaseRun(keras.callbacks.Callback):
         done = len(self.epochs)
         if done < self._phase.epochs and not self._best.done:
             step = self._first_step
+            batches = self._batches
+            if done:
+                batches = self._train.epochs(step + done, step + self._phase.epochs)
             self._trainer.fit(
-                numerics.prefetched(self._train.epochs(step + done, step + self._phase.epochs)),
+                numerics.prefetched(batches),
                 steps_per_epoch=self._train.steps,
                 initial_epoch=done,
                 epochs=self._phase.epochs,

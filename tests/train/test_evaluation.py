@@ -40,7 +40,8 @@ def head(size_of_features: float) -> tuple[Trainer, Batches]:
 def test_the_loss_before_training_does_not_depend_on_how_large_features_are(
     size_of_features: float,
 ) -> None:
-    loss, accuracy = before_training(*head(size_of_features), 0, False)
+    model, examples = head(size_of_features)
+    loss, accuracy = before_training(model, examples.epochs(0, 1), False)
     assert 0 < loss - math.log(CLASSES) < 1
     assert 0 <= accuracy < 0.5
 
@@ -48,7 +49,7 @@ def test_the_loss_before_training_does_not_depend_on_how_large_features_are(
 def test_measuring_changes_nothing() -> None:
     model, examples = head(1.0)
     before = [variable.numpy() for variable in model.changing]
-    before_training(model, examples, 0, False)
+    before_training(model, examples.epochs(0, 1), False)
     for variable, value in zip(model.changing, before, strict=True):
         np.testing.assert_array_equal(variable.numpy(), value)
 
