@@ -8,6 +8,7 @@
 """
 
 import contextlib
+import logging
 import os
 import re
 import select
@@ -70,7 +71,8 @@ def reported(interrupted: str | Callable[[], str] = "interrupted") -> Iterator[N
         interrupted: what to say after Ctrl-C.
     """
     try:
-        yield
+        with _broken_pipes_raised():
+            yield
     except KeyboardInterrupt as error:
         text = interrupted if isinstance(interrupted, str) else interrupted()
         leave(text, 128 + signal_of(error))
@@ -87,6 +89,27 @@ def reported(interrupted: str | Callable[[], str] = "interrupted") -> Iterator[N
             leave(asked, ASKED)
         fault = machine_fault(error)
         leave(f"{fault.reason if fault else _unexpected(error)}{_kept(error)}", FAILED)
+
+
+@contextlib.contextmanager
+def _broken_pipes_raised() -> Iterator[None]:
+    """Within the block a line of a log that has no reader any more raises, as a printed one does.
+
+    A handler of Python's logging prints the traceback instead, once for each line.
+    """
+    usual = logging.Handler.handleError
+
+    def handle(handler: logging.Handler, record: logging.LogRecord) -> None:
+        error = sys.exc_info()[1]
+        if isinstance(error, BrokenPipeError):
+            raise error
+        usual(handler, record)
+
+    logging.Handler.handleError = handle  # type: ignore[method-assign, assignment]
+    try:
+        yield
+    finally:
+        logging.Handler.handleError = usual  # type: ignore[method-assign]
 
 
 def _reader_gone() -> bool:

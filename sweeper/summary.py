@@ -4,6 +4,7 @@ Takes what ``python -m sweeper`` takes; ``--layers`` shows each layer, whose nam
 ``freeze.unfreeze_from`` takes as well as those of blocks. No weights are needed.
 """
 
+import os
 import sys
 from functools import partial
 from typing import TYPE_CHECKING
@@ -39,6 +40,7 @@ def main() -> None:
     sys.argv[1:] = [argument for argument in sys.argv[1:] if argument != _LAYERS]
     if not sys.argv[1:] or {"-m", "--multirun"} & set(sys.argv[1:]):
         leave(_USAGE, ASKED)
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # what TensorFlow finds, on the screen
     run(partial(_show, each_layer), *_NOTHING_KEPT)
 
 

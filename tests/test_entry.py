@@ -1,10 +1,15 @@
 """What a person may type: one message each, the right exit code, nothing left behind."""
 
 import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
+from subprocess import PIPE
 
 import pytest
 from entry import WOULD_RUN, run
+from patience import PATIENCE
 
 import sweeper
 
@@ -215,3 +220,17 @@ def test_shell_completion_is_installed(shell: str, folder: Path) -> None:
     ended = run(folder, "-sc", f"install={shell}")
     assert ended.code == 0, ended
     assert "sweeper" in ended.screen
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--info", "defaults"]])
+def test_a_reader_that_ends_ends_the_command(arguments: list[str], folder: Path) -> None:
+    """As ``| head`` does; what is printed and what Hydra writes as a log alike."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "sweeper", *arguments], cwd=folder, stdout=PIPE, stderr=PIPE
+    ) as process:
+        assert process.stdout is not None
+        process.stdout.close()
+        process.stdout = None
+        _, errors = process.communicate(timeout=PATIENCE)
+    assert errors.decode() == "the reader of the output has ended: interrupted\n"
+    assert process.returncode == 128 + signal.SIGPIPE
