@@ -212,4 +212,5 @@ def _train(
     finally:
         sys.stdout.flush()
         sys.stderr.flush()
-        run.log_file(paths.log, "logs")
+        if paths.log.exists():  # inline work writes none
+            run.log_file(paths.log, "logs")
