@@ -400,8 +400,10 @@ def test_missing_data_and_weights_are_one_message_before_any_trial(
     ("recipe", "missing"),
     [
         ("dogs_b0_scratch", ("stanford_dogs",)),
-        ("cifar100_b0", ("cifar100", "EfficientNetB0")),
-        ("cats_dogs_mobilenet_v2", ("cats_vs_dogs", "MobileNetV2")),
+        pytest.param("cifar100_b0", ("cifar100", "EfficientNetB0"), marks=pytest.mark.more),
+        pytest.param(
+            "cats_dogs_mobilenet_v2", ("cats_vs_dogs", "MobileNetV2"), marks=pytest.mark.more
+        ),
         ("folder_xception", ("photos", "Xception")),
         ("digits_scratch", ("photos",)),
     ],

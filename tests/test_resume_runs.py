@@ -115,7 +115,7 @@ def check(folder: Path, n_trials: int) -> None:
         assert (folder / f"experiments/digits_lite0/trials/{int(number):04d}/config.yaml").exists()
 
 
-@pytest.mark.slow
+@pytest.mark.kill
 def test_killed_at_random_moments_runs_and_trials_agree(tmp_path: Path) -> None:
     # enough trials that no sweep comes to its end before it is killed
     command = ("-m", "sweeper", *QUICK, f"hydra.sweeper.n_trials={2 * KILLS}")

@@ -400,7 +400,7 @@ def test_parameters_may_depend_on_others(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["nope=choice(1,2)"], ["Could not override 'nope'"]),
+        (["nope=choice(1,2)"], ["cannot set nope: the recipe has no nope"]),
         (
             ["hydra.sweeper.direction=up", "hydra.sweeper.n_trials=0", INLINE, "x=range(1,1)"],
             ["direction must be minimize or maximize, got 'up'", "n_trials must be >= 1, got 0"],

@@ -111,8 +111,12 @@ def test_where_all_is_known_and_kept_a_trial_builds_no_backbone_and_says_the_sam
     ("changes", "backbones"),
     [
         ((*BOTH, "freeze.unfreeze_blocks=3", "drop_connect_rate=0.4"), 1),
-        ((*BOTH, "freeze.unfreeze_blocks=0"), 0),
-        ((*HEAD_ALONE, "backbone.weights=null", "head.pooling=max", "augment=digits"), 0),
+        pytest.param((*BOTH, "freeze.unfreeze_blocks=0"), 0, marks=pytest.mark.more),
+        pytest.param(
+            (*HEAD_ALONE, "backbone.weights=null", "head.pooling=max", "augment=digits"),
+            0,
+            marks=pytest.mark.more,
+        ),
         ((*HEAD_ALONE, "validation=kfold", "validation.folds=2", "head.hidden=8"), 0),
         ((*HEAD_ALONE, "cache.budget_gb=0"), 1),
     ],

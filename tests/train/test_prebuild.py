@@ -44,7 +44,10 @@ def trial(made: Recipe) -> tuple[float, list[bool]]:
     "changes",
     [
         ("augment=digits", "cache.views=2", "phases.unfrozen.epochs=3", "drop_connect_rate=0.4"),
-        ("validation=kfold", "validation.folds=2", "augment.mixup=0.2", "cache.views=1"),
+        pytest.param(
+            ("validation=kfold", "validation.folds=2", "augment.mixup=0.2", "cache.views=1"),
+            marks=pytest.mark.more,
+        ),
         ("validation=test",),
     ],
 )

@@ -269,7 +269,9 @@ def test_two_classes_may_share_one_logit(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
+@pytest.mark.parametrize(
+    "precision", ["mixed_bfloat16", pytest.param("mixed_float16", marks=pytest.mark.more)]
+)
 def test_half_precision_trains_and_keeps_float32_probabilities(
     tmp_path: Path, precision: str
 ) -> None:
@@ -377,7 +379,7 @@ def test_a_trial_that_was_interrupted_says_its_epochs_again(tmp_path: Path, done
         assert without_times(again.tracker.metrics[step]) == without_times(metrics)
 
 
-@pytest.mark.slow
+@pytest.mark.more
 def test_from_scratch_validation_follows_training(tmp_path: Path) -> None:
     small = ("image_size=32", "batch_size=64", "phases.unfrozen.epochs=6")
     run = Run(recipe("+experiment=digits_scratch", *small), tmp_path, prune_high=False)
