@@ -7,12 +7,14 @@ Takes what ``python -m sweeper`` takes; ``--layers`` shows each layer, whose nam
 import os
 import sys
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from omegaconf import DictConfig
 
 from sweeper.entry import run
 from sweeper.errors import MissingInput
+from sweeper.execute.output import output_to
 from sweeper.exits import ASKED, leave, reported
 from sweeper.validation import parse
 
@@ -40,12 +42,12 @@ def main() -> None:
     sys.argv[1:] = [argument for argument in sys.argv[1:] if argument != _LAYERS]
     if not sys.argv[1:] or {"-m", "--multirun"} & set(sys.argv[1:]):
         leave(_USAGE, ASKED)
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # what TensorFlow finds, on the screen
     run(partial(_show, each_layer), *_NOTHING_KEPT)
 
 
 def _show(each_layer: bool, config: DictConfig) -> None:
-    with reported():
+    # what TensorFlow prints as it starts is not for the screen, whatever its own settings say
+    with reported(), output_to(Path(os.devnull)) as screen:
         from rich.console import Console
 
         from sweeper.train import numerics
@@ -58,7 +60,7 @@ def _show(each_layer: bool, config: DictConfig) -> None:
         numerics.use_plain_keras()
         classes, origin = _classes(recipe)
         classifier = build_classifier_for(random, classes)
-        console = Console(markup=False, emoji=False, highlight=False)
+        console = Console(file=screen, markup=False, emoji=False, highlight=False)
         side = recipe.image_size
         console.print(
             f"{recipe.backbone.name} at {side} x {side} px, {len(classifier.blocks)} blocks; "

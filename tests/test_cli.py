@@ -334,7 +334,6 @@ def test_trials_may_run_in_the_process_of_the_sweep(cli: RunCli, tmp_path: Path)
         "hydra.sweeper.executor.kind=inline",
         "hydra.sweeper.n_trials=1",
         "optimizer.learning_rate=choice(0.005,0.01)",
-        "phases.unfrozen=null",
         "dataset.fraction=0.2",
     )
     assert ended.returncode == 0, ended.stderr

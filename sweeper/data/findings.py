@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from sweeper.data.examples import Source
 from sweeper.data.listing import Listing
 from sweeper.data.scan import Scan
@@ -42,6 +44,21 @@ def faint(listing: Listing, found: Scan) -> list[str]:
                 f"{_few([name(one) for one in plain])}"
             )
     return sentences
+
+
+def unvalidated(source: Source) -> list[str]:
+    """How many classes have no images where the data set says which images validate."""
+    if not len(source.validation):
+        return []
+    validating = np.isin(source.train.indices, source.validation)
+    known = set(source.train.labels[validating].tolist())
+    absent = [name for label, name in enumerate(source.class_names) if label not in known]
+    if not absent:
+        return []
+    return [
+        f"warning: {len(absent):,} of {len(source.class_names):,} classes have no validation "
+        f"images, so that validation says nothing of them: {_few(absent)}"
+    ]
 
 
 def twins(listing: Listing, source: Source, found: Scan) -> list[str]:

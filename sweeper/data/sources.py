@@ -84,7 +84,8 @@ def doubts(dataset: Dataset) -> list[str]:
     """A sentence for everything that can be trained on and is likely a mistake in the data.
 
     Meant to run after :func:`prepare`, whose search it recalls. Classes that differ in case only,
-    images with nothing to see, and the same image in train and test, in two classes, or twice.
+    classes without validation images, images with nothing to see, and the same image in train and
+    test, in two classes, or twice.
     """
     if isinstance(dataset, Digits):
         return []
@@ -95,6 +96,7 @@ def doubts(dataset: Dataset) -> list[str]:
     return [
         *listing.alike(),
         *findings.faint(kept, found),
+        *findings.unvalidated(source),
         *findings.twins(kept, source, found),
     ]
 

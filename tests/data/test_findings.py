@@ -1,6 +1,7 @@
 """What a person is warned of before training: copies, blank images, values of 12 bits."""
 
 import re
+import shutil
 import tempfile
 from collections import Counter, defaultdict
 from pathlib import Path
@@ -73,6 +74,21 @@ def test_copies_are_counted_by_where_they_are(images: list[tuple[str, str, int]]
     assert count_of(said, "test images are validation images too") == shared("test", "validation")
     assert count_of(said, "validation images are train images too") == shared("validation", "train")
     assert count_of(said, "are copies of another one of the same part") == copies
+
+
+def test_classes_that_validation_lacks_are_named(tmp_path: Path) -> None:
+    numbers = np.random.default_rng(0)
+    for part, names in (("train", ("ant", "bee", "cat", "dog")), ("validation", ("ant", "bee"))):
+        for name in names:
+            (tmp_path / part / name).mkdir(parents=True)
+            for image in range(3):
+                pixels = numbers.integers(0, 256, (6, 6, 3), np.uint8)
+                Image.fromarray(pixels).save(tmp_path / part / name / f"{image}.png")
+    (found,) = sources.doubts(folder(tmp_path, test_fraction=0))
+    assert found.startswith("warning: 2 of 4 classes have no validation images")
+    assert found.endswith(": cat, dog")
+    shutil.rmtree(tmp_path / "validation")
+    assert sources.doubts(folder(tmp_path, test_fraction=0)) == []
 
 
 def test_a_leak_names_the_images_and_what_to_do(tmp_path: Path) -> None:
