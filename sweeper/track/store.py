@@ -67,6 +67,7 @@ def make_tables(file: Path) -> None:
     It is made aside and renamed: MLflow cannot continue tables of which it made a part, because its
     process was killed or the disk was full. Call it within :func:`alone`.
     """
+    file = file.resolve()  # a link stays one
     if file.exists() and file.stat().st_size:
         return
     from mlflow.store.tracking import DEFAULT_LOCAL_FILE_AND_ARTIFACT_PATH
@@ -79,7 +80,7 @@ def make_tables(file: Path) -> None:
     with tempfile.TemporaryDirectory(prefix=begun, dir=file.parent) as folder:
         aside = Path(folder, file.name)
         opened: Any = SqlAlchemyStore
-        store = opened(sqlite_url(aside.absolute()), DEFAULT_LOCAL_FILE_AND_ARTIFACT_PATH)
+        store = opened(sqlite_url(aside), DEFAULT_LOCAL_FILE_AND_ARTIFACT_PATH)
         store.engine.dispose()
         aside.replace(file)
 

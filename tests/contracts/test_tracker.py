@@ -56,6 +56,15 @@ def test_a_database_is_not_left_half_made(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [file]
 
 
+def test_a_database_is_made_where_a_link_to_it_leads(tmp_path: Path) -> None:
+    (tmp_path / "disk").mkdir()
+    link = tmp_path / "mlflow.db"
+    link.symlink_to(tmp_path / "disk" / "runs.db")
+    ensure_experiment(connect(sqlite_url(link)), sqlite_url(link), "one")
+    assert link.is_symlink()
+    assert link.stat().st_size > 0
+
+
 class TrackerContract(ABC):
     @pytest.fixture
     @abstractmethod
