@@ -9,11 +9,13 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy import create_engine, event, make_url, text
 
-from sweeper.errors import SweeperError
+from sweeper.addresses import without_secrets
+from sweeper.errors import Outage, SweeperError
 from sweeper.search.store import GATE_SECONDS, Store, open_database
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
+    from sqlalchemy.engine import ExceptionContext
 
 _SETTINGS = {
     # keepalives: a machine that lost its power says no farewell, and its lock must not stay
@@ -54,12 +56,17 @@ def check_answers(url: str) -> None:
 
 
 class ServerStore(Store):
-    """A database server, shared by the controllers of a study."""
+    """A database server, shared by the controllers of a study.
+
+    Its methods, and those of its storage, raise Outage where the server is gone, or has closed a
+    connection that was in use.
+    """
 
     shared = True
 
     def __init__(self, url: str, study_name: str, heartbeat_interval: int) -> None:
         self._engine: Engine = create_engine(url, pool_pre_ping=True)
+        _name_lost_connections(self._engine, url)
         # controllers that begin at once would each make the tables
         with self._connect() as connection, self._hold(connection, _key("tables"), GATE_SECONDS):
             self._database = open_database(
@@ -68,6 +75,7 @@ class ServerStore(Store):
                 heartbeat_interval=heartbeat_interval,
                 heartbeat_stale_trial_callback=self._stale,
             )
+        _name_lost_connections(self._database.engine, url)
         if self._engine.dialect.name == "postgresql":
             event.listen(self._database.engine, "connect", _give_up_when_stopped)
             self._database.engine.dispose()  # of connections from before
@@ -149,6 +157,22 @@ class ServerStore(Store):
         self.storage.remove_session()
         self._database.engine.dispose()
         self._engine.dispose()
+
+
+def _name_lost_connections(engine: "Engine", url: str) -> None:
+    """Let ``engine`` raise Outage, in one sentence, where a connection to ``url`` was lost."""
+
+    def failed(context: "ExceptionContext") -> None:
+        # a connection that waited in the pool is replaced, and nobody need know
+        lost = context.is_disconnect or context.connection is None
+        if lost and not context.is_pre_ping:
+            reason = " ".join(str(context.original_exception).split())
+            raise Outage(
+                f"the connection to {without_secrets(url)} was lost: {without_secrets(reason)}; "
+                "see that the server runs, then run the same command again"
+            )
+
+    event.listen(engine, "handle_error", failed)
 
 
 def _give_up_when_stopped(connection: Any, _record: object) -> None:

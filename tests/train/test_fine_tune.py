@@ -161,7 +161,7 @@ KINDS = {
 }
 
 
-MORE = ("half precision", "accumulated", "early", "augmented anew")
+MORE = ("adam", "half precision", "accumulated", "early", "augmented anew")
 
 
 @pytest.mark.slow

@@ -118,7 +118,7 @@ def test_where_all_is_known_and_kept_a_trial_builds_no_backbone_and_says_the_sam
             marks=pytest.mark.more,
         ),
         ((*HEAD_ALONE, "validation=kfold", "validation.folds=2", "head.hidden=8"), 0),
-        ((*HEAD_ALONE, "cache.budget_gb=0"), 1),
+        pytest.param((*HEAD_ALONE, "cache.budget_gb=0"), 1, marks=pytest.mark.more),
     ],
 )
 def test_what_is_known_changes_no_number(

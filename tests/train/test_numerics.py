@@ -167,7 +167,7 @@ def test_the_scaled_loss_gives_the_gradients_of_the_plain_one() -> None:
     assert moved["mixed_float16"] == pytest.approx(0.1, rel=1e-2)
 
 
-@pytest.mark.slow
+@pytest.mark.more
 def test_a_frozen_phase_in_bfloat16_comes_to_what_it_does_in_float32(tmp_path: Path) -> None:
     short = ("+experiment=digits_lite0", "phases.frozen.epochs=1", "phases.unfrozen=null")
     small = ("image_size=32", "batch_size=128", "augment=none", "head.dropout=0.0")

@@ -79,7 +79,10 @@ def test_each_cut_is_kept_in_as_many_views_as_some_trial_sees() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("changes", "sets"), [((), 1), (("augment=digits", "cache.views=1"), 2)])
+@pytest.mark.parametrize(
+    ("changes", "sets"),
+    [((), 1), pytest.param(("augment=digits", "cache.views=1"), 2, marks=pytest.mark.more)],
+)
 def test_folds_are_one_set_of_images(changes: tuple[str, ...], sets: int) -> None:
     folds = ("validation=kfold", "validation.folds=3", "phases.unfrozen=null")
     heard: list[tuple[str, int, int]] = []
