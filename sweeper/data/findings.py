@@ -57,7 +57,7 @@ def unvalidated(source: Source) -> list[str]:
         return []
     return [
         f"warning: {len(absent):,} of {len(source.class_names):,} classes have no validation "
-        f"images, so that validation says nothing of them: {_few(absent)}"
+        f"images, so that val_loss and val_accuracy leave them out: {_few(absent)}"
     ]
 
 
