@@ -8,8 +8,8 @@ import optuna
 from optuna.pruners import BasePruner, HyperbandPruner, SuccessiveHalvingPruner
 from optuna.trial import FrozenTrial, TrialState
 
+from sweeper.search.attributes import RETRY_OF
 from sweeper.search.proposals import proposal_numbers, trials_of
-from sweeper.search.study import RETRY_OF
 
 
 def _first_length(study: optuna.Study) -> int | None:

@@ -26,7 +26,7 @@ from optuna.samplers._ga import BaseGASampler
 from optuna.samplers._lazy_random_state import LazyRandomState
 from optuna.trial import FrozenTrial, TrialState
 
-from sweeper.search.study import REASON, RETRY_OF, WARM_START
+from sweeper.search.attributes import REASON, RETRY_OF, WARM_START
 
 
 def proposal_numbers(trials: Sequence[FrozenTrial]) -> list[int]:

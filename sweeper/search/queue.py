@@ -8,7 +8,7 @@ from optuna.distributions import BaseDistribution
 from optuna.trial import FrozenTrial, TrialState
 
 from sweeper.errors import ConfigError
-from sweeper.search.study import ATTEMPTS, FOLDER, REASON, RETRY_OF, WARM_START
+from sweeper.search.attributes import ATTEMPTS, FOLDER, REASON, RETRY_OF, WARM_START
 
 Accepts = Callable[[str, BaseDistribution], bool]
 """Whether a search space has a parameter of this name that may have this distribution too."""

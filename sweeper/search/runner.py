@@ -29,6 +29,17 @@ from sweeper.errors import (
 from sweeper.execute.base import Executor, Place
 from sweeper.paths import TrialPaths
 from sweeper.records import Cause, TrialSpec
+from sweeper.search.attributes import (
+    ATTEMPTS,
+    CAUSE,
+    FOLDER,
+    LOG_TAIL,
+    OOM,
+    OWN_ATTRIBUTES,
+    REASON,
+    RETRY_OF,
+    SECONDS,
+)
 from sweeper.search.cases import bare
 from sweeper.search.compose import Composer, number_job
 from sweeper.search.hooks import StudyHooks
@@ -39,18 +50,7 @@ from sweeper.search.queue import requeue
 from sweeper.search.space import SearchSpace
 from sweeper.search.stopping import Halt
 from sweeper.search.store import Store
-from sweeper.search.study import (
-    ATTEMPTS,
-    CAUSE,
-    FOLDER,
-    LOG_TAIL,
-    OOM,
-    OWN_ATTRIBUTES,
-    REASON,
-    RETRY_OF,
-    SECONDS,
-    Study,
-)
+from sweeper.search.study import Study
 from sweeper.search.tally import Tally
 
 _LONGEST_REASON = 1000

@@ -20,6 +20,7 @@ from sweeper.execute.process import ProcessExecutor
 from sweeper.kept import Kept
 from sweeper.paths import StudyPaths, undone_on
 from sweeper.records import State, StudySummary, TrialSpec
+from sweeper.search.attributes import FOLDER, STUDY_ID, THREADS
 from sweeper.search.guard import check_guard
 from sweeper.search.hooks import hooks_of
 from sweeper.search.interrupts import heed_interrupts
@@ -37,9 +38,6 @@ from sweeper.search.slots import Slots
 from sweeper.search.stopping import Halt, Stopping
 from sweeper.search.store import Store
 from sweeper.search.study import (
-    FOLDER,
-    STUDY_ID,
-    THREADS,
     Study,
     check_fingerprint,
     find_study,

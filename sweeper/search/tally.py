@@ -10,7 +10,7 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
 from sweeper.records import State, StudySummary, TrialRow
-from sweeper.search.study import CAUSE, FOLDER, OOM, REASON, RETRY_OF, SECONDS, WARM_START
+from sweeper.search.attributes import CAUSE, FOLDER, OOM, REASON, RETRY_OF, SECONDS, WARM_START
 
 _STATES = {
     TrialState.COMPLETE: State.COMPLETE,

@@ -17,7 +17,7 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 from patience import PATIENCE
 
-from sweeper.search.study import FOLDER, RETRY_OF
+from sweeper.search.attributes import FOLDER, RETRY_OF
 
 APP = Path(__file__).with_name("mortal_app.py")
 

@@ -6,9 +6,10 @@ from pathlib import Path
 import optuna
 from optuna.trial import TrialState
 
+from sweeper.search.attributes import REASON
 from sweeper.search.opening import open_store
 from sweeper.search.store import Store
-from sweeper.search.study import REASON, Study, open_study
+from sweeper.search.study import Study, open_study
 
 
 def memory() -> Store:

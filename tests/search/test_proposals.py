@@ -12,12 +12,13 @@ from hypothesis import strategies as st
 from optuna.storages import BaseStorage, InMemoryStorage
 from optuna.trial import FrozenTrial, TrialState
 
+from sweeper.search.attributes import FOLDER, REASON, RETRY_OF
 from sweeper.search.defaults import PRUNERS, SAMPLERS
 from sweeper.search.proposals import proposal_numbers
 from sweeper.search.queue import enqueue_next, requeue_interrupted
 from sweeper.search.samplers import build_pruner, build_sampler
 from sweeper.search.store import Store
-from sweeper.search.study import FOLDER, REASON, RETRY_OF, Study, open_study
+from sweeper.search.study import Study, open_study
 
 Suggest = Callable[[optuna.Trial], None]
 GRID: dict[str, list[Any]] = {"n": [1, 2, 3, 4], "kind": ["a", "b", "c"]}

@@ -40,14 +40,7 @@ from sweeper.records import (
     TrialRow,
     TrialSpec,
 )
-from sweeper.search.defaults import SAMPLERS
-from sweeper.search.hooks import StudyHooks
-from sweeper.search.runner import TrialPlan
-from sweeper.search.samplers import build_sampler
-from sweeper.search.slots import Slots
-from sweeper.search.space import parse_space
-from sweeper.search.stopping import Halt, Stopping
-from sweeper.search.study import (
+from sweeper.search.attributes import (
     ATTEMPTS,
     CAUSE,
     FOLDER,
@@ -56,9 +49,15 @@ from sweeper.search.study import (
     REASON,
     RETRY_OF,
     SECONDS,
-    Study,
-    open_study,
 )
+from sweeper.search.defaults import SAMPLERS
+from sweeper.search.hooks import StudyHooks
+from sweeper.search.runner import TrialPlan
+from sweeper.search.samplers import build_sampler
+from sweeper.search.slots import Slots
+from sweeper.search.space import parse_space
+from sweeper.search.stopping import Halt, Stopping
+from sweeper.search.study import Study, open_study
 from sweeper.search.tally import Tally
 
 Task = Callable[[TrialSpec, Channel], Any]

@@ -17,7 +17,7 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial
 from patience import PATIENCE
 
-from sweeper.search.study import CAUSE, LOG_TAIL, OOM, REASON, RETRY_OF
+from sweeper.search.attributes import CAUSE, LOG_TAIL, OOM, REASON, RETRY_OF
 
 TOY = Path(__file__).with_name("toy_app.py")
 STORED = ("hydra.sweeper.storage=sqlite:///studies.db", "hydra.sweeper.study_name=toy")

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from search.studies import a_study, finish
 
 from sweeper.records import State
+from sweeper.search.attributes import FOLDER, SECONDS
 from sweeper.search.queue import requeue
-from sweeper.search.study import FOLDER, SECONDS
 from sweeper.search.tally import Tally
 
 
