@@ -131,7 +131,8 @@ def _run_alone(
 ) -> tuple[float, ...]:
     from rich.console import Console
 
-    from sweeper.search.progress import LineProgress, Outline
+    from sweeper.display.interface import Outline
+    from sweeper.display.line_progress import LineProgress
     from sweeper.study.descriptions import alone_name, alone_note
     from sweeper.track.mlflow import connect, ensure_experiment, start_run
     from sweeper.track.store import absolute_uri, answers

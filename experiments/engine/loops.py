@@ -17,13 +17,14 @@ from optuna.samplers import TPESampler
 from optuna.storages import BaseStorage
 from rich.console import Console
 
+from sweeper.display.interface import Outline
+from sweeper.display.progress import open_progress
 from sweeper.execute.base import Channel, Place
 from sweeper.execute.inline import InlineExecutor
 from sweeper.records import EpochReport, TrialSpec, Value
 from sweeper.search.compose import Composer
 from sweeper.search.hooks import StudyHooks
 from sweeper.search.job import TrialJob
-from sweeper.search.progress import Outline, open_progress
 from sweeper.search.runner import TrialPlan
 from sweeper.search.slots import Slots
 from sweeper.search.space import SearchSpace, parse_space

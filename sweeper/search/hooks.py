@@ -131,7 +131,7 @@ class StudyHooks:
 
         Here: say what came out.
         """
-        from sweeper.search.progress import open_console
+        from sweeper.display.console import open_console
 
         console = open_console()
         if len(summary.front) == 1:

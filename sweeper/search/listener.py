@@ -7,9 +7,10 @@ from optuna.exceptions import UpdateFinishedTrialError
 from optuna.pruners import NopPruner
 from optuna.trial import TrialState
 
+from sweeper.display.interface import Progress
+from sweeper.display.trial_text import point
 from sweeper.errors import StudyLost
 from sweeper.records import Attribute, Constraint, Decision, EpochReport, Note, TrialSpec
-from sweeper.search.progress import Progress, point
 from sweeper.search.stopping import Halt
 
 

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Sequence
 
 from rich.console import Console
 
+from sweeper.display.trial_text import lines
 from sweeper.execute.base import Place
 from sweeper.paths import shown_path
 from sweeper.search.hooks import Entry
-from sweeper.search.progress import lines
 from sweeper.search.request import Request
 from sweeper.search.settings import SweepSettings
 from sweeper.search.space import SearchSpace

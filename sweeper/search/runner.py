@@ -18,6 +18,7 @@ import optuna
 from omegaconf import DictConfig
 from optuna.exceptions import UpdateFinishedTrialError
 
+from sweeper.display.interface import Progress
 from sweeper.errors import (
     ConfigError,
     Outage,
@@ -45,7 +46,6 @@ from sweeper.search.compose import Composer, number_job
 from sweeper.search.hooks import StudyHooks
 from sweeper.search.job import TrialJob
 from sweeper.search.listener import TrialListener
-from sweeper.search.progress import Progress
 from sweeper.search.queue import requeue
 from sweeper.search.space import SearchSpace
 from sweeper.search.stopping import Halt

@@ -12,11 +12,11 @@ from typing import Any
 import optuna
 from optuna.trial import FrozenTrial
 
+from sweeper.display.interface import Progress
 from sweeper.errors import TrialFailed
 from sweeper.execute.base import Executor, Place
 from sweeper.kept import Kept
 from sweeper.search.hooks import StudyHooks
-from sweeper.search.progress import Progress
 from sweeper.search.queue import enqueue_next, requeue
 from sweeper.search.runner import Interrupted, TrialPlan, TrialRunner
 from sweeper.search.stopping import Halt, Stopping

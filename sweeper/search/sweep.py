@@ -13,6 +13,9 @@ from hydra.core.singleton import Singleton
 from hydra.types import HydraContext
 from omegaconf import DictConfig, OmegaConf
 
+from sweeper.display.console import open_console
+from sweeper.display.interface import Outline
+from sweeper.display.progress import open_progress
 from sweeper.errors import ConfigError, Findings, MissingInput, SweeperError, SweepInterrupted
 from sweeper.execute.base import Executor
 from sweeper.execute.inline import InlineExecutor
@@ -27,7 +30,6 @@ from sweeper.search.interrupts import heed_interrupts
 from sweeper.search.job import Application, TrialJob
 from sweeper.search.opening import claimed, open_store, storage_faults, written_by
 from sweeper.search.plan import planned, print_plan
-from sweeper.search.progress import Outline, open_console, open_progress
 from sweeper.search.queue import requeue_interrupted, warm_start
 from sweeper.search.request import Request
 from sweeper.search.results import write_results

@@ -11,13 +11,13 @@ from omegaconf import DictConfig, open_dict, read_write
 
 from sweeper.addresses import hide_credentials
 from sweeper.config import reported
+from sweeper.display.console import open_console
 from sweeper.execute.base import Executor, Place
 from sweeper.paths import StudyPaths, TrialPaths, shown_path
 from sweeper.records import State, StudySummary, TrialRow, TrialSpec
 from sweeper.report.best_recipe import write_best_recipe, write_winner
 from sweeper.report.wording import command, spelled_test, ui_command
 from sweeper.search.hooks import Entry, StudyHooks
-from sweeper.search.progress import open_console
 from sweeper.study.default_space import default_space
 from sweeper.study.ledger import add_prebuilt, close_ledger
 from sweeper.study.plan import with_fine_tunes

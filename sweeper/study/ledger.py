@@ -2,8 +2,8 @@
 
 from typing import TYPE_CHECKING
 
+from sweeper.display.console import open_console
 from sweeper.records import COMPUTED, PREBUILT, SAVED_BY_CACHE, SAVED_BY_PRUNING, StudySummary
-from sweeper.search.progress import open_console
 
 if TYPE_CHECKING:
     from sweeper.study.runs import StudyRuns

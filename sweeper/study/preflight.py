@@ -9,10 +9,10 @@ from typing import Any
 from omegaconf import DictConfig
 
 from sweeper.config import HIGHER_IS_BETTER, Recipe, unused_overrides, warnings
+from sweeper.display.console import open_console
 from sweeper.errors import Findings, Outage, SweeperError
 from sweeper.execute.base import Channel, Executor, run_logged
 from sweeper.records import Advance, Prepared
-from sweeper.search.progress import open_console
 from sweeper.study.readiness import check_ready
 from sweeper.study.stages import Stages
 from sweeper.validation import parse

@@ -17,9 +17,9 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from sweeper.display.trial_text import elapsed
 from sweeper.execute.base import SilentChannel
 from sweeper.records import Advance, Note
-from sweeper.search.progress import elapsed
 
 _SECONDS_BETWEEN_LINES = 10.0
 

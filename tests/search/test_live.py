@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
+from sweeper.display.interface import Outline
+from sweeper.display.live_progress import ROOM_ABOVE, LiveProgress
 from sweeper.records import EpochReport, State, StudySummary, TrialRow, TrialSpec, Value
-from sweeper.search.live import ROOM_ABOVE, LiveProgress
-from sweeper.search.progress import Outline
 
 FOLDER = Path("study")
 ENVIRONMENT = {"TERM": "xterm-256color"}

@@ -7,17 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
+from sweeper.display.interface import Outline
+from sweeper.display.line_progress import LineProgress
+from sweeper.display.live_progress import LiveProgress
+from sweeper.display.progress import open_progress
+from sweeper.display.trial_text import describe, number, one_line, point
 from sweeper.records import EpochReport, State, StudySummary, TrialRow, TrialSpec, Value
-from sweeper.search.live import LiveProgress
-from sweeper.search.progress import (
-    LineProgress,
-    Outline,
-    describe,
-    number,
-    one_line,
-    open_progress,
-    point,
-)
 
 FOLDER = Path("study")
 

@@ -12,9 +12,8 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from sweeper.records import EpochReport, State, StudySummary, TrialRow, TrialSpec
-from sweeper.search.progress import (
-    Outline,
+from sweeper.display.interface import Outline
+from sweeper.display.trial_text import (
     described,
     elapsed,
     ending,
@@ -25,6 +24,7 @@ from sweeper.search.progress import (
     point,
     spelled_values,
 )
+from sweeper.records import EpochReport, State, StudySummary, TrialRow, TrialSpec
 
 STYLES: Mapping[State, str] = {State.COMPLETE: "", State.PRUNED: "yellow", State.FAILED: "red"}
 ROOM_ABOVE = 4

@@ -1,0 +1,48 @@
+"""A study in a pipe, a log, or CI: one line an event."""
+
+import threading
+
+from rich.console import Console
+
+from sweeper.display.interface import Outline
+from sweeper.display.trial_text import describe, ending, lines, number, one_line, point
+from sweeper.records import EpochReport, StudySummary, TrialRow, TrialSpec
+
+
+class LineProgress:
+    """One line an event: fit for a pipe, a log, or CI."""
+
+    def __init__(self, console: Console, outline: Outline) -> None:
+        self._console = console
+        self._outline = outline
+        # a signal handler may speak while the main thread does
+        self._lock = threading.RLock()
+
+    def note(self, text: str) -> None:
+        self._say(lines(text))
+
+    def trial_started(self, slot: int, spec: TrialSpec) -> None:
+        described = describe(spec.params, self._outline.parameters)
+        params = f": {described}" if spec.params else ""
+        # numbers count from 0, and pass the total where trials were tried again
+        total = self._outline.total
+        of_total = f" of {total}" if total is not None and spec.number < total else ""
+        self._say(f"trial {spec.number}{of_total} started{params}")
+
+    def epoch(self, slot: int, spec: TrialSpec, report: EpochReport) -> None:
+        metrics = "  ".join(f"{one_line(key)} {number(m)}" for key, m in report.metrics.items())
+        shown = metrics or number(report.value)
+        self._say(f"trial {spec.number} {point(report)}: {shown}")
+
+    def trial_finished(self, slot: int, row: TrialRow, summary: StudySummary) -> None:
+        self._say(ending(row, summary, self._outline.parameters))
+
+    def close(self) -> None:
+        pass
+
+    def _say(self, text: str) -> None:
+        # not Console.print, which takes a hundred times as long: reports may come by the thousand
+        encoding = self._console.encoding
+        with self._lock:
+            file = self._console.file
+            print(text.encode(encoding, "replace").decode(encoding), file=file, flush=True)
