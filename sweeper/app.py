@@ -12,6 +12,7 @@ import yaml
 from omegaconf import DictConfig
 
 from sweeper.config import Recipe, unused_overrides, warnings
+from sweeper.display.wording import command, spelled_test, ui_command
 from sweeper.errors import (
     ConfigError,
     MissingInput,
@@ -27,7 +28,6 @@ from sweeper.execute.output import output_to
 from sweeper.exits import reported, stopped_by_signals
 from sweeper.paths import TrialPaths, write_aside
 from sweeper.records import EpochReport, Owner, State, TrialSpec
-from sweeper.report.wording import command, spelled_test, ui_command
 from sweeper.search.hooks import with_hooks
 from sweeper.search.job import CurrentTrial, current_trial
 from sweeper.start import Start

@@ -18,7 +18,7 @@ from omegaconf import OmegaConf
 from recipes import composed
 
 from sweeper.paths import conf_dir
-from sweeper.search.defaults import PRUNERS, SAMPLERS, SWEEPER
+from sweeper.search.settings.defaults import PRUNERS, SAMPLERS, SWEEPER
 from sweeper.validation import flatten
 
 COMMANDS = int(os.environ.get("SWEEPER_COMMANDS", "60"))

@@ -14,8 +14,8 @@ from omegaconf import DictConfig, OmegaConf
 
 from sweeper.errors import ConfigError
 from sweeper.records import Cause
-from sweeper.search.defaults import PRUNERS, SAMPLERS, SWEEPER
-from sweeper.search.settings import SweepSettings
+from sweeper.search.settings.defaults import PRUNERS, SAMPLERS, SWEEPER
+from sweeper.search.settings.sweep_settings import SweepSettings
 
 RECIPE = """
 defaults:

@@ -10,7 +10,7 @@ from sweeper.paths import StudyPaths
 from sweeper.records import State, StudySummary, TrialRow
 from sweeper.report.best_recipe import write_winner
 from sweeper.search.hooks import Entry
-from sweeper.search.opening import open_store
+from sweeper.search.stores.opening import open_store
 from sweeper.search.study import open_study, put_aside
 from sweeper.study.readme import Page
 

@@ -5,8 +5,8 @@ import re
 
 from rich.console import Console
 
+from sweeper.display.stages import Stages
 from sweeper.records import Advance, Attribute
-from sweeper.study.stages import Stages
 
 
 class Clock:

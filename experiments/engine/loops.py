@@ -27,11 +27,11 @@ from sweeper.search.hooks import StudyHooks
 from sweeper.search.job import TrialJob
 from sweeper.search.runner import TrialPlan
 from sweeper.search.slots import Slots
-from sweeper.search.space import SearchSpace, parse_space
+from sweeper.search.space.search_space import SearchSpace, parse_space
+from sweeper.search.status import Tally
 from sweeper.search.stopping import Stopping
-from sweeper.search.store import Store
+from sweeper.search.stores.exclusive import Store
 from sweeper.search.study import open_study
-from sweeper.search.tally import Tally
 
 REPORTS = 10
 

@@ -30,8 +30,8 @@ from loops import Advance, engine_loop, optuna_loop
 from optuna.storages import InMemoryStorage, RDBStorage
 from sweeps import SWEEPERS, conditions, sweep
 
-from sweeper.search.opening import open_store
-from sweeper.search.store import Store
+from sweeper.search.stores.exclusive import Store
+from sweeper.search.stores.opening import open_store
 
 TURNS = 10
 """The trials of a study are run in so many turns, one contender after the other."""

@@ -12,7 +12,7 @@ from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
-from sweeper.search.defaults import PRUNERS, SAMPLERS, SWEEPER
+from sweeper.search.settings.defaults import PRUNERS, SAMPLERS, SWEEPER
 
 
 def _register() -> None:

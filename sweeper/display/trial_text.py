@@ -5,8 +5,8 @@ from datetime import timedelta
 
 from rich.text import Text
 
+from sweeper.display.short_names import short_names
 from sweeper.records import EpochReport, StudySummary, TrialRow, Value
-from sweeper.short_names import short_names
 
 
 def described(params: Mapping[str, Value], parameters: Iterable[str] = ()) -> tuple[str, ...]:

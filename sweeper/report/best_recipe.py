@@ -4,9 +4,9 @@ from collections.abc import Mapping
 
 import yaml
 
+from sweeper.display.wording import command, spelled_values
 from sweeper.paths import StudyPaths, TrialPaths, shown_path, write_aside
 from sweeper.records import StudySummary
-from sweeper.report.wording import command, spelled_values
 
 
 def write_best_recipe(summary: StudySummary) -> None:

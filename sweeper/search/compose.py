@@ -21,9 +21,9 @@ from sweeper.absent_keys import absent_key
 from sweeper.addresses import hide_credentials, without_secrets
 from sweeper.errors import ConfigError
 from sweeper.records import Value
-from sweeper.search.cases import bare, below
-from sweeper.search.space import SearchSpace
-from sweeper.search.syntax import spell
+from sweeper.search.space.cases import bare, below
+from sweeper.search.space.search_space import SearchSpace
+from sweeper.search.space.syntax import spell
 
 _KEPT = 64
 """Composed configurations that are kept; each takes about a megabyte."""

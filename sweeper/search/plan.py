@@ -11,8 +11,8 @@ from sweeper.execute.base import Place
 from sweeper.paths import shown_path
 from sweeper.search.hooks import Entry
 from sweeper.search.request import Request
-from sweeper.search.settings import SweepSettings
-from sweeper.search.space import SearchSpace
+from sweeper.search.settings.sweep_settings import SweepSettings
+from sweeper.search.space.search_space import SearchSpace
 
 _LABEL = 10
 """Columns of the labels; the text begins behind them."""

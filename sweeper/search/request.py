@@ -18,13 +18,13 @@ from sweeper.execute.devices import plan_places, usable_cores, visible_devices
 from sweeper.records import Value
 from sweeper.search.compose import Composer, hide_secrets, number_job
 from sweeper.search.custom import ask_function, find_function
-from sweeper.search.migration import written_as_params
-from sweeper.search.rehearsal import rehearse
 from sweeper.search.results import read_best
-from sweeper.search.samplers import build_sampler
-from sweeper.search.settings import SweepSettings
-from sweeper.search.space import parse_space
-from sweeper.search.suitability import check_sampler
+from sweeper.search.settings.dry_run import rehearse
+from sweeper.search.settings.migration import written_as_params
+from sweeper.search.settings.samplers import build_sampler
+from sweeper.search.settings.suitability import check_sampler
+from sweeper.search.settings.sweep_settings import SweepSettings
+from sweeper.search.space.search_space import parse_space
 from sweeper.validation import flatten
 
 

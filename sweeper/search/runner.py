@@ -41,17 +41,17 @@ from sweeper.search.attributes import (
     RETRY_OF,
     SECONDS,
 )
-from sweeper.search.cases import bare
 from sweeper.search.compose import Composer, number_job
 from sweeper.search.hooks import StudyHooks
 from sweeper.search.job import TrialJob
 from sweeper.search.listener import TrialListener
 from sweeper.search.queue import requeue
-from sweeper.search.space import SearchSpace
+from sweeper.search.space.cases import bare
+from sweeper.search.space.search_space import SearchSpace
+from sweeper.search.status import Tally
 from sweeper.search.stopping import Halt
-from sweeper.search.store import Store
+from sweeper.search.stores.exclusive import Store
 from sweeper.search.study import Study
-from sweeper.search.tally import Tally
 
 _LONGEST_REASON = 1000
 _LONGEST_TAIL = 8000

@@ -19,10 +19,10 @@ from sweeper.kept import Kept
 from sweeper.search.hooks import StudyHooks
 from sweeper.search.queue import enqueue_next, requeue
 from sweeper.search.runner import Interrupted, TrialPlan, TrialRunner
+from sweeper.search.status import Tally, ran_out_of_memory
 from sweeper.search.stopping import Halt, Stopping
-from sweeper.search.store import Store
+from sweeper.search.stores.exclusive import Store
 from sweeper.search.study import Study
-from sweeper.search.tally import Tally, ran_out_of_memory
 
 
 class Slots:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from sweeper.errors import StudyLost
 from sweeper.kept import Kept
 from sweeper.records import State
-from sweeper.search.tally import Tally
+from sweeper.search.status import Tally
 
 
 @dataclass

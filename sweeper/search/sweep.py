@@ -24,21 +24,22 @@ from sweeper.kept import Kept
 from sweeper.paths import StudyPaths, undone_on
 from sweeper.records import State, StudySummary, TrialSpec
 from sweeper.search.attributes import FOLDER, STUDY_ID, THREADS
-from sweeper.search.guard import check_guard
 from sweeper.search.hooks import hooks_of
 from sweeper.search.interrupts import heed_interrupts
 from sweeper.search.job import Application, TrialJob
-from sweeper.search.opening import claimed, open_store, storage_faults, written_by
 from sweeper.search.plan import planned, print_plan
 from sweeper.search.queue import requeue_interrupted, warm_start
 from sweeper.search.request import Request
 from sweeper.search.results import write_results
 from sweeper.search.runner import TrialPlan
-from sweeper.search.samplers import build_pruner, grid_size
-from sweeper.search.settings import WarmStart
+from sweeper.search.script_import import check_guard
+from sweeper.search.settings.samplers import build_pruner, grid_size
+from sweeper.search.settings.sweep_settings import WarmStart
 from sweeper.search.slots import Slots
+from sweeper.search.status import Tally, ran_out_of_memory
 from sweeper.search.stopping import Halt, Stopping
-from sweeper.search.store import Store
+from sweeper.search.stores.exclusive import Store
+from sweeper.search.stores.opening import claimed, open_store, storage_faults, written_by
 from sweeper.search.study import (
     Study,
     check_fingerprint,
@@ -47,12 +48,11 @@ from sweeper.search.study import (
     put_aside,
     remove_empty,
 )
-from sweeper.search.tally import Tally, ran_out_of_memory
 
 Task = Callable[[DictConfig], Any]
 
 _PRELOAD_FIRST = "sweeper.collector"
-_PRELOAD_LAST = ("__main__", "sweeper.search.warm")
+_PRELOAD_LAST = ("__main__", "sweeper.search.fork_warmup")
 """What the fork server imports for every application: its script, and what a job needs."""
 
 

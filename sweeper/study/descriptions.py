@@ -4,10 +4,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from sweeper.addresses import without_secrets
+from sweeper.display.short_names import short_names
+from sweeper.display.wording import command, spelled_value
 from sweeper.records import StudySummary, TrialSpec, Value
-from sweeper.report.wording import command, spelled_value
-from sweeper.search.cases import bare
-from sweeper.short_names import short_names
+from sweeper.search.space.cases import bare
 
 SEARCHED = "sweeper.searched"
 """Tag: names of the searched parameters. Each is a tag ``searched.<name>`` of a trial's run too: a

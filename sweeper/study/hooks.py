@@ -12,11 +12,11 @@ from omegaconf import DictConfig, open_dict, read_write
 from sweeper.addresses import hide_credentials
 from sweeper.config import reported
 from sweeper.display.console import open_console
+from sweeper.display.wording import command, spelled_test, ui_command
 from sweeper.execute.base import Executor, Place
 from sweeper.paths import StudyPaths, TrialPaths, shown_path
 from sweeper.records import State, StudySummary, TrialRow, TrialSpec
 from sweeper.report.best_recipe import write_best_recipe, write_winner
-from sweeper.report.wording import command, spelled_test, ui_command
 from sweeper.search.hooks import Entry, StudyHooks
 from sweeper.study.default_space import default_space
 from sweeper.study.ledger import add_prebuilt, close_ledger
@@ -152,7 +152,7 @@ class FineTuneStudy(StudyHooks):
                 run.log_file(log, "logs")  # the process may have died before it could
             run.end(row.state, row.reason, row.cause)
         self._record_study(summary)
-        from sweeper.report.leaderboard import write_leaderboard
+        from sweeper.display.leaderboard import write_leaderboard
 
         kept = {best.number for best in summary.front}
         for other in summary.rows:
@@ -176,7 +176,7 @@ class FineTuneStudy(StudyHooks):
 
     def study_finished(self, summary: StudySummary, executor: Executor, place: Place) -> None:
         """Test and keep the winner, close the study's run, and show what came out."""
-        from sweeper.report.leaderboard import print_table, write_leaderboard
+        from sweeper.display.leaderboard import print_table, write_leaderboard
 
         runs, paths, console = self._runs, StudyPaths(summary.folder), open_console()
         runs.end_orphans(summary.rows)  # of another controller that died after its last trial

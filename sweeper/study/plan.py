@@ -4,10 +4,10 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from sweeper.config import Recipe
+from sweeper.display.wording import ui_command
 from sweeper.execute.devices import visible_devices
 from sweeper.paths import StudyPaths
 from sweeper.records import Prepared
-from sweeper.report.wording import ui_command
 from sweeper.search.hooks import Entry
 from sweeper.track.store import absolute_uri
 

@@ -10,11 +10,11 @@ from omegaconf import DictConfig
 
 from sweeper.config import HIGHER_IS_BETTER, Recipe, unused_overrides, warnings
 from sweeper.display.console import open_console
+from sweeper.display.stages import Stages
 from sweeper.errors import Findings, Outage, SweeperError
 from sweeper.execute.base import Channel, Executor, run_logged
 from sweeper.records import Advance, Prepared
 from sweeper.study.readiness import check_ready
-from sweeper.study.stages import Stages
 from sweeper.validation import parse
 
 

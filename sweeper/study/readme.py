@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sweeper.addresses import without_secrets
+from sweeper.display.wording import command, spelled_params, spelled_values
 from sweeper.paths import PAGE_MARK, StudyPaths, shown_path, write_aside
 from sweeper.records import State, StudySummary
-from sweeper.report.wording import command, spelled_params, spelled_values
 from sweeper.search.hooks import Entry
 
 _FILES = """\

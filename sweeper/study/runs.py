@@ -4,10 +4,10 @@ from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 
 from sweeper.addresses import sqlite_file
+from sweeper.display.wording import command
 from sweeper.errors import SweeperError, TrackerError
 from sweeper.kept import Kept
 from sweeper.records import Owner, TrialRow, TrialSpec
-from sweeper.report.wording import command
 from sweeper.study.descriptions import trial_name, trial_note, trial_tags
 from sweeper.track.mlflow import (
     MlflowRun,

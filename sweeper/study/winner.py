@@ -9,11 +9,11 @@ import yaml
 
 from sweeper.config import Recipe
 from sweeper.display.console import open_console
+from sweeper.display.wording import spelled_test, spelled_values
 from sweeper.errors import SweeperError
 from sweeper.execute.base import Executor, Place, SilentChannel, run_logged
 from sweeper.paths import TrialPaths, shown_path
 from sweeper.records import State, TrialRow
-from sweeper.report.wording import spelled_test, spelled_values
 from sweeper.track.mlflow import MlflowRun
 from sweeper.train.learned import load_learned
 

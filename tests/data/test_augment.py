@@ -15,7 +15,7 @@ from scipy import stats
 from sweeper.config import Augment
 from sweeper.data.augment import Augmentation, build_augment
 from sweeper.paths import conf_dir
-from sweeper.search.space import parse_space
+from sweeper.search.space.search_space import parse_space
 
 OFF = yaml.safe_load((conf_dir() / "augment" / "none.yaml").read_text())
 SETTINGS = [

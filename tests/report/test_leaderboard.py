@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
+from sweeper.display.leaderboard import print_table, ranked, write_leaderboard
 from sweeper.records import State, StudySummary, TrialRow, Value
-from sweeper.report.leaderboard import print_table, ranked, write_leaderboard
 
 
 def row(number: int, value: float | None, **extra: object) -> TrialRow:

@@ -7,8 +7,8 @@ import optuna
 from optuna.trial import TrialState
 
 from sweeper.search.attributes import REASON
-from sweeper.search.opening import open_store
-from sweeper.search.store import Store
+from sweeper.search.stores.exclusive import Store
+from sweeper.search.stores.opening import open_store
 from sweeper.search.study import Study, open_study
 
 

@@ -23,7 +23,7 @@ from sweeper.errors import ConfigError
 from sweeper.paths import conf_dir
 from sweeper.records import Value
 from sweeper.search.compose import Composer
-from sweeper.search.space import SearchSpace
+from sweeper.search.space.search_space import SearchSpace
 
 Params = dict[str, Value]
 Application = Callable[[], tuple[Composer, OverridesParser]]

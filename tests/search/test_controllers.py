@@ -11,8 +11,8 @@ from search.controllers import await_line, check_finished, controller, sweep
 from servers import postgres
 
 from sweeper.errors import Outage
-from sweeper.search.opening import open_store
-from sweeper.search.server import ServerStore
+from sweeper.search.stores.opening import open_store
+from sweeper.search.stores.server import ServerStore
 
 pytestmark = pytest.mark.slow
 

@@ -25,13 +25,13 @@ from optuna.samplers import NSGAIISampler, TPESampler
 
 from hydra_plugins.async_optuna import AsyncOptunaSweeper
 from sweeper.errors import ConfigError
-from sweeper.search.defaults import SAMPLERS
-from sweeper.search.guard import _guards
-from sweeper.search.migration import storage_url, written_as_params
-from sweeper.search.samplers import build_sampler
-from sweeper.search.settings import SweepSettings
-from sweeper.search.space import parse_space
-from sweeper.search.syntax import distribution_of, read_override
+from sweeper.search.script_import import _guards
+from sweeper.search.settings.defaults import SAMPLERS
+from sweeper.search.settings.migration import storage_url, written_as_params
+from sweeper.search.settings.samplers import build_sampler
+from sweeper.search.settings.sweep_settings import SweepSettings
+from sweeper.search.space.search_space import parse_space
+from sweeper.search.space.syntax import distribution_of, read_override
 
 PARSER = OverridesParser.create()
 

@@ -11,8 +11,8 @@ from rich.console import Console
 from sweeper.execute.base import Place
 from sweeper.search.hooks import Entry
 from sweeper.search.plan import judged_by, places, print_plan, searched, trials
-from sweeper.search.settings import SweepSettings
-from sweeper.search.space import SearchSpace, parse_space
+from sweeper.search.settings.sweep_settings import SweepSettings
+from sweeper.search.space.search_space import SearchSpace, parse_space
 
 
 def space(params: dict[str, Any]) -> SearchSpace:

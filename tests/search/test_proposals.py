@@ -13,11 +13,11 @@ from optuna.storages import BaseStorage, InMemoryStorage
 from optuna.trial import FrozenTrial, TrialState
 
 from sweeper.search.attributes import FOLDER, REASON, RETRY_OF
-from sweeper.search.defaults import PRUNERS, SAMPLERS
-from sweeper.search.proposals import proposal_numbers
 from sweeper.search.queue import enqueue_next, requeue_interrupted
-from sweeper.search.samplers import build_pruner, build_sampler
-from sweeper.search.store import Store
+from sweeper.search.settings.defaults import PRUNERS, SAMPLERS
+from sweeper.search.settings.proposals import proposal_numbers
+from sweeper.search.settings.samplers import build_pruner, build_sampler
+from sweeper.search.stores.exclusive import Store
 from sweeper.search.study import Study, open_study
 
 Suggest = Callable[[optuna.Trial], None]

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from omegaconf import DictConfig, OmegaConf
 
 from sweeper.errors import ConfigError
-from sweeper.search.defaults import PRUNERS, SAMPLERS
-from sweeper.search.made_up import work
-from sweeper.search.rehearsal import rehearse
-from sweeper.search.samplers import build_pruner, build_sampler
-from sweeper.search.space import SearchSpace, parse_space
+from sweeper.search.settings.defaults import PRUNERS, SAMPLERS
+from sweeper.search.settings.dry_run import rehearse
+from sweeper.search.settings.samplers import build_pruner, build_sampler
+from sweeper.search.settings.synthetic_study import work
+from sweeper.search.space.search_space import SearchSpace, parse_space
 
 SPACE = {
     "rate": "tag(log, interval(1e-5, 1e-1))",

@@ -6,7 +6,7 @@ from search.studies import a_study, finish
 
 from sweeper.errors import ConfigError
 from sweeper.search.results import read_best, write_results
-from sweeper.search.tally import Tally
+from sweeper.search.status import Tally
 
 
 def written(study: object, folder: Path) -> object:

@@ -15,8 +15,8 @@ from optuna.samplers import BaseSampler, RandomSampler, TPESampler
 from optuna.trial import TrialState
 
 from sweeper.errors import ConfigError
-from sweeper.search.defaults import PRUNERS, SAMPLERS
-from sweeper.search.samplers import build_pruner, build_sampler, grid_size
+from sweeper.search.settings.defaults import PRUNERS, SAMPLERS
+from sweeper.search.settings.samplers import build_pruner, build_sampler, grid_size
 
 GRID: Mapping[str, Any] = {"n": [2, 4, 6], "kind": ["a", None], "flag": [True, False]}
 SIZE = 12

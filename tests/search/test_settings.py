@@ -8,8 +8,8 @@ from omegaconf import OmegaConf
 
 from sweeper.errors import ConfigError
 from sweeper.records import Cause
-from sweeper.search.defaults import PRUNERS, SAMPLERS, SWEEPER
-from sweeper.search.settings import ExecutorSettings, SweepSettings, WarmStart
+from sweeper.search.settings.defaults import PRUNERS, SAMPLERS, SWEEPER
+from sweeper.search.settings.sweep_settings import ExecutorSettings, SweepSettings, WarmStart
 
 
 def read(**settings: Any) -> SweepSettings:

@@ -50,15 +50,15 @@ from sweeper.search.attributes import (
     RETRY_OF,
     SECONDS,
 )
-from sweeper.search.defaults import SAMPLERS
 from sweeper.search.hooks import StudyHooks
 from sweeper.search.runner import TrialPlan
-from sweeper.search.samplers import build_sampler
+from sweeper.search.settings.defaults import SAMPLERS
+from sweeper.search.settings.samplers import build_sampler
 from sweeper.search.slots import Slots
-from sweeper.search.space import parse_space
+from sweeper.search.space.search_space import parse_space
+from sweeper.search.status import Tally
 from sweeper.search.stopping import Halt, Stopping
 from sweeper.search.study import Study, open_study
-from sweeper.search.tally import Tally
 
 Task = Callable[[TrialSpec, Channel], Any]
 

@@ -16,8 +16,8 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution, Int
 
 from sweeper.errors import ConfigError
 from sweeper.records import Value
-from sweeper.search.cases import Case, Fixed
-from sweeper.search.space import SearchSpace, parse_space
+from sweeper.search.space.cases import Case, Fixed
+from sweeper.search.space.search_space import SearchSpace, parse_space
 
 Make = Callable[..., SearchSpace]
 

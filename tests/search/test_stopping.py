@@ -5,8 +5,8 @@ import optuna
 import pytest
 from search.studies import a_study, finish
 
+from sweeper.search.status import Tally
 from sweeper.search.stopping import Stopping
-from sweeper.search.tally import Tally
 
 
 def tally_of(study: optuna.Study) -> Tally:

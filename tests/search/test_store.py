@@ -18,10 +18,10 @@ from servers import postgres
 from sqlalchemy import create_engine
 
 from sweeper.errors import MachineFault, SweeperError
-from sweeper.search.opening import claimed, open_store, storage_faults
-from sweeper.search.server import ServerStore
-from sweeper.search.settings import SweepSettings
-from sweeper.search.store import SqliteStore
+from sweeper.search.settings.sweep_settings import SweepSettings
+from sweeper.search.stores.exclusive import SqliteStore
+from sweeper.search.stores.opening import claimed, open_store, storage_faults
+from sweeper.search.stores.server import ServerStore
 from sweeper.track.check import tracking_faults
 
 FOLDER = Path("one")
@@ -29,7 +29,7 @@ FOLDER = Path("one")
 HOLD = """
 import sys
 from pathlib import Path
-from sweeper.search.opening import claimed, open_store
+from sweeper.search.stores.opening import claimed, open_store
 with claimed(sys.argv[1], "one", Path("one")):
     store = open_store(sys.argv[1], "one", 60)
     gate = store.gate()

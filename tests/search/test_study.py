@@ -9,8 +9,8 @@ from search.studies import a_study, finish, memory, sqlite
 from sweeper.errors import ConfigError
 from sweeper.search.attributes import ATTEMPTS, FOLDER, OOM, REASON, RETRY_OF, STUDY_ID, WARM_START
 from sweeper.search.queue import enqueue_next, requeue, requeue_interrupted, warm_start
+from sweeper.search.status import Tally, ran_out_of_memory
 from sweeper.search.study import check_fingerprint, find_study, open_study, put_aside, remove_empty
-from sweeper.search.tally import Tally, ran_out_of_memory
 
 
 def test_a_study_goes_on_in_its_database(tmp_path: Path) -> None:

@@ -6,9 +6,9 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf
 
 from sweeper.errors import ConfigError
-from sweeper.search.samplers import build_sampler
-from sweeper.search.space import SearchSpace, parse_space
-from sweeper.search.suitability import check_sampler
+from sweeper.search.settings.samplers import build_sampler
+from sweeper.search.settings.suitability import check_sampler
+from sweeper.search.space.search_space import SearchSpace, parse_space
 
 
 def compose(_overrides: tuple[str, ...]) -> DictConfig:

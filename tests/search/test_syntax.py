@@ -16,8 +16,8 @@ from optuna.distributions import (
 )
 
 from sweeper.records import Value
-from sweeper.search.distributions import cast, enumerate_values, same
-from sweeper.search.syntax import distribution_of, read_override, spell, spell_yaml, value_of
+from sweeper.search.space.distributions import cast, enumerate_values, same
+from sweeper.search.space.syntax import distribution_of, read_override, spell, spell_yaml, value_of
 
 PARSER = OverridesParser.create()
 

@@ -10,7 +10,7 @@ from search.studies import a_study, finish
 from sweeper.records import State
 from sweeper.search.attributes import FOLDER, SECONDS
 from sweeper.search.queue import requeue
-from sweeper.search.tally import Tally
+from sweeper.search.status import Tally
 
 
 def tally_of(study: optuna.Study, folder: Path = Path("study")) -> Tally:

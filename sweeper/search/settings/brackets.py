@@ -9,7 +9,7 @@ from optuna.pruners import BasePruner, HyperbandPruner, SuccessiveHalvingPruner
 from optuna.trial import FrozenTrial, TrialState
 
 from sweeper.search.attributes import RETRY_OF
-from sweeper.search.proposals import proposal_numbers, trials_of
+from sweeper.search.settings.proposals import proposal_numbers, trials_of
 
 
 def _first_length(study: optuna.Study) -> int | None:

@@ -26,9 +26,9 @@ from sweeper.addresses import sqlite_file, without_secrets
 from sweeper.errors import MachineFault, SweeperError
 from sweeper.locks import InUse, held
 from sweeper.paths import file_name, unwritable, unwritable_file
-from sweeper.search.server import ServerStore, check_answers
-from sweeper.search.settings import SweepSettings
-from sweeper.search.store import GATE_SECONDS, SqliteStore, Store
+from sweeper.search.settings.sweep_settings import SweepSettings
+from sweeper.search.stores.exclusive import GATE_SECONDS, SqliteStore, Store
+from sweeper.search.stores.server import ServerStore, check_answers
 
 _JOURNAL = "journal:///"
 

@@ -13,11 +13,11 @@ from optuna.distributions import (
 
 from sweeper.errors import ConfigError
 from sweeper.records import Value
-from sweeper.search.cases import Composed, Fixed, bare
-from sweeper.search.distributions import cast, ends, enumerate_values, in_words, same, takes
+from sweeper.search.space.cases import Composed, Fixed, bare
+from sweeper.search.space.distributions import cast, ends, enumerate_values, in_words, same, takes
 
 if TYPE_CHECKING:
-    from sweeper.search.space import SearchSpace
+    from sweeper.search.space.search_space import SearchSpace
 
 Corner = dict[str, Value]
 _Case = tuple[int, str]

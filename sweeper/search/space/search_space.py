@@ -17,12 +17,21 @@ from optuna.trial import BaseTrial
 from sweeper.config import nearest
 from sweeper.errors import ConfigError
 from sweeper.records import Value
-from sweeper.search.cases import Case, Composed, Fixed, bare, look_up, needs, read_values, resolve
-from sweeper.search.corners import Survey, survey
-from sweeper.search.distributions import cast, enumerate_values, same, suggest
-from sweeper.search.entries import read_entries
-from sweeper.search.settlement import Settlement
-from sweeper.search.syntax import read_override, spell, value_of
+from sweeper.search.space.cases import (
+    Case,
+    Composed,
+    Fixed,
+    bare,
+    look_up,
+    needs,
+    read_values,
+    resolve,
+)
+from sweeper.search.space.conditions import Settlement
+from sweeper.search.space.corners import Survey, survey
+from sweeper.search.space.distributions import cast, enumerate_values, same, suggest
+from sweeper.search.space.entries import read_entries
+from sweeper.search.space.syntax import read_override, spell, value_of
 
 Compose = Callable[[tuple[str, ...]], DictConfig]
 """From a whole list of overrides to a composed Hydra configuration (with ``hydra``); ConfigError if

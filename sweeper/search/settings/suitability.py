@@ -15,8 +15,8 @@ from optuna.samplers import (
 )
 
 from sweeper.errors import ConfigError
-from sweeper.search.distributions import enumerate_values
-from sweeper.search.space import SearchSpace
+from sweeper.search.space.distributions import enumerate_values
+from sweeper.search.space.search_space import SearchSpace
 
 
 def check_sampler(sampler: BaseSampler, space: SearchSpace) -> list[str]:

@@ -21,11 +21,11 @@ from optuna.samplers import BaseSampler, GridSampler
 from sweeper.config import nearest
 from sweeper.errors import ConfigError
 from sweeper.records import Value
-from sweeper.search.brackets import resumable
-from sweeper.search.defaults import PRUNERS, SAMPLERS
-from sweeper.search.keywords import keyword_faults, refusal
-from sweeper.search.migration import without_peer_defaults
-from sweeper.search.proposals import reproducible
+from sweeper.search.settings.brackets import resumable
+from sweeper.search.settings.defaults import PRUNERS, SAMPLERS
+from sweeper.search.settings.keywords import keyword_faults, refusal
+from sweeper.search.settings.migration import without_peer_defaults
+from sweeper.search.settings.proposals import reproducible
 
 Grid = Callable[[], Mapping[str, Sequence[Value]]]
 
@@ -38,7 +38,7 @@ _BY_NAME = {"independent_sampler": SAMPLERS, "wrapped_pruner": PRUNERS}
 
 
 def build_sampler(config: Mapping[str, Any], grid: Grid) -> BaseSampler:
-    """Make the sampler that ``config`` describes; see :mod:`sweeper.search.proposals`.
+    """Make the sampler that ``config`` describes; see :mod:`sweeper.search.settings.proposals`.
 
     ``grid`` gives each parameter's values; it is called for a grid only.
 

@@ -9,8 +9,8 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from sweeper.config import nearest
 from sweeper.errors import ConfigError
 from sweeper.records import Value
-from sweeper.search.cases import Case, Composed, bare, read_values
-from sweeper.search.syntax import distribution_of, read_override, spell_yaml
+from sweeper.search.space.cases import Case, Composed, bare, read_values
+from sweeper.search.space.syntax import distribution_of, read_override, spell_yaml
 
 
 @dataclass(frozen=True)

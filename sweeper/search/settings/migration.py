@@ -7,8 +7,8 @@ from typing import Any
 
 from sweeper.config import nearest
 from sweeper.errors import ConfigError
-from sweeper.search.checks import fault
-from sweeper.search.syntax import spell, spell_yaml
+from sweeper.search.settings.checks import fault
+from sweeper.search.space.syntax import spell, spell_yaml
 
 _KEYS: Mapping[str, frozenset[str]] = {
     "categorical": frozenset({"choices"}),

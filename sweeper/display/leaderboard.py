@@ -13,10 +13,10 @@ from rich.segment import Segments
 from rich.table import Table
 from rich.text import Text
 
+from sweeper.display.short_names import short_names
+from sweeper.display.wording import spelled_value
 from sweeper.paths import write_aside
 from sweeper.records import State, StudySummary, TrialRow
-from sweeper.report.wording import spelled_value
-from sweeper.short_names import short_names
 
 COLOURS: Mapping[State, str] = {
     State.COMPLETE: "green",

@@ -13,7 +13,7 @@ from optuna.distributions import BaseDistribution
 
 from sweeper.config import nearest
 from sweeper.records import Value
-from sweeper.search.cases import (
+from sweeper.search.space.cases import (
     ABSENT,
     Case,
     Composed,
@@ -26,9 +26,9 @@ from sweeper.search.cases import (
     read_values,
     resolve,
 )
-from sweeper.search.distributions import in_words, same, takes
-from sweeper.search.entries import Entry
-from sweeper.search.syntax import distribution_of, read_override, spell
+from sweeper.search.space.distributions import in_words, same, takes
+from sweeper.search.space.entries import Entry
+from sweeper.search.space.syntax import distribution_of, read_override, spell
 
 
 class Settlement:

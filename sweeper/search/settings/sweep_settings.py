@@ -8,7 +8,7 @@ from optuna.samplers import BruteForceSampler, CmaEsSampler, GridSampler
 
 from sweeper.errors import ConfigError
 from sweeper.records import Cause, Value
-from sweeper.search.checks import (
+from sweeper.search.settings.checks import (
     Check,
     fault,
     group,
@@ -21,9 +21,9 @@ from sweeper.search.checks import (
     unknown,
     whole,
 )
-from sweeper.search.defaults import SAMPLERS, SWEEPER
-from sweeper.search.migration import heartbeat, storage_url
-from sweeper.search.samplers import build_pruner, build_sampler, plain
+from sweeper.search.settings.defaults import SAMPLERS, SWEEPER
+from sweeper.search.settings.migration import heartbeat, storage_url
+from sweeper.search.settings.samplers import build_pruner, build_sampler, plain
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class WarmStart:
 
 @dataclass(frozen=True)
 class SweepSettings:
-    """The keys of ``hydra.sweeper``; their meanings stand in :mod:`sweeper.search.defaults`.
+    """The keys of ``hydra.sweeper``; their meanings stand in :mod:`sweeper.search.settings.defaults`.
 
     ``directions`` has one entry for each objective. Times are in seconds.
     """

@@ -13,10 +13,10 @@ from functools import cache
 from typing import Any
 
 from sweeper.errors import ConfigError
-from sweeper.search.defaults import PRUNERS, SAMPLERS
-from sweeper.search.made_up import Config, attempt
-from sweeper.search.space import SearchSpace
-from sweeper.search.syntax import shown
+from sweeper.search.settings.defaults import PRUNERS, SAMPLERS
+from sweeper.search.settings.synthetic_study import Config, attempt
+from sweeper.search.space.search_space import SearchSpace
+from sweeper.search.space.syntax import shown
 
 _IMPORTS = {
     "CmaEsSampler": "cmaes",

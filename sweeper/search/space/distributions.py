@@ -13,7 +13,7 @@ from optuna.distributions import (
 from optuna.trial import BaseTrial
 
 from sweeper.records import Value
-from sweeper.search.syntax import spell, spell_yaml
+from sweeper.search.space.syntax import spell, spell_yaml
 
 
 def same(one: object, other: object) -> bool:

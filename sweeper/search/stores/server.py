@@ -11,7 +11,7 @@ from sqlalchemy import create_engine, event, make_url, text
 
 from sweeper.addresses import without_secrets
 from sweeper.errors import Outage, SweeperError
-from sweeper.search.store import GATE_SECONDS, Store, open_database
+from sweeper.search.stores.exclusive import GATE_SECONDS, Store, open_database
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine

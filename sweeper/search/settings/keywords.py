@@ -10,8 +10,8 @@ from typing import Any
 from optuna.samplers import GridSampler
 
 from sweeper.config import nearest
-from sweeper.search.defaults import SAMPLERS
-from sweeper.search.syntax import shown
+from sweeper.search.settings.defaults import SAMPLERS
+from sweeper.search.space.syntax import shown
 
 _PACKAGES: Mapping[str, Sequence[str]] = {"cmaes": ("cmaes",), "gp": ("torch", "scipy")}
 """What Optuna imports at the first sample of a sampler; too late for a message."""

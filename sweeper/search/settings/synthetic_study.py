@@ -16,8 +16,8 @@ from optuna.study import StudyDirection
 from optuna.trial import TrialState
 
 from sweeper.errors import ConfigError
-from sweeper.search.samplers import build_pruner, build_sampler
-from sweeper.search.space import SearchSpace
+from sweeper.search.settings.samplers import build_pruner, build_sampler
+from sweeper.search.space.search_space import SearchSpace
 
 _SUGGESTIONS = 20
 """After those that a sampler draws at random, or for its first generation."""

@@ -23,8 +23,8 @@ from omegaconf.errors import OmegaConfBaseException
 from optuna.distributions import BaseDistribution
 
 from sweeper.records import Value
-from sweeper.search.distributions import in_brief
-from sweeper.search.syntax import distribution_of, read_override, spell, spell_yaml, value_of
+from sweeper.search.space.distributions import in_brief
+from sweeper.search.space.syntax import distribution_of, read_override, spell, spell_yaml, value_of
 
 
 @dataclass(frozen=True)
