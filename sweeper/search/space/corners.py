@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
-from typing import TYPE_CHECKING
 
 from optuna.distributions import (
     BaseDistribution,
@@ -13,11 +12,9 @@ from optuna.distributions import (
 
 from sweeper.errors import ConfigError
 from sweeper.records import Value
+from sweeper.search.space.case_rules import CaseRules
 from sweeper.search.space.cases import Composed, Fixed, bare
 from sweeper.search.space.distributions import cast, ends, enumerate_values, in_words, same, takes
-
-if TYPE_CHECKING:
-    from sweeper.search.space.search_space import SearchSpace
 
 Corner = dict[str, Value]
 _Case = tuple[int, str]
@@ -38,7 +35,7 @@ class Survey:
     kinds: Mapping[str, BaseDistribution]
 
 
-def survey(space: "SearchSpace") -> Survey:
+def survey(space: CaseRules) -> Survey:
     """Walk to the corners of ``space``.
 
     Raises:
@@ -54,7 +51,7 @@ def survey(space: "SearchSpace") -> Survey:
 
 
 class _Walk:
-    def __init__(self, space: "SearchSpace") -> None:
+    def __init__(self, space: CaseRules) -> None:
         self.faults: list[str] = []
         self.kinds: dict[str, BaseDistribution] = {}
         self._space = space
