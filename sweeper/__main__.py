@@ -3,7 +3,7 @@
 import sys
 
 from sweeper import __version__
-from sweeper.app import fine_tune
+from sweeper.app.task import fine_tune
 from sweeper.entry import run
 from sweeper.exits import ASKED, leave
 

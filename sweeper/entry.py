@@ -12,7 +12,7 @@ from hydra._internal import utils as hydra_utils
 from omegaconf import DictConfig, OmegaConf
 
 import sweeper.collector  # noqa: F401
-from sweeper.arguments import check_arguments, completes_words, hide_credentials, overrides_last
+from sweeper.app.arguments import check_arguments, completes_words, hide_credentials, overrides_last
 from sweeper.exits import reported
 from sweeper.paths import conf_dir, file_name
 

@@ -13,7 +13,7 @@ COMPUTED = "compute.seconds"
 SAVED_BY_CACHE = "compute.saved_by_cache_seconds"
 SAVED_BY_PRUNING = "compute.saved_by_pruning_seconds"
 PREBUILT = "compute.before_trials_seconds"
-"""Metrics of what a trial or a study cost; see :func:`sweeper.train.ledger.ledger`."""
+"""Metrics of what a trial or a study cost; see :func:`sweeper.train.savings.ledger`."""
 
 
 class State(StrEnum):

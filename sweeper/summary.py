@@ -50,8 +50,8 @@ def _show(each_layer: bool, config: DictConfig) -> None:
     with reported(), output_to(Path(os.devnull)) as screen:
         from rich.console import Console
 
-        from sweeper.train import numerics
-        from sweeper.train.network import build_classifier_for
+        from sweeper.train.building import build_classifier_for
+        from sweeper.train.runtime import numerics
 
         recipe = parse(config)
         random = recipe.model_copy(
@@ -72,10 +72,10 @@ def _show(each_layer: bool, config: DictConfig) -> None:
 
 
 def _classes(recipe: "Recipe") -> tuple[int, str]:
-    from sweeper.data import sources
+    from sweeper.data.sources import loading
 
     try:
-        return len(sources.load(recipe.dataset).class_names), "in the data"
+        return len(loading.load(recipe.dataset).class_names), "in the data"
     except MissingInput:
         return _CLASSES_WITHOUT_DATA, "assumed, since the data is not there"
 
@@ -86,7 +86,7 @@ def _print_parts(
     from rich import box
     from rich.table import Table
 
-    from sweeper.models.summary import blocks_of, layers_of
+    from sweeper.models.layer_table import blocks_of, layers_of
 
     layers = layers_of(classifier, recipe.freeze)
     first = ["block", "layer", "kind"] if each_layer else ["block", "layers"]
@@ -110,8 +110,8 @@ def _print_parts(
 
 
 def _print_totals(console: "Console", recipe: "Recipe", classifier: "Classifier") -> None:
+    from sweeper.models.layer_table import total
     from sweeper.models.size import count_parameters
-    from sweeper.models.summary import total
 
     whole = count_parameters(classifier.backbone) + count_parameters(classifier.head)
     for name, phase, freeze in (

@@ -11,9 +11,9 @@ from typing import Any
 from unittest import mock
 
 import sweeper.__main__
+from sweeper.app.start import Start
 from sweeper.errors import ConfigError
 from sweeper.search.sweep import Sweep
-from sweeper.start import Start
 
 WOULD_RUN = "all is well: trials would begin here"
 
@@ -54,7 +54,7 @@ def _nothing_heavy() -> Iterator[None]:
         raise ConfigError([WOULD_RUN])
 
     with (
-        mock.patch("sweeper.app._run_alone", stop),
+        mock.patch("sweeper.app.task._run_alone", stop),
         mock.patch.object(Sweep, "_open_executor", stop),
         mock.patch.object(Start, "new", []),
         # it closes the handlers that there are, and absl's closes pytest's screen with it

@@ -3,7 +3,7 @@ import shlex
 
 import pytest
 
-from sweeper.arguments import check_arguments, overrides_last
+from sweeper.app.arguments import check_arguments, overrides_last
 from sweeper.errors import ConfigError
 
 

@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sweeper.records import StudySummary, TrialSpec, Value
-from sweeper.study.descriptions import (
+from sweeper.app.descriptions import (
     alone_name,
     alone_note,
     study_note,
@@ -16,6 +15,7 @@ from sweeper.study.descriptions import (
     trial_note,
     trial_tags,
 )
+from sweeper.records import StudySummary, TrialSpec, Value
 
 
 def spec(number: int, again: tuple[str, ...] = (), /, **params: Value) -> TrialSpec:

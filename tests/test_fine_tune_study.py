@@ -9,6 +9,9 @@ import pytest
 from hydra import compose, initialize_config_dir
 from recipes import composed, recipe
 
+from sweeper.app.fine_tune_plan import with_fine_tunes
+from sweeper.app.fine_tune_study import FineTuneStudy
+from sweeper.app.preflight import direction_faults
 from sweeper.errors import TrialFailed
 from sweeper.execute.inline import InlineExecutor
 from sweeper.paths import conf_dir
@@ -21,9 +24,6 @@ from sweeper.records import (
     Prepared,
 )
 from sweeper.search.hooks import Entry
-from sweeper.study.hooks import FineTuneStudy
-from sweeper.study.plan import with_fine_tunes
-from sweeper.study.preflight import direction_faults
 
 RunCli = Callable[..., subprocess.CompletedProcess[str]]
 

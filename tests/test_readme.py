@@ -6,13 +6,13 @@ import optuna
 import pytest
 import yaml
 
+from sweeper.app.best_recipe import write_winner
+from sweeper.app.readme import Page
 from sweeper.paths import StudyPaths
 from sweeper.records import State, StudySummary, TrialRow
-from sweeper.report.best_recipe import write_winner
 from sweeper.search.hooks import Entry
 from sweeper.search.stores.opening import open_store
 from sweeper.search.study import open_study, put_aside
-from sweeper.study.readme import Page
 
 PLAN = [Entry("study", "first"), Entry("MLflow", "its page:", "http://me:secret@host:5000")]
 PAGE = Page(

@@ -10,15 +10,15 @@ import pytest
 import yaml
 from recipes import recipe
 
+from sweeper.app.runs import StudyRuns, open_runs
+from sweeper.app.winner import evaluate_winner, winning_recipe
 from sweeper.config import Recipe
-from sweeper.execute.base import Place
+from sweeper.execute.executor import Place
 from sweeper.execute.inline import InlineExecutor
 from sweeper.paths import TrialPaths
 from sweeper.records import Owner, State, TrialRow, TrialSpec
-from sweeper.study.runs import StudyRuns, open_runs
-from sweeper.study.winner import evaluate_winner, winning_recipe
-from sweeper.train.learned import save_learned
-from sweeper.train.network import build_classifier_for
+from sweeper.train.building import build_classifier_for
+from sweeper.train.trained_weights import save_learned
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*Any type hint is inferred:UserWarning")
 

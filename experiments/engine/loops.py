@@ -19,7 +19,7 @@ from rich.console import Console
 
 from sweeper.display.interface import Outline
 from sweeper.display.progress import open_progress
-from sweeper.execute.base import Channel, Place
+from sweeper.execute.executor import Channel, Place
 from sweeper.execute.inline import InlineExecutor
 from sweeper.records import EpochReport, TrialSpec, Value
 from sweeper.search.compose import Composer

@@ -29,16 +29,16 @@ from sweeper.config import Recipe
 from sweeper.data.batches import Batches, shuffled
 from sweeper.errors import TrialPruned
 from sweeper.models.build import Classifier, attach_head
-from sweeper.models.trainer import Trainer
+from sweeper.models.split_model import Trainer
 from sweeper.paths import conf_dir
-from sweeper.track.base import NullTracker
-from sweeper.train import numerics
+from sweeper.track.tracker import NullTracker
+from sweeper.train.building import build_backbone_for, build_classifier_for
 from sweeper.train.checkpoint import Checkpoint
 from sweeper.train.fine_tune import FineTune
 from sweeper.train.inputs import Inputs, PlannedPhase
-from sweeper.train.network import build_backbone_for, build_classifier_for
 from sweeper.train.phases import Epoch
 from sweeper.train.recorder import Recorder
+from sweeper.train.runtime import numerics
 from sweeper.train.sanity import LossCheck
 from sweeper.validation import parse
 

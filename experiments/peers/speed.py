@@ -46,7 +46,7 @@ def speed_of(step: Callable[[tf.Tensor], tf.Tensor], shape: Sequence[int], scale
 
 def above_cut(classifier: Any, freeze: Any, blocks: int) -> dict[str, float]:
     """Images/s through the top ``blocks`` and the head: trained, and forward alone."""
-    from sweeper.train.fused import fused
+    from sweeper.train.optimizers.fused import fused
 
     unfrozen = freeze.model_copy(update={"unfreeze_blocks": blocks})
     trainer = classifier.trainer(unfrozen if blocks else None)
@@ -77,10 +77,10 @@ def main() -> None:
     """Measure, and write what `floor.py` reckons with, as JSON."""
     from export import benchmark_recipe
 
-    from sweeper.data.sources import load
+    from sweeper.data.sources.loading import load
     from sweeper.models.folding import Folded
+    from sweeper.train.building import build_classifier_for
     from sweeper.train.folds import splits_of
-    from sweeper.train.network import build_classifier_for
 
     recipe = benchmark_recipe()
     source = load(recipe.dataset)

@@ -10,8 +10,8 @@ from rich.console import Console
 from rich.filesize import decimal
 from rich.table import Table
 
-from sweeper.cache.listing import Listed
-from sweeper.cache.store import Cache
+from sweeper.cache.cache import Cache
+from sweeper.cache.contents import Listed
 from sweeper.paths import entries_dir
 
 _PARTS_SHOWN = 4

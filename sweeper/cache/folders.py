@@ -21,8 +21,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from sweeper.cache.entry_locks import LockFile
 from sweeper.cache.key import NAME
-from sweeper.cache.locks import LockFile
 from sweeper.cache.manifest import FILES, size_on_disk
 
 USE = "use"

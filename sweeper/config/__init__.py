@@ -1,7 +1,6 @@
 """The recipe's schema, and what is known about its parts without TensorFlow."""
 
 from sweeper.config.advice import large_for, warnings
-from sweeper.config.base import nearest, one_of
 from sweeper.config.data import (
     Augment,
     Auto,
@@ -16,6 +15,7 @@ from sweeper.config.data import (
     Tfds,
     Validation,
 )
+from sweeper.config.fields import nearest, one_of
 from sweeper.config.network import LITE0, SCALED, Backbone, Freeze, Head
 from sweeper.config.recipe import (
     HIGHER_IS_BETTER,

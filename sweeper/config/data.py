@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Discriminator, Field
 
-from sweeper.config.base import Closed, Count, File, Fraction, NotNegative, Share
+from sweeper.config.fields import Closed, Count, File, Fraction, NotNegative, Share
 
 
 class _Dataset(Closed):

@@ -6,10 +6,10 @@ from omegaconf import OmegaConf
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from sweeper import keras_api
-from sweeper.config.base import Closed, Count, Fraction, NotNegative, Positive, one_of
+from sweeper.config.fields import Closed, Count, Fraction, NotNegative, Positive, one_of
 
 LITE0 = "EfficientNetLite0"
-"""The one backbone that is not in ``keras.applications``; see :mod:`sweeper.models.lite0`."""
+"""The one backbone that is not in ``keras.applications``: ``sweeper/models/pretrained/lite0.py``."""
 
 SCALED = "EfficientNet"
 """Any member of the EfficientNet family, by its compound scaling coefficients."""

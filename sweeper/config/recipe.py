@@ -10,8 +10,8 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, PlainSerializer, PlainValidator, ValidationInfo, field_validator
 
 from sweeper.addresses import without_secrets
-from sweeper.config.base import Closed, Count, NotNegative, Seed
 from sweeper.config.data import Augment, Dataset, Validation
+from sweeper.config.fields import Closed, Count, NotNegative, Seed
 from sweeper.config.network import Backbone, Freeze, Head
 from sweeper.config.training import EarlyStopping, Loss, Optimizer, Phases, Sanity, Schedule
 

@@ -15,7 +15,7 @@ from pydantic import (
 )
 
 from sweeper import keras_api
-from sweeper.config.base import Closed, Count, Fraction, NotNegative, Positive, nearest, one_of
+from sweeper.config.fields import Closed, Count, Fraction, NotNegative, Positive, nearest, one_of
 
 Warmup = Annotated[int, Field(ge=0)]
 Monitor = Literal["val_accuracy", "val_loss"]
@@ -25,8 +25,9 @@ class Optimizer(Closed):
     """A class of ``keras.optimizers`` and its keywords, by their Keras names.
 
     The keywords that all of them share are checked here, the others by Keras; see
-    :func:`sweeper.train.optimizers.check_optimizer`. ``layer_decay`` is by how much each block's
-    learning rate is below that of the block above it (the head's is the phase's); 1 for one rate.
+    :func:`sweeper.train.optimizers.by_name.check_optimizer`. ``layer_decay`` is by how much each
+    block's learning rate is below that of the block above it (the head's is the phase's); 1 for one
+    rate.
     """
 
     model_config = ConfigDict(extra="allow")

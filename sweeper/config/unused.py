@@ -1,7 +1,7 @@
 """Keys of a recipe that change nothing, because of another key beside them.
 
 A search over such a key spends trials on equal results, so it is named before the first one. What
-only the network's graph can tell is in :mod:`sweeper.models.unused`.
+only the network's graph can tell is in :mod:`sweeper.models.unreached`.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence

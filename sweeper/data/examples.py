@@ -11,7 +11,7 @@ from typing import Any, Self
 import numpy as np
 import tensorflow as tf
 
-from sweeper.data.drawing import Indices, draw
+from sweeper.data.stratified import Indices, draw
 from sweeper.errors import ConfigError
 
 _TEST, _VALIDATION, _FOLDS, _SUBSET = 0, 1, 2, 3

@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
+from sweeper.cache.cache import Cache
 from sweeper.cache.key import Key
-from sweeper.cache.store import Cache
 from sweeper.data.batches import RESIZE, as_written, batches
-from sweeper.data.drawing import Indices
 from sweeper.data.examples import Examples
-from sweeper.data.mapping import mapped
+from sweeper.data.memory_map import mapped
+from sweeper.data.stratified import Indices
 
 log = logging.getLogger(__name__)
 

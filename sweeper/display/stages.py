@@ -18,7 +18,7 @@ from rich.progress import (
 )
 
 from sweeper.display.trial_text import elapsed
-from sweeper.execute.base import SilentChannel
+from sweeper.execute.executor import SilentChannel
 from sweeper.records import Advance, Note
 
 _SECONDS_BETWEEN_LINES = 10.0

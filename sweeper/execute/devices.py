@@ -7,7 +7,7 @@ from itertools import pairwise, takewhile
 from typing import Literal
 
 from sweeper.errors import ConfigError
-from sweeper.execute.base import Place
+from sweeper.execute.executor import Place
 
 Devices = Literal["auto", "cpu"] | Sequence[int | str]
 """``executor.devices``: what there is, the CPU, or CUDA devices by place in the list or by id."""

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from sweeper.errors import SweeperError
-from sweeper.execute.base import Channel, Place, Work
+from sweeper.execute.executor import Channel, Place, Work
 from sweeper.execute.failures import failure
 
 
@@ -26,7 +26,7 @@ class InlineExecutor:
         place: Place | None = None,
         timeout: float | None = None,
     ) -> Any:
-        """See :class:`~sweeper.execute.base.Executor`.
+        """See :class:`~sweeper.execute.executor.Executor`.
 
         Raises:
             ValueError: a ``timeout`` is given, and nothing here could keep it.

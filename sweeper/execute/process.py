@@ -18,7 +18,7 @@ from typing import Any, Literal
 import cloudpickle
 
 from sweeper.errors import TrialFailed
-from sweeper.execute.base import Channel, Place, Work
+from sweeper.execute.executor import Channel, Place, Work
 from sweeper.execute.failures import count_oom_kills, death, described, no_process
 from sweeper.execute.output import output_to, tail
 from sweeper.execute.worker import Context, Raised, Returned, Worker
@@ -72,7 +72,7 @@ class ProcessExecutor:
         place: Place | None = None,
         timeout: float | None = None,
     ) -> Any:
-        """See :class:`~sweeper.execute.base.Executor`; an error of ``channel`` ends the work.
+        """See :class:`~sweeper.execute.executor.Executor`; an error of ``channel`` ends the work.
 
         ``timeout`` counts from the call, so it covers the start of the process.
         """

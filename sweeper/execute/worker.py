@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 import cloudpickle
 
 from sweeper.errors import SweeperError, TrialFailed
-from sweeper.execute.base import Channel, Place
+from sweeper.execute.executor import Channel, Place
 from sweeper.execute.failures import described, failure, no_log
 from sweeper.execute.output import redirect_output
 from sweeper.records import Decision, EpochReport, Note

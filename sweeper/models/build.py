@@ -15,7 +15,7 @@ from sweeper.models.blocks import Block, divide, find_blocks
 from sweeper.models.freezing import BATCH_NORM_MOMENTUM, check_freeze, split_block, thaw
 from sweeper.models.prefix import Facts, Prefix
 from sweeper.models.size import Size, size_of
-from sweeper.models.trainer import Trainer, on_pooled
+from sweeper.models.split_model import Trainer, on_pooled
 
 __all__ = ["Classifier", "attach_head", "build_head", "check_freeze", "split_block"]
 

@@ -9,7 +9,7 @@ import keras
 from omegaconf import OmegaConf
 
 from sweeper import config
-from sweeper.models.backbones import build_backbone
+from sweeper.models.pretrained.backbones import build_backbone
 from sweeper.paths import conf_dir
 
 HEADER = (

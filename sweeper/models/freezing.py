@@ -8,8 +8,8 @@ import keras
 
 from sweeper import config
 from sweeper.errors import ConfigError
-from sweeper.models import preprocessing
 from sweeper.models.blocks import NOT_LEARNING, Block, find_blocks
+from sweeper.models.pretrained import preprocessing
 
 BATCH_NORM_MOMENTUM = 0.9
 """Of every BatchNorm that trains, PyTorch's default: its statistics settle in some 40 steps.

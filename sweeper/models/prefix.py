@@ -6,7 +6,7 @@ from functools import cached_property
 
 import keras
 
-from sweeper.models.fingerprint import fingerprint
+from sweeper.models.network_hash import fingerprint
 from sweeper.models.size import Size, count_parameters, flops
 
 
@@ -15,7 +15,7 @@ class Facts:
     """What is asked of a frozen part where all that it gives is kept.
 
     Attributes:
-        word: its :func:`~sweeper.models.fingerprint.fingerprint`.
+        word: its :func:`~sweeper.models.network_hash.fingerprint`.
         shape: of what it gives for one image.
         operations: how many it is made of; of two parts of a network the higher one has more.
         size: how large it is; nothing in it trains.

@@ -13,7 +13,7 @@ from typing import Any, ClassVar, TypeVar
 
 from omegaconf import DictConfig, OmegaConf
 
-from sweeper.execute.base import Executor, Place
+from sweeper.execute.executor import Executor, Place
 from sweeper.paths import StudyPaths
 from sweeper.records import StudySummary, TrialRow, TrialSpec
 

@@ -24,7 +24,7 @@ import cloudpickle
 from omegaconf import DictConfig
 
 from sweeper.errors import TrialFailed, TrialPruned
-from sweeper.execute.base import Channel
+from sweeper.execute.executor import Channel
 from sweeper.records import Attribute, Cause, Constraint, EpochReport, TrialSpec, Value
 
 if TYPE_CHECKING:

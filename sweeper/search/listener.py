@@ -15,7 +15,7 @@ from sweeper.search.stopping import Halt
 
 
 class TrialListener:
-    """A :class:`~sweeper.execute.base.Channel` for one trial, used by its slot's thread."""
+    """A :class:`~sweeper.execute.executor.Channel` for one trial, used by its slot's thread."""
 
     def __init__(
         self,

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from rich.console import Console
 
 from sweeper.display.trial_text import lines
-from sweeper.execute.base import Place
+from sweeper.execute.executor import Place
 from sweeper.paths import shown_path
 from sweeper.search.hooks import Entry
 from sweeper.search.request import Request

@@ -13,8 +13,8 @@ from hydra.types import HydraContext
 from omegaconf import DictConfig, OmegaConf
 
 from sweeper.errors import ConfigError
-from sweeper.execute.base import Place
 from sweeper.execute.devices import plan_places, usable_cores, visible_devices
+from sweeper.execute.executor import Place
 from sweeper.records import Value
 from sweeper.search.compose import Composer, hide_secrets, number_job
 from sweeper.search.custom import ask_function, find_function

@@ -27,7 +27,7 @@ from sweeper.errors import (
     TrialFailed,
     TrialPruned,
 )
-from sweeper.execute.base import Executor, Place
+from sweeper.execute.executor import Executor, Place
 from sweeper.paths import TrialPaths
 from sweeper.records import Cause, TrialSpec
 from sweeper.search.attributes import (

@@ -14,8 +14,7 @@ from optuna.trial import FrozenTrial
 
 from sweeper.display.interface import Progress
 from sweeper.errors import TrialFailed
-from sweeper.execute.base import Executor, Place
-from sweeper.kept import Kept
+from sweeper.execute.executor import Executor, Place
 from sweeper.search.hooks import StudyHooks
 from sweeper.search.queue import enqueue_next, requeue
 from sweeper.search.runner import Interrupted, TrialPlan, TrialRunner
@@ -23,6 +22,7 @@ from sweeper.search.status import Tally, ran_out_of_memory
 from sweeper.search.stopping import Halt, Stopping
 from sweeper.search.stores.exclusive import Store
 from sweeper.search.study import Study
+from sweeper.watched_files import Kept
 
 
 class Slots:

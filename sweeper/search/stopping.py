@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from sweeper.errors import StudyLost
-from sweeper.kept import Kept
 from sweeper.records import State
 from sweeper.search.status import Tally
+from sweeper.watched_files import Kept
 
 
 @dataclass

@@ -17,10 +17,9 @@ from sweeper.display.console import open_console
 from sweeper.display.interface import Outline
 from sweeper.display.progress import open_progress
 from sweeper.errors import ConfigError, Findings, MissingInput, SweeperError, SweepInterrupted
-from sweeper.execute.base import Executor
+from sweeper.execute.executor import Executor
 from sweeper.execute.inline import InlineExecutor
 from sweeper.execute.process import ProcessExecutor
-from sweeper.kept import Kept
 from sweeper.paths import StudyPaths, undone_on
 from sweeper.records import State, StudySummary, TrialSpec
 from sweeper.search.attributes import FOLDER, STUDY_ID, THREADS
@@ -48,6 +47,7 @@ from sweeper.search.study import (
     put_aside,
     remove_empty,
 )
+from sweeper.watched_files import Kept
 
 Task = Callable[[DictConfig], Any]
 

@@ -13,10 +13,10 @@ from sweeper.addresses import move_credentials, sqlite_file
 from sweeper.paths import file_name
 from sweeper.records import DataUse, State, TrialRow
 from sweeper.track.buffer import Buffer
-from sweeper.track.inputs import dataset_input
+from sweeper.track.datasets import dataset_input
+from sweeper.track.mlflow_store import alone, import_store, knock, make_tables, usable
 from sweeper.track.names import NOTE, clipped_tags, param_name, param_value, run_name, with_state
 from sweeper.track.origin import origin_tags
-from sweeper.track.store import alone, import_store, knock, make_tables, usable
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -151,7 +151,7 @@ def metrics_below(
 
 
 class MlflowRun:
-    """A :class:`~sweeper.track.base.Tracker` that writes to one MLflow run.
+    """A :class:`~sweeper.track.tracker.Tracker` that writes to one MLflow run.
 
     Parameters, metrics and tags are written at once after a pause, and together, once a second,
     where they come faster. Files, :meth:`end` and :meth:`flush` write all that came before them; a

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Callable
 
 from sweeper.config import Recipe
-from sweeper.data.sources import Examples, Source, origin
+from sweeper.data.sources.loading import Examples, Source, origin
 from sweeper.records import DataUse
 from sweeper.train.folds import splits_of
 

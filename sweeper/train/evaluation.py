@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.special import log_softmax
 
 from sweeper.data.batches import Batches
-from sweeper.train import numerics
+from sweeper.train.runtime import numerics
 
 
 def build_loss(one_logit: bool) -> Any:

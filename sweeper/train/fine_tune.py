@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from sweeper.config import Recipe
 from sweeper.models.build import Classifier
-from sweeper.models.trainer import Weigh
+from sweeper.models.split_model import Weigh
 from sweeper.train.checkpoint import Checkpoint, Saved
 from sweeper.train.inputs import Feed, Inputs, PlannedPhase, planned
 from sweeper.train.phases import Epoch, OnEpoch, PhaseRun

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sweeper.config import Auto, Given, KFold, Recipe, Split, TestSet
-from sweeper.data.sources import (
+from sweeper.data.sources.loading import (
     Examples,
     Source,
     given_validation,

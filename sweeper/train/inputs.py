@@ -10,16 +10,16 @@ from typing import Any
 
 import tensorflow as tf
 
-from sweeper.cache.store import Cache
+from sweeper.cache.cache import Cache
 from sweeper.config import Freeze, Phase, Recipe
-from sweeper.data.augment import build_augment
+from sweeper.data.augment.augmentation import build_augment
 from sweeper.data.batches import Batches, batches, shuffled
 from sweeper.data.examples import Examples
 from sweeper.data.targets import Targets
 from sweeper.models.build import Classifier
-from sweeper.models.trainer import Change, Trainer
-from sweeper.train.features import Features
-from sweeper.train.views import Images, View
+from sweeper.models.split_model import Change, Trainer
+from sweeper.train.frozen.features import Features
+from sweeper.train.frozen.views import Images, View
 
 log = logging.getLogger(__name__)
 

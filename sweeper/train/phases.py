@@ -11,9 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sweeper.config import Phase, Plateau, Recipe
-from sweeper.models.trainer import Weigh
-from sweeper.train import numerics
-from sweeper.train.best import Best
+from sweeper.models.split_model import Weigh
 from sweeper.train.checkpoint import Saved
 from sweeper.train.evaluation import (
     Evaluation,
@@ -23,9 +21,11 @@ from sweeper.train.evaluation import (
     edge,
 )
 from sweeper.train.inputs import Inputs
-from sweeper.train.optimizers import averaging, build_optimizer
-from sweeper.train.schedules import Plateau as PlateauWatch
-from sweeper.train.schedules import build_rate
+from sweeper.train.optimizers.by_name import averaging, build_optimizer
+from sweeper.train.optimizers.early_stopping import Best
+from sweeper.train.optimizers.schedules import Plateau as PlateauWatch
+from sweeper.train.optimizers.schedules import build_rate
+from sweeper.train.runtime import numerics
 
 
 @dataclass(frozen=True)

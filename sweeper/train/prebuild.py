@@ -5,19 +5,19 @@ import functools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from sweeper.cache.store import Cache
+from sweeper.cache.cache import Cache
 from sweeper.config import Freeze, Head, Recipe
 from sweeper.data.images import kept
-from sweeper.data.sources import load
+from sweeper.data.sources.loading import load
 from sweeper.data.targets import Targets
 from sweeper.models.build import attach_head
 from sweeper.models.prefix import Prefix
 from sweeper.paths import entries_dir
-from sweeper.train import numerics
-from sweeper.train.features import Features
+from sweeper.train.building import Known, build_backbone_for, known_of
 from sweeper.train.folds import splits_of
+from sweeper.train.frozen.features import Features
 from sweeper.train.inputs import images_of, planned
-from sweeper.train.network import Known, build_backbone_for, known_of
+from sweeper.train.runtime import numerics
 
 OnAdvance = Callable[[str, int, int], None]
 """Called with what is computed, how many of its images are done, and how many there are."""

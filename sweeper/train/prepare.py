@@ -7,19 +7,19 @@ import keras
 import tensorflow as tf
 
 from sweeper.config import Backbone, Dataset, Freeze, Recipe, large_for
-from sweeper.data import sources
-from sweeper.data.naming import printable
+from sweeper.data.sources import loading
+from sweeper.data.sources.naming import printable
 from sweeper.data.targets import class_weights
 from sweeper.errors import ConfigError, Findings
-from sweeper.models.backbones import build_backbone
 from sweeper.models.blocks import Block, find_blocks
 from sweeper.models.build import check_freeze, split_block
-from sweeper.models.unused import unused_in_network
+from sweeper.models.pretrained.backbones import build_backbone
+from sweeper.models.unreached import unused_in_network
 from sweeper.records import Prepared
-from sweeper.train import numerics
 from sweeper.train.folds import spelled_split, splits_of
-from sweeper.train.optimizers import check_optimizer
+from sweeper.train.optimizers.by_name import check_optimizer
 from sweeper.train.prebuild import OnAdvance, no_callback
+from sweeper.train.runtime import numerics
 
 SCAN = "decoding every image once, to find broken ones"
 
@@ -45,11 +45,11 @@ def prepare(recipes: Sequence[Recipe], on_advance: OnAdvance = no_callback) -> P
     for dataset in dict.fromkeys(recipe.dataset for recipe in recipes):
         users = [recipe for recipe in recipes if recipe.dataset == dataset]
         with found.collected():
-            noticed += sources.prepare(dataset, on_images)
-            source = sources.load(dataset)
+            noticed += loading.prepare(dataset, on_images)
+            source = loading.load(dataset)
             images[dataset] = len(source.train), len(source.class_names)
             data |= dict.fromkeys(_check_data(source, users))
-            noticed += sources.doubts(dataset)
+            noticed += loading.doubts(dataset)
     for backbone, size in dict.fromkeys((recipe.backbone, recipe.image_size) for recipe in recipes):
         users = [recipe for recipe in recipes if recipe.backbone == backbone]
         with found.collected():
@@ -117,7 +117,7 @@ def _unused(
                 )
 
 
-def _check_data(source: sources.Source, users: Sequence[Recipe]) -> list[str]:
+def _check_data(source: loading.Source, users: Sequence[Recipe]) -> list[str]:
     """Whether heads, class weights and splits of ``users`` fit the data; what the data are."""
     found, names = Findings(), source.class_names
     spelled: list[str] = []

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from sweeper.config import OF_EPOCHS, reported
 from sweeper.errors import TrialPruned
-from sweeper.track.base import Tracker
+from sweeper.track.tracker import Tracker
 from sweeper.train.phases import Epoch
 from sweeper.train.sanity import Finding, LossCheck, Verdict
 

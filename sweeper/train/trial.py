@@ -12,28 +12,30 @@ from dataclasses import replace
 import numpy as np
 import tensorflow as tf
 
-from sweeper.cache.store import Cache
+from sweeper.cache.cache import Cache
 from sweeper.config import OF_EPOCHS, Recipe
 from sweeper.data.batches import Batches, batches
 from sweeper.data.images import kept
-from sweeper.data.sources import Examples, Source, load, undecodable
+from sweeper.data.sources.loading import Examples, Source, load, undecodable
 from sweeper.data.targets import Targets, class_weights
 from sweeper.errors import SweeperError, TrialPruned
 from sweeper.paths import TrialPaths, entries_dir
 from sweeper.records import UNOWNED, Owner
-from sweeper.track.base import Tracker
-from sweeper.train import cost, numerics, plots
+from sweeper.track.tracker import Tracker
+from sweeper.train import cost
+from sweeper.train.building import Known, backbone_key, build_classifier_for
 from sweeper.train.checkpoint import Checkpoint
 from sweeper.train.data_uses import data_uses
 from sweeper.train.fine_tune import FineTune
 from sweeper.train.folds import Fit, means, objectives, splits_of, typical
 from sweeper.train.inputs import Feed, planned
-from sweeper.train.learned import save_learned
-from sweeper.train.ledger import ledger
-from sweeper.train.network import Known, backbone_key, build_classifier_for
-from sweeper.train.preview import save_augmented
+from sweeper.train.pictures import plots
+from sweeper.train.pictures.preview import save_augmented
 from sweeper.train.recorder import Recorder, Report
+from sweeper.train.runtime import numerics
 from sweeper.train.sanity import LossCheck, Verdict
+from sweeper.train.savings import ledger
+from sweeper.train.trained_weights import save_learned
 
 log = logging.getLogger(__name__)
 

@@ -11,8 +11,8 @@ from others import KEY, SIZE, build
 from processes import ENVIRONMENT, Other
 
 from sweeper.cache.__main__ import main
+from sweeper.cache.cache import Cache
 from sweeper.cache.key import Key
-from sweeper.cache.store import Cache
 from sweeper.paths import entries_dir
 
 _DAY = 86_400 * 10**9

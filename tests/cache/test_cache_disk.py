@@ -12,7 +12,7 @@ from disks import OWN_DISK, file_limit
 from others import KEY, SIZE, build
 from processes import ENVIRONMENT
 
-from sweeper.cache.store import Cache
+from sweeper.cache.cache import Cache
 
 _MIB = 1 << 20
 
@@ -142,7 +142,7 @@ import importlib, sys
 sys.path.insert(0, {str(Path(others.__file__).parent)!r})
 import others
 sys.platform, sys.modules["fcntl"] = "win32", None
-importlib.reload(sys.modules["sweeper.cache.locks"])
+importlib.reload(sys.modules["sweeper.cache.entry_locks"])
 others.fill(others.Path({str(tmp_path)!r}), 1, "plain")
 """
     command = [sys.executable, "-c", code]

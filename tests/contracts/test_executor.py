@@ -16,7 +16,7 @@ from sweeper.errors import (
     TrialFailed,
     TrialPruned,
 )
-from sweeper.execute.base import Channel, Executor, Place, SilentChannel
+from sweeper.execute.executor import Channel, Executor, Place, SilentChannel
 from sweeper.execute.inline import InlineExecutor
 from sweeper.execute.process import ProcessExecutor
 from sweeper.records import Attribute, Cause, Constraint, Decision, EpochReport

@@ -21,7 +21,6 @@ from disks import file_limit
 from sweeper.addresses import sqlite_url
 from sweeper.errors import SweeperError, TrackerError
 from sweeper.records import DataUse, State, TrialRow
-from sweeper.track.base import NullTracker, Tracker
 from sweeper.track.mlflow import (
     MlflowRun,
     _create_experiment,
@@ -31,8 +30,9 @@ from sweeper.track.mlflow import (
     find_run,
     start_run,
 )
+from sweeper.track.mlflow_store import absolute_uri
 from sweeper.track.origin import _checkout_tags, origin_tags
-from sweeper.track.store import absolute_uri
+from sweeper.track.tracker import NullTracker, Tracker
 
 BELOW = {"sweeper.role": "trial"}
 USED = [

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from sweeper.config import Dataset, Folder
-from sweeper.data import sources
+from sweeper.data.sources import loading
 from sweeper.errors import ConfigError
 
 NOBODY = 65534
@@ -43,15 +43,15 @@ def folder(path: Path, **changes: Any) -> Folder:
     return Folder(**settings | changes)
 
 
-def decoded(examples: sources.Examples) -> list[np.ndarray]:
+def decoded(examples: loading.Examples) -> list[np.ndarray]:
     return [examples.decode(raw).numpy() for raw in examples.raw().as_numpy_iterator()]
 
 
-def names(examples: sources.Examples) -> list[str]:
+def names(examples: loading.Examples) -> list[str]:
     return [examples.name(position) for position in examples.indices.tolist()]
 
 
-def faults(dataset: Dataset, reads: Any = sources.load) -> tuple[str, ...]:
+def faults(dataset: Dataset, reads: Any = loading.load) -> tuple[str, ...]:
     with pytest.raises(ConfigError) as caught:
         reads(dataset)
     return caught.value.faults

@@ -13,7 +13,7 @@ from recipes import composed, recipe
 from scipy import stats
 
 from sweeper.config import Augment
-from sweeper.data.augment import Augmentation, build_augment
+from sweeper.data.augment.augmentation import Augmentation, build_augment
 from sweeper.paths import conf_dir
 from sweeper.search.space.search_space import parse_space
 

@@ -14,17 +14,17 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from sweeper.config import Digits, Folder
-from sweeper.data import sources
 from sweeper.data.batches import Batches, batches, shuffled
+from sweeper.data.sources import loading
 
 DIGITS = Digits(source="digits", validation_fraction=0.2, test_fraction=0.2, split_seed=0)
 
 
-def few(n: int = 50) -> sources.Examples:
-    return sources.load(DIGITS).test.select(np.arange(n))
+def few(n: int = 50) -> loading.Examples:
+    return loading.load(DIGITS).test.select(np.arange(n))
 
 
-def made(examples: sources.Examples, size: int, batch: int, seed: int | None = None) -> Batches:
+def made(examples: loading.Examples, size: int, batch: int, seed: int | None = None) -> Batches:
     return batches(examples, size, batch, target=lambda labels: labels, shuffle_seed=seed)
 
 
@@ -122,7 +122,7 @@ def test_a_fresh_process_repeats_the_batches():
 
 
 @pytest.fixture
-def two_sizes(tmp_path: Path) -> sources.Examples:
+def two_sizes(tmp_path: Path) -> loading.Examples:
     stripes = np.zeros((60, 90, 3), np.uint8)
     stripes[:, ::2] = 255
     for name, size in (("a", (90, 60)), ("b", (40, 100))):
@@ -137,7 +137,7 @@ def two_sizes(tmp_path: Path) -> sources.Examples:
         split_seed=0,
         on_corrupt="error",
     )
-    return sources.load(folder).train
+    return loading.load(folder).train
 
 
 def test_images_of_differing_sizes_are_resized_each(two_sizes):

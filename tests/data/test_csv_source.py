@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pictures import as_nobody, decoded, faults, names, open_folder, picture, truncated
 
 from sweeper.config import Csv
-from sweeper.data import csv_source, sources
+from sweeper.data.sources import csv_source, loading
 from sweeper.errors import MissingInput
 
 
@@ -55,8 +55,8 @@ def test_a_table_is_read_by_its_header(images):
         '"them, too",images/2.png,cat',
         f"us,{images / 'images' / '3.png'},an ant",
     )
-    assert sources.prepare(recipe(path)) == []
-    source = sources.load(recipe(path))
+    assert loading.prepare(recipe(path)) == []
+    source = loading.load(recipe(path))
     assert source.class_names == ("an ant", "cat")
     levels = [(image[0, 0, 0], image[0, 0, 2]) for image in decoded(source.train)]
     both = [*zip(names(source.train), source.train.labels, strict=True)]
@@ -82,9 +82,9 @@ def test_splits_of_the_table(images):
         "7.png,1,val",
     )
     split = recipe(path, root=images / "images", split_column="set")
-    assert sources.prepare(split) == []
-    assert sources.has_validation(split)
-    source = sources.load(split)
+    assert loading.prepare(split) == []
+    assert loading.has_validation(split)
+    source = loading.load(split)
     assert [Path(name).stem for name in names(source.train)] == ["4", "5", "6", "7"]
     assert source.validation.tolist() == [2, 3]
     assert [Path(name).stem for name in names(source.test)] == ["0", "1", "2", "3"]
@@ -102,7 +102,7 @@ def test_splits_of_the_table(images):
 )
 def test_labels_that_are_all_numbers_sort_as_such(images, labels, expected):
     rows = [f"images/{n}.png,{labels[n % len(labels)]}" for n in range(2 * len(labels))]
-    found = sources.load(recipe(table(images, "image,label", *rows)))
+    found = loading.load(recipe(table(images, "image,label", *rows)))
     assert found.class_names == expected
 
 
@@ -116,14 +116,14 @@ def test_numbers_of_any_size_sort(numbers):
 def test_letters_of_all_kinds(images, encoding):
     rows = [f"images/{n}.png,{name}" for n, name in enumerate(["Äpfel", "苹果"] * 2)]
     path = table(images, "image,label", *rows, encoding=encoding)
-    assert sources.load(recipe(path)).class_names == ("Äpfel", "苹果")
+    assert loading.load(recipe(path)).class_names == ("Äpfel", "苹果")
 
 
 def test_missing(tmp_path):
     with pytest.raises(MissingInput, match=f"there is no file {tmp_path / 'table.csv'}"):
-        sources.load(recipe(tmp_path / "table.csv"))
+        loading.load(recipe(tmp_path / "table.csv"))
     with pytest.raises(MissingInput, match=f"{tmp_path} is not a file.*dataset=folder"):
-        sources.load(recipe(tmp_path))
+        loading.load(recipe(tmp_path))
 
 
 def test_missing_columns_are_named_with_the_nearest(tmp_path):
@@ -230,10 +230,10 @@ def test_a_table_without_train_rows(images):
 def test_a_table_without_test_rows(images):
     rows = [f"images/{n}.png,{n % 2},{('Train', 'VAL')[n // 6]}" for n in range(8)]
     split = recipe(table(images, "image,label,split", *rows), split_column="split")
-    source = sources.load(split)
+    source = loading.load(split)
     assert sorted(Path(name).stem for name in names(source.train))[-2:] == ["6", "7"]
     assert (len(source.train), len(source.test), len(source.validation)) == (5, 3, 2)
-    assert sources.load(recipe(split.path, split_column="split", test_fraction=0)).test is None
+    assert loading.load(recipe(split.path, split_column="split", test_fraction=0)).test is None
 
 
 def test_files_that_are_named_otherwise(images):
@@ -241,7 +241,7 @@ def test_files_that_are_named_otherwise(images):
     picture(images / composed)
     decomposed = unicodedata.normalize("NFD", composed)
     rows = [f"{decomposed},a", r"images\1.png,b", "images/2.png,a", "images/3.png,b"]
-    source = sources.load(recipe(table(images, "image,label", *rows)))
+    source = loading.load(recipe(table(images, "image,label", *rows)))
     assert f"{images / composed}" in [*names(source.train), *names(source.test)]
     rows += [f"{composed},b", "Images/4.PNG,a", "images/4.PNG,a"]
     twice, folder, case = faults(recipe(table(images, "image,label", *rows)))
@@ -271,7 +271,7 @@ def test_a_table_that_holds_a_nul(tmp_path, content, line):
 def test_labels_of_another_unicode_form_are_one_class(images):
     cells = [unicodedata.normalize(form, "caf\u00e9") for form in ("NFC", "NFD")]
     rows = [f"images/{n}.png,{(*cells, 'b')[n % 3]}" for n in range(8)]
-    assert sources.load(recipe(table(images, "image,label", *rows))).class_names == (
+    assert loading.load(recipe(table(images, "image,label", *rows))).class_names == (
         "b",
         "caf\u00e9",
     )
@@ -281,7 +281,7 @@ def test_labels_that_look_alike_are_reported(images):
     cells = ["Cat", "cat", "dog", "dog"]
     rows = [f"images/{n}.png,{cells[n % 4]}" for n in range(8)]
     path = table(images, "image,label", *rows)
-    (doubt,) = sources.doubts(recipe(path))
+    (doubt,) = loading.doubts(recipe(path))
     assert doubt == (
         f"warning: 'Cat' (2 images) and 'cat' (2 images) of {path} are 2 classes, whose names "
         "differ in case, blanks or digits only; if they are one, write them alike"
@@ -290,7 +290,7 @@ def test_labels_that_look_alike_are_reported(images):
 
 def test_a_class_with_a_single_image(images):
     rows = [f"images/{number}.png,{name}" for number, name in enumerate(["cat", "cat", "dog"])]
-    (fault,) = faults(recipe(table(images, "image,label", *rows)), sources.prepare)
+    (fault,) = faults(recipe(table(images, "image,label", *rows)), loading.prepare)
     assert "class 'dog' has a single image" in fault
 
 
@@ -298,11 +298,11 @@ def test_broken_images_are_named_or_left_out(images):
     truncated(images / "images" / "8.jpg")
     rows = [f"images/{n}.{'jpg' if n == 8 else 'png'},{n % 2}" for n in range(9)]
     path = table(images, "image,label", *rows)
-    (fault,) = faults(recipe(path), sources.prepare)
+    (fault,) = faults(recipe(path), loading.prepare)
     assert fault.startswith(f"{images / 'images' / '8.jpg'} cannot be decoded")
-    (told,) = sources.prepare(recipe(path, on_corrupt="skip"))
+    (told,) = loading.prepare(recipe(path, on_corrupt="skip"))
     assert told.startswith(f"1 of 9 images of {path} cannot be decoded and is left out")
-    source = sources.load(recipe(path, on_corrupt="skip"))
+    source = loading.load(recipe(path, on_corrupt="skip"))
     assert np.bincount([*source.train.labels, *source.test.labels]).tolist() == [4, 4]
 
 

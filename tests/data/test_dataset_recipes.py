@@ -13,7 +13,7 @@ import pytest
 import tensorflow_datasets as tfds
 from recipes import recipe
 
-from sweeper.data import sources
+from sweeper.data.sources import loading
 from sweeper.errors import ConfigError
 from sweeper.paths import conf_dir
 
@@ -72,8 +72,8 @@ def test_a_named_data_set_fits_its_builder(tmp_path, name):
     builder = tfds.builder(dataset.name, data_dir=tmp_path)
     prepared(tmp_path, builder, dataset.image_key, dataset.label_key)
 
-    assert sources.prepare(dataset) == []
-    source = sources.load(dataset)
+    assert loading.prepare(dataset) == []
+    source = loading.load(dataset)
     n_classes = len(source.class_names)
     images = len(splits(builder)) * n_classes * 2
     assert len(source.train) + len(source.test) == images  # no split is forgotten
@@ -90,8 +90,8 @@ def test_a_header_tells_the_size_of_the_download(name):
 def test_any_other_of_tensorflow_datasets(tmp_path):
     dataset = recipe("dataset=tfds", "dataset.name=mnist", f"dataset.data_dir={tmp_path}").dataset
     prepared(tmp_path, tfds.builder("mnist"), "image", "label")
-    assert sources.load(dataset).class_names == tuple("0123456789")
-    assert sources.load(dataset).train.size == (28, 28)
+    assert loading.load(dataset).class_names == tuple("0123456789")
+    assert loading.load(dataset).train.size == (28, 28)
 
 
 @pytest.mark.parametrize(("name", "key"), [("tfds", "name"), ("folder", "path"), ("csv", "path")])

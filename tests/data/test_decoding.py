@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from pictures import decoded, faults, folder, names, picture
 from PIL import Image, ImageOps
 
-from sweeper.data import sources
 from sweeper.data.decoding import Decoder
 from sweeper.data.formats import kind_of
+from sweeper.data.sources import loading
 
 LIMIT = 1_000_000
 DECODER = Decoder(LIMIT)
@@ -252,8 +252,8 @@ def test_images_are_known_by_what_they_hold(tmp_path, name, write: Callable[[Pat
             (tmp_path / one / f"{number}").rmdir()
             write(tmp_path / one / f"{number}{name}")
     dataset = folder(tmp_path)
-    assert sources.prepare(dataset) == []
-    source = sources.load(dataset)
+    assert loading.prepare(dataset) == []
+    source = loading.load(dataset)
     assert len(names(source.train)) == 6
     assert decoded(source.train)[0].shape == (17, 23, 3)
 

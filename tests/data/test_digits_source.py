@@ -2,14 +2,14 @@ import numpy as np
 from sklearn.datasets import load_digits
 
 from sweeper.config import Digits
-from sweeper.data import sources
+from sweeper.data.sources import loading
 
 DIGITS = Digits(source="digits", validation_fraction=0.2, test_fraction=0.2, split_seed=0)
 
 
 def test_digits_are_the_originals_spread_over_a_byte():
-    sources.prepare(DIGITS)
-    source = sources.load(DIGITS)
+    loading.prepare(DIGITS)
+    source = loading.load(DIGITS)
     assert source.class_names == tuple("0123456789")
     assert (len(source.train), len(source.test)) == (1438, 359)
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from pictures import as_nobody, decoded, faults, folder, names, open_folder, picture
 
-from sweeper.data import sources
+from sweeper.data.sources import loading
 from sweeper.errors import ConfigError, MissingInput
 
 
@@ -21,11 +21,11 @@ def test_train_and_test_folders(tmp_path):
     picture(tmp_path / "train" / "ant" / ".hidden.png")
     (tmp_path / "train" / "ant" / "notes.txt").write_text("not an image")
 
-    assert sources.prepare(folder(tmp_path)) == [
+    assert loading.prepare(folder(tmp_path)) == [
         "files that are no images are left out: 1 .txt; the first is "
         f"{tmp_path / 'train' / 'ant' / 'notes.txt'}"
     ]
-    source = sources.load(folder(tmp_path))
+    source = loading.load(folder(tmp_path))
 
     assert source.class_names == source.train.class_names == source.test.class_names
     assert source.class_names == ("ant", "cat")
@@ -40,12 +40,12 @@ def test_classes_alone_are_split(tmp_path):
     for number in range(8):
         picture(tmp_path / "train" / f"{number}.jpg", size=(10 + number, 12))
         picture(tmp_path / "bus" / f"{number}.JPEG")
-    source = sources.load(folder(tmp_path))
+    source = loading.load(folder(tmp_path))
     assert source.class_names == ("bus", "train")  # a class may be called train
     assert np.bincount(source.train.labels).tolist() == [6, 6]
     assert np.bincount(source.test.labels).tolist() == [2, 2]
     assert not set(source.train.indices) & set(source.test.indices)
-    assert sources.load(folder(tmp_path)).test.indices.tolist() == source.test.indices.tolist()
+    assert loading.load(folder(tmp_path)).test.indices.tolist() == source.test.indices.tolist()
 
 
 @pytest.mark.parametrize(
@@ -66,19 +66,19 @@ def test_folders_are_known_by_their_names(tmp_path, train, validation, test):
             for number in range(4):
                 picture(tmp_path / part / name / f"{number}.png", number)
     dataset = folder(tmp_path)
-    assert sources.prepare(dataset) == []
-    source = sources.load(dataset)
+    assert loading.prepare(dataset) == []
+    source = loading.load(dataset)
     given = {names(source.train)[k] for k in np.flatnonzero(validates(source))}
     assert {Path(name).parent.parent.name for name in given} == {validation} - {None}
     assert len(given) == (8 if validation else 0)
     assert (source.drawn is None) == (test is not None)
     assert {Path(name).parent.parent.name for name in names(source.test)} == {test or train}
-    assert sources.has_validation(dataset) == bool(validation)
+    assert loading.has_validation(dataset) == bool(validation)
     # what is given to validate by is not drawn from to test
     assert len(source.train) + len(source.test) == 8 * sum(map(bool, (train, validation, test)))
 
 
-def validates(source: sources.Source) -> np.ndarray:
+def validates(source: loading.Source) -> np.ndarray:
     return np.isin(source.train.indices, source.validation)
 
 
@@ -86,10 +86,10 @@ def test_validation_images_stand_among_those_of_their_class(tmp_path):
     for part in ("train", "val", "test"):
         for name in ("cat", "dog"):
             picture(tmp_path / part / name / "a.png")
-    source = sources.load(folder(tmp_path))
+    source = loading.load(folder(tmp_path))
     assert source.train.labels.tolist() == [0, 0, 1, 1]
     assert source.validation.tolist() == [1, 3]
-    train, validation = sources.given_validation(source)
+    train, validation = loading.given_validation(source)
     assert [Path(name).parent.parent.name for name in names(train)] == ["train"] * 2
     assert [Path(name).parent.parent.name for name in names(validation)] == ["val"] * 2
 
@@ -98,9 +98,9 @@ def test_a_class_that_only_validates_cannot_be_learnt(tmp_path):
     for name in ("train/cat", "train/dog", "val/cat", "val/eel"):
         for number in range(3):
             picture(tmp_path / name / f"{number}.png")
-    source = sources.load(folder(tmp_path))
+    source = loading.load(folder(tmp_path))
     with pytest.raises(ConfigError, match="class 'eel' has validation images and no training"):
-        sources.given_validation(source)
+        loading.given_validation(source)
 
 
 def test_folders_of_one_meaning_are_not_guessed_at(tmp_path):
@@ -121,7 +121,7 @@ def test_what_is_left_out_is_counted(tmp_path):
         (tmp_path / "train" / "cat" / f"{number}.xml").write_text("<box/>")
     (tmp_path / "train" / "dog" / "LICENSE").write_text("free")
     (tmp_path / "__MACOSX" / "train").mkdir(parents=True)
-    loose, flat, others = sources.prepare(folder(tmp_path))
+    loose, flat, others = loading.prepare(folder(tmp_path))
     assert loose.startswith(f"warning: 1 images of {tmp_path} lie in no class folder")
     assert flat.startswith(f"warning: {tmp_path / 'test'} is left out: it holds 1 files and no")
     assert others == (
@@ -153,11 +153,11 @@ def test_names_that_are_no_utf8(tmp_path):
     place = os.fsencode(tmp_path)
     os.rename(place + b"/cat/0.png", place + b"/cat/caf\xe9.png")  # noqa: PTH104
     dataset = folder(tmp_path)
-    assert sources.prepare(dataset) == []
-    source = sources.load(dataset)
+    assert loading.prepare(dataset) == []
+    source = loading.load(dataset)
     assert len(decoded(source.train)) == 6
     Path(os.fsdecode(place + b"/dog/caf\xe9.png")).write_bytes(b"")
-    (fault,) = faults(dataset, sources.prepare)
+    (fault,) = faults(dataset, loading.prepare)
     assert fault.startswith(f"{tmp_path}/dog/caf\\xe9.png cannot be decoded (the file is empty)")
     os.rename(place + b"/dog", place + b"/caf\xe9")  # noqa: PTH104
     (fault,) = faults(dataset)
@@ -171,7 +171,7 @@ def test_a_path_in_another_unicode_form(tmp_path, form):
             other = unicodedata.normalize({"NFC": "NFD", "NFD": "NFC"}[form], f"f\u00e9e/{name}")
             picture(tmp_path / other / f"{number}.png", number)
     dataset = folder(tmp_path / unicodedata.normalize(form, "f\u00e9e"))
-    assert sources.load(dataset).class_names == ("caf\u00e9", "dog")
+    assert loading.load(dataset).class_names == ("caf\u00e9", "dog")
 
 
 def test_a_path_may_start_at_home(tmp_path, monkeypatch):
@@ -179,24 +179,24 @@ def test_a_path_may_start_at_home(tmp_path, monkeypatch):
     for name in ("cat", "dog"):
         for number in range(2):
             picture(tmp_path / "photos" / name / f"{number}.png")
-    assert len(sources.load(folder(Path("~/photos"))).train) == 3
+    assert len(loading.load(folder(Path("~/photos"))).train) == 3
 
 
 def test_missing(tmp_path):
     with pytest.raises(MissingInput, match=f"there is no folder {tmp_path / 'nowhere'}"):
-        sources.load(folder(tmp_path / "nowhere"))
+        loading.load(folder(tmp_path / "nowhere"))
 
 
 def test_a_file_is_no_folder(tmp_path):
     path = picture(tmp_path / "photos.png")
     with pytest.raises(MissingInput, match=f"{path} is not a folder"):
-        sources.load(folder(path))
+        loading.load(folder(path))
 
 
 def test_a_link_that_leads_in_a_circle(tmp_path):
     (tmp_path / "photos").symlink_to(tmp_path / "photos")
     with pytest.raises(MissingInput, match=f"{tmp_path / 'photos'} cannot be read"):
-        sources.prepare(folder(tmp_path / "photos"))
+        loading.prepare(folder(tmp_path / "photos"))
 
 
 def test_no_classes(tmp_path):
@@ -286,7 +286,7 @@ def test_folders_without_permission():
         with as_nobody():
             (fault,) = faults(folder(path / "photos"))
             with pytest.raises(MissingInput, match="Permission denied"):
-                sources.load(folder(path / "photos" / "dog"))
+                loading.load(folder(path / "photos" / "dog"))
         assert fault.startswith(f"{path / 'photos'} cannot be read (Permission denied)")
         (path / "photos").chmod(0o755)
 

@@ -7,7 +7,7 @@ import pytest
 from pictures import decoded, folder, names
 from PIL import Image
 
-from sweeper.data import sources
+from sweeper.data.sources import loading
 
 COLOUR = (200, 100, 51)
 GREY = 124  # ITU-R 601 luma of COLOUR, as Pillow converts it
@@ -22,8 +22,8 @@ def one(path: Path) -> np.ndarray:
         twin = path.with_stem(f"twin{number}")
         twin.write_bytes(path.read_bytes())
     dataset = folder(path.parent.parent)
-    assert sources.prepare(dataset) == []
-    train = sources.load(dataset).train
+    assert loading.prepare(dataset) == []
+    train = loading.load(dataset).train
     return decoded(train)[[Path(name).parent for name in names(train)].index(path.parent)]
 
 

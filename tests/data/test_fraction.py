@@ -13,8 +13,8 @@ from painted import recipe as of_records
 from pictures import folder, names, picture
 from recipes import recipe
 
-from sweeper.data import sources
 from sweeper.data.examples import Examples, subset
+from sweeper.data.sources import loading
 from sweeper.errors import ConfigError
 
 
@@ -70,7 +70,7 @@ def test_each_part_of_a_folder_is_reduced(fraction: float, given_too: bool) -> N
     counts = {"train": 20, "test": 8} | ({"validation": 4} if given_too else {})
     with tempfile.TemporaryDirectory() as place:
         photos(Path(place), counts)
-        source = sources.load(folder(Path(place), fraction=fraction))
+        source = loading.load(folder(Path(place), fraction=fraction))
         parts = [Path(name).parent.parent.name for name in names(source.train)]
         assert source.test is not None
         assert len(source.test) == max(6, round(fraction * 16))
@@ -78,29 +78,29 @@ def test_each_part_of_a_folder_is_reduced(fraction: float, given_too: bool) -> N
             if part != "test":
                 assert parts.count(part) == max(6, round(fraction * 2 * count))
         if given_too:
-            train, validation = sources.given_validation(source)
+            train, validation = loading.given_validation(source)
             assert len(train) + len(validation) == len(source.train)
             assert {Path(name).parent.parent.name for name in names(validation)} == {"validation"}
 
 
 def test_images_that_are_left_out_are_not_looked_at(tmp_path: Path) -> None:
     photos(tmp_path, {"train": 12, "test": 8})
-    whole = sources.load(folder(tmp_path))
-    some = sources.load(folder(tmp_path, fraction=0.3))
+    whole = loading.load(folder(tmp_path))
+    some = loading.load(folder(tmp_path, fraction=0.3))
     assert whole.test is not None
     assert some.test is not None
     dropped = set(names(whole.train)) - set(names(some.train))
     for name in dropped:
         Path(name).write_bytes(b"no picture")
     assert dropped
-    assert sources.prepare(folder(tmp_path, fraction=0.3)) == []
+    assert loading.prepare(folder(tmp_path, fraction=0.3)) == []
     with pytest.raises(ConfigError):
-        sources.prepare(folder(tmp_path))
+        loading.prepare(folder(tmp_path))
 
 
 def test_records_are_reduced(tmp_path: Path) -> None:
     data = prepared(tmp_path)
-    some = sources.load(of_records(data, fraction=0.5))
+    some = loading.load(of_records(data, fraction=0.5))
     assert np.bincount(some.train.labels).tolist() == [5, 5, 5]
     assert some.test is not None
     assert np.bincount(some.test.labels).tolist() == [3, 3, 3]  # three of a class, not half of it
@@ -109,7 +109,7 @@ def test_records_are_reduced(tmp_path: Path) -> None:
 
 def test_digits_are_reduced() -> None:
     made = recipe("dataset.fraction=0.1")
-    source = sources.load(made.dataset)
+    source = loading.load(made.dataset)
     assert source.test is not None
     assert len(source.train) + len(source.test) == 180
 

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from sweeper.data.geometry import warp
+from sweeper.data.augment.geometry import warp
 
 
 def photos(n: int = 2, height: int = 12, width: int = 10) -> np.ndarray:

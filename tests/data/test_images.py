@@ -20,13 +20,13 @@ from pictures import decoded, folder, names, picture
 from PIL import Image
 
 import sweeper
-from sweeper.cache.store import Cache
+from sweeper.cache.cache import Cache
 from sweeper.config import Csv, Digits
-from sweeper.data import sources
 from sweeper.data.batches import batches
 from sweeper.data.examples import Examples
 from sweeper.data.images import kept
-from sweeper.data.listing import files_content
+from sweeper.data.sources import loading
+from sweeper.data.sources.listing import files_content
 
 SIDE = 24
 
@@ -49,7 +49,7 @@ def photos(place: Path, size: tuple[int, int] | None = None, n: int = 12) -> Pat
 
 
 def of_folder(place: Path) -> Examples:
-    return sources.load(folder(photos(place / "photos"))).train
+    return loading.load(folder(photos(place / "photos"))).train
 
 
 def of_table(place: Path) -> Examples:
@@ -68,16 +68,16 @@ def of_table(place: Path) -> Examples:
         split_seed=0,
         on_corrupt="error",
     )
-    return sources.load(table).train
+    return loading.load(table).train
 
 
 def of_records(place: Path) -> Examples:
-    return sources.load(painted.recipe(painted.prepared(place))).train
+    return loading.load(painted.recipe(painted.prepared(place))).train
 
 
 def of_digits(_place: Path) -> Examples:
     digits = Digits(source="digits", validation_fraction=0.2, test_fraction=0.02, split_seed=0)
-    return sources.load(digits).test
+    return loading.load(digits).test
 
 
 def pixels_of(examples: Examples, side: int, seed: int | None = None) -> np.ndarray:
@@ -110,7 +110,7 @@ def test_kept_images_are_the_streamed_ones(
 
 
 def test_images_of_the_size_already_are_kept_bit_for_bit(store: Cache, tmp_path: Path) -> None:
-    examples = sources.load(folder(photos(tmp_path / "photos", (SIDE, SIDE)))).train
+    examples = loading.load(folder(photos(tmp_path / "photos", (SIDE, SIDE)))).train
     with kept(store, examples, SIDE) as images:
         np.testing.assert_array_equal(pixels_of(images, SIDE, 3), pixels_of(examples, SIDE, 3))
         for one, other in zip(decoded(images), decoded(examples), strict=True):
@@ -169,8 +169,8 @@ def test_a_selection_reads_its_own_images(part: Examples, data: st.DataObject, s
 def test_splits_and_folds_are_selections_of_one_entry(store: Cache) -> None:
     with kept(store, numbered(), 8) as images:
         for train, held_out in [
-            sources.split_validation(images, 0.2, 0),
-            *sources.split_folds(images, 3, 0),
+            loading.split_validation(images, 0.2, 0),
+            *loading.split_folds(images, 3, 0),
         ]:
             for selected in (train, held_out):
                 found = [int(one[0, 0, 0]) for one in decoded(selected)]
@@ -198,17 +198,17 @@ CHANGES: dict[str, Callable[[Path], Any]] = {
 @pytest.mark.parametrize("change", CHANGES)
 def test_a_change_of_any_file_is_another_fingerprint(change: str, tmp_path: Path) -> None:
     everything = folder(photos(tmp_path / "photos"), test_fraction=0.01)
-    before = sources.load(everything).train.fingerprint()
+    before = loading.load(everything).train.fingerprint()
     CHANGES[change](tmp_path / "photos" / "cat" / "04.png")
-    assert sources.load(everything).train.fingerprint() != before
+    assert loading.load(everything).train.fingerprint() != before
 
 
 def test_moved_or_untouched_files_keep_their_fingerprint(tmp_path: Path) -> None:
     first = of_folder(tmp_path).fingerprint()
-    assert first == sources.load(folder(tmp_path / "photos")).train.fingerprint()
+    assert first == loading.load(folder(tmp_path / "photos")).train.fingerprint()
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "photos").rename(tmp_path / "elsewhere" / "photos")
-    assert first == sources.load(folder(tmp_path / "elsewhere" / "photos")).train.fingerprint()
+    assert first == loading.load(folder(tmp_path / "elsewhere" / "photos")).train.fingerprint()
 
 
 def test_rows_of_a_table_tell_as_files_do(tmp_path: Path) -> None:
@@ -228,7 +228,7 @@ def test_names_of_one_file_are_told_apart(tmp_path: Path) -> None:
 
 def test_records_tell_of_their_files_and_of_the_split(tmp_path: Path) -> None:
     def fingerprints(train_split: str) -> tuple[str | None, str | None]:
-        source = sources.load(painted.recipe(tmp_path, train_split=train_split))
+        source = loading.load(painted.recipe(tmp_path, train_split=train_split))
         return source.train.fingerprint(), source.test.fingerprint()
 
     painted.prepared(tmp_path)
@@ -293,7 +293,7 @@ from pathlib import Path
 sys.path[:0] = {folders!r}
 import numpy as np
 from pictures import folder
-from sweeper.cache.store import Cache
+from sweeper.cache.cache import Cache
 from sweeper.data import sources
 from sweeper.data.images import kept
 from test_images import pixels_of

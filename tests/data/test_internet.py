@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from sweeper.data.internet import any_answers
+from sweeper.data.sources.internet import any_answers
 
 
 @pytest.fixture(autouse=True)

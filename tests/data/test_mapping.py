@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from sweeper.data.batches import plain_options
-from sweeper.data.mapping import mapped
+from sweeper.data.memory_map import mapped
 
 on_linux = pytest.mark.skipif(sys.platform != "linux", reason="files with holes, /proc")
 

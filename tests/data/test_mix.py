@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from sweeper.data.mix import draw_share, keep_outside_box, mix
+from sweeper.data.augment.mix import draw_share, keep_outside_box, mix
 
 
 def seed(number: int = 0) -> tf.Tensor:

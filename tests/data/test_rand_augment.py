@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageEnhance, ImageOps
 from scipy import stats
 
-from sweeper.data.rand_augment import OPERATIONS, rand_augment
+from sweeper.data.augment.rand_augment import OPERATIONS, rand_augment
 
 NAMES = [
     "identity",

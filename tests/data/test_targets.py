@@ -12,7 +12,7 @@ from recipes import composed
 from sklearn.utils.class_weight import compute_class_weight
 
 from sweeper.config import Loss
-from sweeper.data.mix import mix
+from sweeper.data.augment.mix import mix
 from sweeper.data.targets import Targets, class_weights
 from sweeper.errors import ConfigError
 from sweeper.validation import parse

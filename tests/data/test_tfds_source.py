@@ -18,7 +18,7 @@ from painted import CLASSES, FEATURES, SIZES, painted, prepared, recipe
 from pictures import decoded, faults, names
 from PIL import Image
 
-from sweeper.data import sources
+from sweeper.data.sources import loading
 from sweeper.errors import ConfigError, MissingInput
 
 
@@ -40,8 +40,8 @@ def _no_internet(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def test_prepared_data_is_read_as_it_was_written(data_dir):
-    sources.prepare(recipe(data_dir))
-    source = sources.load(recipe(data_dir))
+    loading.prepare(recipe(data_dir))
+    source = loading.load(recipe(data_dir))
     assert source.class_names == tuple(CLASSES)
     for examples, size in ((source.train, 30), (source.test, 9)):
         pictures = decoded(examples)
@@ -52,14 +52,14 @@ def test_prepared_data_is_read_as_it_was_written(data_dir):
 
 
 def test_labels_are_read_without_decoding(data_dir):
-    raw = sources.load(recipe(data_dir)).train.raw()
+    raw = loading.load(recipe(data_dir)).train.raw()
     assert raw.element_spec == tf.TensorSpec((), tf.string)
     assert raw.cardinality() == 30
 
 
 def test_validation_reads_only_its_own_images_in_order(data_dir):
-    whole = sources.load(recipe(data_dir)).train
-    train, validation = sources.split_validation(whole, 0.2, 0)
+    whole = loading.load(recipe(data_dir)).train
+    train, validation = loading.split_validation(whole, 0.2, 0)
     assert (len(train), len(validation)) == (24, 6)
     names = [picture[0, 0, 0] for picture in decoded(whole)]
     for part in (train, validation):
@@ -68,14 +68,14 @@ def test_validation_reads_only_its_own_images_in_order(data_dir):
 
 
 def test_test_from_train(data_dir):
-    source = sources.load(recipe(data_dir, test_split=None))
+    source = loading.load(recipe(data_dir, test_split=None))
     assert (len(source.train), len(source.test)) == (24, 6)
     seen = [p[0, 0, 0] for part in (source.train, source.test) for p in decoded(part)]
     assert sorted(seen) == list(range(30))
 
 
 def test_slices_of_splits(data_dir):
-    source = sources.load(
+    source = loading.load(
         recipe(data_dir, train_split="train[:50%]+test", test_split="train[80%:]")
     )
     assert (len(source.train), len(source.test)) == (24, 6)
@@ -143,11 +143,11 @@ def test_a_validation_split_validates(tmp_path, test_split):
         tmp_path, name="given", validation_split="validation", test_split=test_split,
         test_fraction=0.34,
     )  # fmt: skip
-    assert sources.has_validation(known)
-    assert not sources.has_validation(recipe(tmp_path, name="given"))
-    assert sources.prepare(known) == ["classes of given without an image: 1 of 3"]
-    source = sources.load(known)
-    train, validation = sources.given_validation(source)
+    assert loading.has_validation(known)
+    assert not loading.has_validation(recipe(tmp_path, name="given"))
+    assert loading.prepare(known) == ["classes of given without an image: 1 of 3"]
+    source = loading.load(known)
+    train, validation = loading.given_validation(source)
 
     def levels(examples):
         return sorted(int(image[0, 0, 0]) for image in decoded(examples))
@@ -162,25 +162,25 @@ def test_a_validation_split_validates(tmp_path, test_split):
     else:  # drawn from what trains, never from what validates
         assert sorted(levels(train) + levels(source.test)) == [20, 40, 60, 80, 100, 120]
         assert len(source.test) == 2
-    without = sources.load(recipe(tmp_path, name="given"))
+    without = loading.load(recipe(tmp_path, name="given"))
     assert len(without.train) == 6
 
 
 @pytest.mark.parametrize("split", ["test+train[30%:90%]", "all"])
 def test_broken_images_are_named_by_file_and_record(holed, split):
-    found = faults(recipe(holed, name="holed", train_split=split), sources.prepare)
+    found = faults(recipe(holed, name="holed", train_split=split), loading.prepare)
     named = {fault.split(" cannot be decoded")[0] for fault in found}
     assert named == broken_names(holed, split) != set()
 
 
 def test_broken_images_are_left_out(holed):
     skipping = recipe(holed, name="holed", on_corrupt="skip")
-    whole = sources.load(recipe(holed, name="holed")).train
-    (told,) = sources.prepare(skipping)
+    whole = loading.load(recipe(holed, name="holed")).train
+    (told,) = loading.prepare(skipping)
     assert told.startswith(
         "3 of 24 images of 'train' of holed cannot be decoded and are left out: record "
     )
-    source = sources.load(skipping)
+    source = loading.load(skipping)
     lost = broken_names(holed, "train")
     assert names(source.train) == [name for name in names(whole) if name not in lost]
     levels = [image[0, 0, 0] for image in decoded(source.train)]
@@ -201,8 +201,8 @@ def test_the_scan_is_of_the_image_that_is_asked_for(tmp_path):
         split_datasets={"train": [(f"{n}", {**row, "label": n % 3}) for n in range(6)]},
     )
     dataset = recipe(tmp_path, name="masked", test_split=None, test_fraction=0.5)
-    assert sources.prepare(dataset) == []
-    found = faults(dataset.model_copy(update={"image_key": "mask"}), sources.prepare)
+    assert loading.prepare(dataset) == []
+    found = faults(dataset.model_copy(update={"image_key": "mask"}), loading.prepare)
     assert len(found) == 6
 
 
@@ -221,7 +221,7 @@ def test_damaged_files_are_named_and_never_skipped(tmp_path, damage):
     else:
         file.unlink()
     for on_corrupt in ("error", "skip"):
-        (fault,) = faults(recipe(tmp_path, name="holed", on_corrupt=on_corrupt), sources.prepare)
+        (fault,) = faults(recipe(tmp_path, name="holed", on_corrupt=on_corrupt), loading.prepare)
         assert fault.startswith(f"{file} cannot be read (")
         assert f"remove {file.parent} and prepare holed again" in fault
 
@@ -234,7 +234,7 @@ def test_fewer_records_than_were_written(tmp_path):
     with tf.io.TFRecordWriter(str(file)) as writer:
         for record in kept:
             writer.write(record)
-    (fault,) = faults(recipe(tmp_path, name="holed"), sources.prepare)
+    (fault,) = faults(recipe(tmp_path, name="holed"), loading.prepare)
     assert fault.startswith(f"{file.parent} cannot be read (")
     assert "remove" in fault
 
@@ -250,7 +250,7 @@ def test_a_class_of_one_split_only(tmp_path):
 def test_a_class_without_images_is_told(tmp_path):
     rows = [(png(number), number % 2) for number in range(4)]
     stored(tmp_path, "holed", {"train": rows, "test": rows})
-    assert sources.prepare(recipe(tmp_path, name="holed")) == [
+    assert loading.prepare(recipe(tmp_path, name="holed")) == [
         "classes of holed without an image: 1 of 3"
     ]
 
@@ -258,7 +258,7 @@ def test_a_class_without_images_is_told(tmp_path):
 def test_a_class_with_a_single_image(tmp_path):
     rows = [(png(number), number % 2) for number in range(4)]
     stored(tmp_path, "holed", {"train": [*rows, (png(9), 2)]})
-    (fault,) = faults(recipe(tmp_path, name="holed", test_split=None), sources.prepare)
+    (fault,) = faults(recipe(tmp_path, name="holed", test_split=None), loading.prepare)
     assert "dataset.test_fraction cannot be held out: class 'cat' has a single image" in fault
 
 
@@ -275,7 +275,7 @@ def test_a_fixed_size_is_known(tmp_path):
         data_dir=tmp_path,
         split_datasets={"train": rows, "test": rows},
     )
-    source = sources.load(recipe(tmp_path, name="grey", image_key="picture", label_key="kind"))
+    source = loading.load(recipe(tmp_path, name="grey", image_key="picture", label_key="kind"))
     assert source.train.size == (7, 5)
     assert source.class_names == ("0", "1")
     np.testing.assert_array_equal(decoded(source.train), np.full((1, 7, 5, 3), 9))
@@ -292,14 +292,14 @@ def test_unlabelled_decoded(tmp_path):
         split_datasets={"train": rows, "test": rows},
     )
     with pytest.raises(ConfigError, match="'train' of contest has 1 images without a label"):
-        sources.load(recipe(tmp_path, name="contest"))
+        loading.load(recipe(tmp_path, name="contest"))
 
 
 def test_all_wrong_keys_are_named_with_the_nearest(data_dir):
     wrong = recipe(
         data_dir, image_key="imag", label_key="name", train_split="trian", test_split="best[:10]"
     )
-    for reads in (sources.load, sources.prepare):
+    for reads in (loading.load, loading.prepare):
         with pytest.raises(ConfigError) as caught:
             reads(wrong)
         image, label, train, test = caught.value.faults
@@ -313,17 +313,17 @@ def test_all_wrong_keys_are_named_with_the_nearest(data_dir):
 
 def test_images_must_have_eight_bits(data_dir):
     with pytest.raises(ConfigError, match="'depth' holds uint16"):
-        sources.load(recipe(data_dir, image_key="depth"))
+        loading.load(recipe(data_dir, image_key="depth"))
 
 
 def test_a_slice_that_makes_no_sense(data_dir):
     with pytest.raises(ConfigError, match=r"dataset.test_split 'test\[x:\]' cannot be read"):
-        sources.load(recipe(data_dir, test_split="test[x:]"))
+        loading.load(recipe(data_dir, test_split="test[x:]"))
 
 
 def test_unknown_name(tmp_path):
     with pytest.raises(ConfigError) as caught:
-        sources.prepare(recipe(tmp_path, name="stanford_dog"))
+        loading.prepare(recipe(tmp_path, name="stanford_dog"))
     assert f"under {tmp_path}, got 'stanford_dog'; did you mean 'stanford_dogs'?" in str(
         caught.value
     )
@@ -332,13 +332,13 @@ def test_unknown_name(tmp_path):
 @pytest.mark.parametrize("name", ["stanford_dogs:9.9.9", "cifar10_1/v99"])
 def test_unknown_version_or_configuration(tmp_path, name):
     with pytest.raises(ConfigError, match=f"dataset.name '{name}' cannot be used"):
-        sources.prepare(recipe(tmp_path, name=name))
+        loading.prepare(recipe(tmp_path, name=name))
 
 
 @pytest.mark.usefixtures("_no_internet")
 def test_absent_without_internet(tmp_path):
     with pytest.raises(MissingInput) as caught:
-        sources.prepare(recipe(tmp_path, name="stanford_dogs"))
+        loading.prepare(recipe(tmp_path, name="stanford_dogs"))
     assert str(caught.value) == (
         "stanford_dogs 0.2.0 is not prepared, and there is no internet to download it; "
         f"looked in {tmp_path}/stanford_dogs/0.2.0; "
@@ -400,27 +400,27 @@ def test_archives_that_were_placed_by_hand_are_prepared_without_internet(tmp_pat
     dataset = recipe(tmp_path, name=name)
     manual = tmp_path / "downloads" / "manual"
     with pytest.raises(MissingInput) as caught:
-        sources.prepare(dataset)
+        loading.prepare(dataset)
     wanted = "Ask its authors." if name == "by_hand_only" else "hand_placed.zip"
     assert str(caught.value).endswith(f"or put its archives into {manual}: {wanted}")
     manual.parent.mkdir()
     (tmp_path / "elsewhere").rename(manual)
-    sources.prepare(dataset)
-    assert sorted(sources.load(dataset).train.labels) == list(range(len(CLASSES)))
+    loading.prepare(dataset)
+    assert sorted(loading.load(dataset).train.labels) == list(range(len(CLASSES)))
 
 
 def test_absent_data_is_not_fetched_by_loading(tmp_path):
     with pytest.raises(MissingInput, match=r"stanford_dogs 0\.2\.0 has not been downloaded"):
-        sources.load(recipe(tmp_path, name="stanford_dogs"))
+        loading.load(recipe(tmp_path, name="stanford_dogs"))
 
 
 def test_default_folder_is_named(tmp_path, monkeypatch):
     # what tensorflow-datasets read from TFDS_DATA_DIR when it was imported
     monkeypatch.setattr(tfds.core.constants, "DATA_DIR", str(tmp_path))
     with pytest.raises(MissingInput, match=f"looked in {tmp_path}/stanford_dogs/0.2.0"):
-        sources.load(recipe(None, name="stanford_dogs"))
+        loading.load(recipe(None, name="stanford_dogs"))
     with pytest.raises(ConfigError, match=f"under {tmp_path}, got 'nothing_like_it'"):
-        sources.load(recipe(None, name="nothing_like_it"))
+        loading.load(recipe(None, name="nothing_like_it"))
 
 
 class _Site(http.server.BaseHTTPRequestHandler):
@@ -469,10 +469,10 @@ def generated() -> Iterator[list[str]]:
 @pytest.mark.usefixtures("_no_internet")
 def test_absent_data_is_prepared_once(tmp_path, generated):
     dataset = recipe(tmp_path, name="generated_painted")
-    sources.prepare(dataset)
-    sources.prepare(dataset)
+    loading.prepare(dataset)
+    loading.prepare(dataset)
     assert generated == ["train", "test"]
-    assert len(sources.load(dataset).train) == 30
+    assert len(loading.load(dataset).train) == 30
 
 
 @pytest.mark.usefixtures("_no_internet")
@@ -485,4 +485,4 @@ def test_failed_download_is_told(tmp_path, generated, monkeypatch):
     with pytest.raises(
         MissingInput, match=r"could not be downloaded.*OSError: disk full.*looked in"
     ):
-        sources.prepare(recipe(tmp_path, name="generated_painted"))
+        loading.prepare(recipe(tmp_path, name="generated_painted"))

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sweeper.errors import ConfigError
-from sweeper.execute.base import Place
 from sweeper.execute.devices import plan_places, usable_cores, visible_devices
+from sweeper.execute.executor import Place
 
 FOUR = ("0", "1", "2", "3")
 THREADS = "TF_NUM_INTRAOP_THREADS"

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from sweeper.errors import TrialFailed
-from sweeper.execute.base import Channel, SilentChannel
+from sweeper.execute.executor import Channel, SilentChannel
 from sweeper.execute.inline import InlineExecutor
 
 IGNORE = SilentChannel()

@@ -22,7 +22,7 @@ from patience import PATIENCE
 
 from sweeper.errors import MachineFault, TrialFailed
 from sweeper.execute import process, worker
-from sweeper.execute.base import Channel, Place, SilentChannel
+from sweeper.execute.executor import Channel, Place, SilentChannel
 from sweeper.execute.process import ProcessExecutor
 from sweeper.records import Attribute, Cause, Constraint, Decision, EpochReport
 
@@ -442,7 +442,7 @@ class TestSignals:
 INTERRUPTED_CONTROLLER = """
 import os, signal, sys, threading
 from pathlib import Path
-from sweeper.execute.base import SilentChannel
+from sweeper.execute.executor import SilentChannel
 from sweeper.execute.process import ProcessExecutor
 
 signal.signal(signal.SIGINT, lambda *_: None)
@@ -480,7 +480,7 @@ def test_ctrl_c_does_not_hit_a_worker_that_is_just_starting(method: str, log: Pa
 CONTROLLER = """
 import sys
 from pathlib import Path
-from sweeper.execute.base import SilentChannel
+from sweeper.execute.executor import SilentChannel
 from sweeper.execute.process import ProcessExecutor
 
 def hang(channel):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from networks import SIZE, backbone_config, random_images, tiny_backbone
 
-from sweeper.models import backbones
+from sweeper.models.pretrained import backbones
 
 
 @pytest.fixture

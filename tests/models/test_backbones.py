@@ -10,8 +10,8 @@ import pytest
 from networks import SIZE, backbone_config
 
 from sweeper.errors import ConfigError
-from sweeper.models import backbones
 from sweeper.models.blocks import find_blocks
+from sweeper.models.pretrained import backbones
 
 
 def _rates(model: keras.Model) -> dict[str, float]:

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from networks import SIZE, backbone_config
 
-from sweeper.models import backbones
 from sweeper.models.blocks import divide, find_blocks, find_cuts
+from sweeper.models.pretrained import backbones
 
 
 def _check_partition(model: keras.Model) -> None:

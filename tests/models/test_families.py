@@ -15,9 +15,10 @@ from networks import freeze_config, head_config, one_step, random_images, smalle
 from test_catalogue import PAGE
 
 from sweeper import config
-from sweeper.models import backbones, catalogue, weights
+from sweeper.models import catalogue
 from sweeper.models.blocks import Block, divide, find_blocks, find_cuts
 from sweeper.models.build import Classifier, attach_head
+from sweeper.models.pretrained import backbones, weights
 from sweeper.models.size import flops
 
 pytestmark = pytest.mark.families
@@ -254,6 +255,6 @@ def test_imagenet_weights_ask_for_no_other_network(
     assert re.sub(r"[\W_]", "", pretrained.name.lower()) in re.sub(r"[\W_]", "", path.lower())
     kinds = Counter(type(layer).__name__ for layer in model.layers)
     more = kinds - Counter(type(layer).__name__ for layer in small.model.layers)
-    # the one that sweeper.models.weights makes up for
+    # the one that sweeper.models.pretrained.weights makes up for
     assert more == ({"Rescaling": 1} if pretrained.name == "EfficientNetB0" else {})
     assert len(find_blocks(model)) == len(small.blocks)

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from networks import freeze_config, head_config, tiny_backbone
 
-from sweeper.models import lite0
 from sweeper.models.build import attach_head
-from sweeper.models.fingerprint import fingerprint
+from sweeper.models.network_hash import fingerprint
+from sweeper.models.pretrained import lite0
 
 
 def made(

@@ -10,8 +10,8 @@ from networks import backbone_config
 from sklearn.datasets import load_sample_image
 
 from sweeper.errors import MissingInput
-from sweeper.models import backbones, lite0
-from sweeper.models.torch_legacy import load_state_dict
+from sweeper.models.pretrained import backbones, lite0
+from sweeper.models.pretrained.torch_legacy import load_state_dict
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ import pytest
 from networks import head_config
 
 from sweeper.models.build import attach_head
-from sweeper.models.fingerprint import fingerprint
+from sweeper.models.network_hash import fingerprint
 from sweeper.models.prefix import Facts, Prefix
 from sweeper.models.size import Size
 

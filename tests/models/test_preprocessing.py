@@ -11,7 +11,7 @@ import pytest
 
 from sweeper import config
 from sweeper.models import catalogue
-from sweeper.models.preprocessing import preprocess
+from sweeper.models.pretrained.preprocessing import preprocess
 
 MODES = ("none", "tf", "torch", "caffe")
 

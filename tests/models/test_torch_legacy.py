@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from sweeper.models.torch_legacy import load_state_dict
+from sweeper.models.pretrained.torch_legacy import load_state_dict
 
 _MAGIC = 0x1950A86A20F9469CFC6C
 

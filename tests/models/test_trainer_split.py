@@ -9,7 +9,7 @@ import tensorflow as tf
 from networks import freeze_config, head_config, one_step, random_images
 
 from sweeper.models.build import Classifier, attach_head
-from sweeper.models.trainer import Trainer
+from sweeper.models.split_model import Trainer
 
 
 @pytest.mark.parametrize("pooling", ["avg", "max", "flatten"])

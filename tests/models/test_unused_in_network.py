@@ -5,10 +5,10 @@ import pytest
 from networks import backbone_config, freeze_config
 from recipes import recipe
 
-from sweeper.models.backbones import build_backbone
+from sweeper.app.default_space import LEAST_DEPTH_THAT_DROPS
 from sweeper.models.blocks import find_blocks
-from sweeper.models.unused import unused_in_network
-from sweeper.study.default_space import LEAST_DEPTH_THAT_DROPS
+from sweeper.models.pretrained.backbones import build_backbone
+from sweeper.models.unreached import unused_in_network
 from sweeper.train.prepare import prepare
 
 

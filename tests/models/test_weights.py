@@ -13,7 +13,7 @@ import pytest
 from networks import SIZE, backbone_config, tiny_backbone
 
 from sweeper.errors import ConfigError, MissingInput
-from sweeper.models import backbones, weights
+from sweeper.models.pretrained import backbones, weights
 
 Save = Callable[[keras.Model, Path], Any]
 

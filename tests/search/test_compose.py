@@ -275,7 +275,7 @@ def test_slots_may_compose_at_the_same_time(application: Application) -> None:
 
 def test_the_own_recipes() -> None:
     # the plugin's resolvers are the entry's
-    import sweeper.app  # noqa: F401
+    import sweeper.app.task  # noqa: F401
 
     arguments = ("+experiment=digits_lite0", "backbone=xception,efficientnet_b0")
     sets: list[Params] = [

@@ -8,7 +8,7 @@ import pytest
 from patience import PATIENCE
 from search.controllers import await_line, controller, load, sweep
 
-from sweeper.kept import Kept
+from sweeper.watched_files import Kept
 
 STUDY = ("x=interval(0,1)", "hydra.sweeper.n_trials=400")
 

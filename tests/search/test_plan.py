@@ -8,7 +8,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 from rich.console import Console
 
-from sweeper.execute.base import Place
+from sweeper.execute.executor import Place
 from sweeper.search.hooks import Entry
 from sweeper.search.plan import judged_by, places, print_plan, searched, trials
 from sweeper.search.settings.sweep_settings import SweepSettings

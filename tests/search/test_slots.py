@@ -28,7 +28,7 @@ from sweeper.errors import (
     TrialFailed,
     TrialPruned,
 )
-from sweeper.execute.base import Channel, Place
+from sweeper.execute.executor import Channel, Place
 from sweeper.execute.inline import InlineExecutor
 from sweeper.records import (
     Attribute,

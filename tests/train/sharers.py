@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 from test_features import Counted, features, images, in_order, prefixes
 
-from sweeper.cache.store import Cache
-from sweeper.train import views
+from sweeper.cache.cache import Cache
+from sweeper.train.frozen import views
 
 
 def compute(root: Path, out: Path, die_after: int) -> None:

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sweeper.config import EarlyStopping
-from sweeper.train.best import Best
+from sweeper.train.optimizers.early_stopping import Best
 
 
 def best(monitor: str = "val_loss", patience: int | None = None, min_delta: float = 0.0) -> Best:

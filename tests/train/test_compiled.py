@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 import pytest
 
 from sweeper.paths import xla_dir
-from sweeper.train import compiled
-from sweeper.train.compiled import FLAG, keep_compiled, programs_dir, sees_gpu
+from sweeper.train.runtime import xla_cache
+from sweeper.train.runtime.xla_cache import FLAG, keep_compiled, programs_dir, sees_gpu
 
 
 @pytest.fixture(autouse=True)
@@ -32,7 +32,7 @@ def tried(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         made.append(flags)
         return ""
 
-    monkeypatch.setattr(compiled, "_try", succeed)
+    monkeypatch.setattr(xla_cache, "_try", succeed)
     return made
 
 
@@ -57,9 +57,9 @@ def test_a_person_has_their_way(tried: list[str]) -> None:
 def test_where_it_does_not_work_nothing_is_kept_and_it_is_not_tried_again(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(compiled, "_STEP", "print('noise'); raise SystemExit('no such device')")
+    monkeypatch.setattr(xla_cache, "_STEP", "print('noise'); raise SystemExit('no such device')")
     keep_compiled()
-    monkeypatch.setattr(compiled, "_STEP", "")
+    monkeypatch.setattr(xla_cache, "_STEP", "")
     keep_compiled()
     assert os.environ["TF_XLA_FLAGS"] == ""
     assert caplog.text.count("what XLA compiles is not kept: no such device (remove") == 2
@@ -71,8 +71,8 @@ def test_where_it_does_not_work_nothing_is_kept_and_it_is_not_tried_again(
 def test_a_try_that_does_not_end(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(compiled, "_STEP", "import threading; threading.Event().wait()")
-    monkeypatch.setattr(compiled, "_TRIED_SECONDS", 0.5)
+    monkeypatch.setattr(xla_cache, "_STEP", "import threading; threading.Event().wait()")
+    monkeypatch.setattr(xla_cache, "_TRIED_SECONDS", 0.5)
     keep_compiled()
     assert "timed out after 0.5 seconds" in caplog.text
 
@@ -116,17 +116,17 @@ def test_other_devices_and_versions_have_other_programs(monkeypatch: pytest.Monk
     for device in ("0", "1"):
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", device)
         seen.add(programs_dir())
-    monkeypatch.setattr(compiled, "version", lambda name: "9.9")
+    monkeypatch.setattr(xla_cache, "version", lambda name: "9.9")
     seen.add(programs_dir())
-    monkeypatch.setattr(compiled, "_read", lambda file, key: "another")
+    monkeypatch.setattr(xla_cache, "_read", lambda file, key: "another")
     seen.add(programs_dir())
     assert len(seen) == 5
 
 
 def test_whether_there_is_a_gpu(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(compiled, "_cards", lambda: iter([]))
+    monkeypatch.setattr(xla_cache, "_cards", lambda: iter([]))
     assert not sees_gpu()
-    monkeypatch.setattr(compiled, "_cards", lambda: iter([tmp_path]))
+    monkeypatch.setattr(xla_cache, "_cards", lambda: iter([tmp_path]))
     for chosen, seen in (("-1", False), ("", False), ("0", True), ("GPU-1", True)):
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", chosen)
         assert sees_gpu() is seen
@@ -135,7 +135,7 @@ def test_whether_there_is_a_gpu(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
 def test_what_was_read_longest_ago_goes_first(
     monkeypatch: pytest.MonkeyPatch, tried: list[str]
 ) -> None:
-    monkeypatch.setattr(compiled, "_MOST_BYTES", 250)
+    monkeypatch.setattr(xla_cache, "_MOST_BYTES", 250)
     other = xla_dir() / "of another device"
     other.mkdir(parents=True)
     programs_dir().mkdir()
@@ -165,7 +165,7 @@ def test_a_file_that_lost_its_content_goes(tried: list[str]) -> None:
 
 PROGRAM = """
 import numpy as np
-from sweeper.train.compiled import keep_compiled
+from sweeper.train.runtime.xla_cache import keep_compiled
 keep_compiled()
 import tensorflow as tf
 import keras

@@ -6,7 +6,7 @@ import pytest
 from keras import layers
 from recipes import recipe
 
-from sweeper.data.sources import load
+from sweeper.data.sources.loading import load
 from sweeper.models.size import size_of
 from sweeper.train.cost import measure, peak_memory_mb, reset_peak_memory
 from sweeper.train.trial import evaluation_batches

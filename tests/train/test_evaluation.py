@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from sweeper.data.batches import Batches
-from sweeper.models.trainer import Trainer
+from sweeper.models.split_model import Trainer
 from sweeper.train.evaluation import before_training, edge
 from sweeper.train.sanity import LEAST_EDGE
 

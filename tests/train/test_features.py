@@ -15,20 +15,20 @@ from disks import file_limit
 from models.networks import freeze_config, head_config, tiny_backbone
 from recipes import recipe
 
+from sweeper.cache.cache import Cache
 from sweeper.cache.key import code_word
-from sweeper.cache.store import Cache
-from sweeper.data import geometry
-from sweeper.data.augment import build_augment
+from sweeper.data.augment.augmentation import build_augment, geometry
 from sweeper.data.batches import batches, shuffled
 from sweeper.data.examples import Examples, Indices
-from sweeper.data.sources import load
+from sweeper.data.sources.loading import load
 from sweeper.data.targets import Targets
 from sweeper.models import depthwise, folding
 from sweeper.models.build import attach_head
 from sweeper.models.prefix import Prefix
-from sweeper.train import frozen_pass, numerics
-from sweeper.train.features import Features
-from sweeper.train.views import Images, View
+from sweeper.train.frozen import frozen_pass
+from sweeper.train.frozen.features import Features
+from sweeper.train.frozen.views import Images, View
+from sweeper.train.runtime import numerics
 
 COUNT = 150  # two batches of 64 and one of 22
 PLAIN = Targets(10, False)

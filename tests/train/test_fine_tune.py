@@ -11,18 +11,18 @@ from models.networks import tiny_backbone
 from numpy.typing import NDArray
 from recipes import recipe
 
-from sweeper.cache.store import Cache
+from sweeper.cache.cache import Cache
 from sweeper.config import Recipe
 from sweeper.data.batches import batches
-from sweeper.data.sources import load, split_validation
+from sweeper.data.sources.loading import load, split_validation
 from sweeper.data.targets import Targets, class_weights
 from sweeper.models.build import attach_head
 from sweeper.paths import entries_dir
-from sweeper.train import numerics
 from sweeper.train.checkpoint import Checkpoint
 from sweeper.train.fine_tune import FineTune
 from sweeper.train.inputs import Feed, planned
 from sweeper.train.phases import Epoch
+from sweeper.train.runtime import numerics
 
 SHORT = (
     "phases.frozen.epochs=2",

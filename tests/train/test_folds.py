@@ -8,7 +8,7 @@ from PIL import Image
 from recipes import recipe
 
 from sweeper.config import Recipe
-from sweeper.data import sources
+from sweeper.data.sources import loading
 from sweeper.errors import ConfigError
 from sweeper.train.folds import settled, spelled_split, splits_of
 
@@ -53,7 +53,7 @@ def test_auto_is_what_the_folders_say(parts: tuple[str, ...], kind: str, tmp_pat
     found = settled(made)
     assert found.validation.kind == kind
     assert settled(found) is found
-    source = sources.load(made.dataset)
+    source = loading.load(made.dataset)
     for one, other in zip(splits_of(source, made)[0], splits_of(source, found)[0], strict=True):
         assert one.indices.tolist() == other.indices.tolist()
 
@@ -89,7 +89,7 @@ def test_data_that_is_not_there_is_another_ones_fault(tmp_path: Path) -> None:
 
 def test_given_images_validate_and_no_others(tmp_path: Path) -> None:
     made = of_folder(tmp_path / "data", "train", "validation", "test")
-    source = sources.load(made.dataset)
+    source = loading.load(made.dataset)
     ((train, validation),) = splits_of(source, made)
     assert source.test is not None
     for part, examples in (("train", train), ("validation", validation), ("test", source.test)):
@@ -104,14 +104,14 @@ def test_given_images_validate_and_no_others(tmp_path: Path) -> None:
 def test_given_needs_images_that_are_given(tmp_path: Path) -> None:
     made = of_folder(tmp_path / "data", "train", "test", overrides=("validation=given",))
     with pytest.raises(ConfigError, match=r"validation=given needs images .* set validation=split"):
-        splits_of(sources.load(made.dataset), made)
+        splits_of(loading.load(made.dataset), made)
 
 
 def test_without_a_test_the_plan_says_so(tmp_path: Path) -> None:
     made = of_folder(
         tmp_path / "data", "train", "validation", overrides=("dataset.test_fraction=0",)
     )
-    source = sources.load(made.dataset)
+    source = loading.load(made.dataset)
     assert source.test is None
     assert spelled_split(source, made).endswith("none test (dataset.test_fraction=0)")
     tested = made.model_copy(update={"validation": recipe("validation=test").validation})

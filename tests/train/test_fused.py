@@ -11,8 +11,8 @@ from hypothesis import settings as examples
 from hypothesis import strategies as st
 from test_optimizers import RATE, gradients, settings, train, variables
 
-from sweeper.train.fused import fused
-from sweeper.train.optimizers import build_optimizer
+from sweeper.train.optimizers.by_name import build_optimizer
+from sweeper.train.optimizers.fused import fused
 
 NAMES = ["Adam", "AdamW"]
 KEYWORDS = st.fixed_dictionaries(

@@ -12,15 +12,15 @@ import pytest
 from models.networks import tiny_backbone
 from recipes import recipe
 
-from sweeper.cache.store import Cache
+from sweeper.cache.cache import Cache
 from sweeper.config import Recipe
 from sweeper.data.batches import Batches, batches
 from sweeper.data.examples import Examples, split_folds
-from sweeper.data.sources import load
+from sweeper.data.sources.loading import load
 from sweeper.data.targets import Targets
 from sweeper.models.build import attach_head
-from sweeper.train import numerics
 from sweeper.train.inputs import Feed, of_views, planned
+from sweeper.train.runtime import numerics
 
 PHASES = ("phases.frozen.epochs=3", "phases.unfrozen.epochs=2", "freeze.unfreeze_blocks=1")
 BATCH = 7

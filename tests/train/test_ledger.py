@@ -8,7 +8,7 @@ from recipes import recipe
 from test_fine_tune import SHORT, Run
 
 from sweeper.records import COMPUTED, SAVED_BY_CACHE, SAVED_BY_PRUNING
-from sweeper.train.ledger import ledger
+from sweeper.train.savings import ledger
 
 MADE = recipe("phases.frozen.epochs=4", "phases.unfrozen.epochs=3")
 

@@ -15,10 +15,10 @@ from sweeper.config import Recipe
 from sweeper.models.prefix import Prefix
 from sweeper.models.size import size_of
 from sweeper.paths import TrialPaths, entries_dir
-from sweeper.track.base import NullTracker
-from sweeper.train import numerics
-from sweeper.train.network import Known, build_classifier_for, find, known_of, to_json
+from sweeper.track.tracker import NullTracker
+from sweeper.train.building import Known, build_classifier_for, find, known_of, to_json
 from sweeper.train.prebuild import prebuild
+from sweeper.train.runtime import numerics
 from sweeper.train.trial import Trial
 
 SHORT = (
@@ -73,9 +73,9 @@ def never(*_: Any) -> None:
 @pytest.fixture
 def built(monkeypatch: pytest.MonkeyPatch) -> Callable[[], int]:
     """How many backbones have been built since the last call."""
-    from sweeper.train import network
+    from sweeper.train import building
 
-    build, count = network.build_backbone, 0
+    build, count = building.build_backbone, 0
 
     def counted(*arguments: Any) -> Any:
         nonlocal count
@@ -87,7 +87,7 @@ def built(monkeypatch: pytest.MonkeyPatch) -> Callable[[], int]:
         now, count = count, 0
         return now
 
-    monkeypatch.setattr(network, "build_backbone", counted)
+    monkeypatch.setattr(building, "build_backbone", counted)
     return since
 
 
@@ -186,7 +186,7 @@ def test_the_size_that_is_known_is_that_of_the_whole_model(
         assert whole.size(freeze) == expected[freeze]
     later = build_classifier_for(made, 10, known)
     with monkeypatch.context() as patched:
-        patched.setattr("sweeper.train.network.build_backbone", never)
+        patched.setattr("sweeper.train.building.build_backbone", never)
         later.split(None)
         assert later.size(None) == expected[None]
     later.trainer(blocks)

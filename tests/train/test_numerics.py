@@ -14,11 +14,11 @@ from recipes import recipe
 from sweeper.config import Optimizer
 from sweeper.errors import ConfigError
 from sweeper.paths import TrialPaths
-from sweeper.track.base import NullTracker
-from sweeper.train.numerics import compile_options, prefetched, set_up
-from sweeper.train.optimizers import build_optimizer
+from sweeper.track.tracker import NullTracker
+from sweeper.train.optimizers.by_name import build_optimizer
+from sweeper.train.runtime.numerics import compile_options, prefetched, set_up
 from sweeper.train.trial import Trial
-from sweeper.train.winner import keep
+from sweeper.train.winning_model import keep
 
 
 @pytest.fixture(autouse=True)
@@ -207,7 +207,7 @@ devices = tf.config.list_logical_devices("CPU")
 listed = tf.config.list_logical_devices
 tf.config.list_logical_devices = lambda kind=None: devices[1:] if kind == "GPU" else listed(kind)
 from sweeper.data.batches import plain_options
-from sweeper.train.numerics import prefetched
+from sweeper.train.runtime.numerics import prefetched
 images = np.random.default_rng(0).random((20, 4), np.float32)
 plain = tf.data.Dataset.from_tensor_slices((images, images.sum(1))).batch(8)
 plain = plain.with_options(plain_options())
@@ -243,8 +243,8 @@ def test_programs_are_kept_where_some_are_compiled(
     monkeypatch: pytest.MonkeyPatch, asked: str, gpu: bool, kept: bool
 ) -> None:
     called = []
-    monkeypatch.setattr("sweeper.train.numerics.sees_gpu", lambda: gpu)
-    monkeypatch.setattr("sweeper.train.numerics.keep_compiled", lambda: called.append(True))
+    monkeypatch.setattr("sweeper.train.runtime.numerics.sees_gpu", lambda: gpu)
+    monkeypatch.setattr("sweeper.train.runtime.numerics.keep_compiled", lambda: called.append(True))
     set_up(recipe(f"jit_compile={asked}"))
     assert bool(called) is kept
     monkeypatch.undo()

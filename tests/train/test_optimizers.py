@@ -11,8 +11,8 @@ from recipes import recipe
 from sweeper import keras_api
 from sweeper.config import Optimizer
 from sweeper.paths import conf_dir
-from sweeper.train.fused import fused
-from sweeper.train.optimizers import averaging, build_optimizer, check_optimizer
+from sweeper.train.optimizers.by_name import averaging, build_optimizer, check_optimizer
+from sweeper.train.optimizers.fused import fused
 
 NAMES = keras_api.optimizer_names()
 RATE = 0.01

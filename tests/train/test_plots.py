@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from sweeper.train import plots
+from sweeper.train.pictures import plots
 
 LN_10 = math.log(10)
 LONG_NAMES = [f"n0{2085620 + i}-rather_long_name_of_breed_{i}" for i in range(120)]

@@ -6,10 +6,10 @@ from dataclasses import replace
 import pytest
 from recipes import recipe
 
-from sweeper.cache.store import Cache
+from sweeper.cache.cache import Cache
 from sweeper.config import Recipe
 from sweeper.data.images import kept
-from sweeper.data.sources import load
+from sweeper.data.sources.loading import load
 from sweeper.data.targets import Targets
 from sweeper.paths import entries_dir
 from sweeper.train.folds import splits_of

@@ -13,7 +13,7 @@ from recipes import recipe
 from sweeper.config import Plateau as PlateauSettings
 from sweeper.config import Schedule
 from sweeper.errors import ConfigError
-from sweeper.train.schedules import Plateau, PlateauRate, build_rate
+from sweeper.train.optimizers.schedules import Plateau, PlateauRate, build_rate
 
 
 def schedule(name: str, **keys: Any) -> Schedule:

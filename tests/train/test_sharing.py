@@ -11,7 +11,7 @@ from recipes import recipe
 from sharers import compute
 from test_features import HALF, by_hand, images, prefixes
 
-from sweeper.train import numerics
+from sweeper.train.runtime import numerics
 
 Context = multiprocessing.context.ForkServerContext
 

@@ -17,7 +17,7 @@ from sweeper.errors import TrialPruned
 from sweeper.paths import TrialPaths
 from sweeper.records import DataUse
 from sweeper.train.trial import Trial
-from sweeper.train.winner import keep
+from sweeper.train.winning_model import keep
 
 DIGITS = (
     "+experiment=digits_lite0",
@@ -180,9 +180,9 @@ def test_pictures_are_drawn_and_recorded(done: Run) -> None:
 
 @pytest.mark.slow
 def test_the_saved_model_is_the_one_that_was_judged(tmp_path: Path, done: Run) -> None:
-    from sweeper.data.sources import load, split_validation
+    from sweeper.data.sources.loading import load, split_validation
     from sweeper.train.trial import evaluation_batches
-    from sweeper.train.winner import evaluate
+    from sweeper.train.winning_model import evaluate
 
     made = recipe(*DIGITS, *UNCACHED)
     run = Run(made, tmp_path)
@@ -325,10 +325,10 @@ def test_folds_are_trained_one_by_one_and_their_mean_counts(tmp_path: Path) -> N
     assert metrics["best_val_accuracy"] == value
     # the model that is kept is of the fold nearest to the mean
     typical = int(np.argmin(np.abs(np.array(per_fold) - np.mean(per_fold))))
-    from sweeper.data.sources import load
+    from sweeper.data.sources.loading import load
     from sweeper.train.folds import splits_of
     from sweeper.train.trial import evaluation_batches
-    from sweeper.train.winner import evaluate
+    from sweeper.train.winning_model import evaluate
 
     made = recipe(*DIGITS, *short, "validation.folds=3")
     found = run.model()
@@ -340,7 +340,7 @@ def test_folds_are_trained_one_by_one_and_their_mean_counts(tmp_path: Path) -> N
 
 @pytest.mark.slow
 def test_the_test_set_validates_where_the_recipe_says_so(tmp_path: Path) -> None:
-    from sweeper.data.sources import load
+    from sweeper.data.sources.loading import load
     from sweeper.train.folds import splits_of
 
     made = recipe(*DIGITS, "validation=test")

@@ -8,7 +8,7 @@ import pytest
 
 PROGRAM = """
 import sys, threading
-import mlflow, mlflow.keras, sweeper.train.warm
+import mlflow, mlflow.keras, sweeper.train.runtime.preload
 assert threading.active_count() == 1, threading.enumerate()
 before = set(sys.modules)
 from sweeper.track.mlflow import connect, ensure_experiment, start_run

@@ -15,15 +15,15 @@ from numpy.typing import NDArray
 from recipes import recipe
 
 from sweeper.config import Recipe
-from sweeper.data.sources import load
+from sweeper.data.sources.loading import load
 from sweeper.errors import SweeperError
 from sweeper.paths import TrialPaths
 from sweeper.records import Owner
+from sweeper.train.building import build_classifier_for
 from sweeper.train.folds import splits_of
-from sweeper.train.learned import save_learned
-from sweeper.train.network import build_classifier_for
+from sweeper.train.trained_weights import save_learned
 from sweeper.train.trial import evaluation_batches
-from sweeper.train.winner import evaluate, finish, interval, keep
+from sweeper.train.winning_model import evaluate, finish, interval, keep
 
 pytestmark = [
     # MLflow's own

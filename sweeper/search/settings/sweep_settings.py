@@ -49,7 +49,7 @@ class WarmStart:
 
 @dataclass(frozen=True)
 class SweepSettings:
-    """The keys of ``hydra.sweeper``; their meanings stand in :mod:`sweeper.search.settings.defaults`.
+    """The keys of ``hydra.sweeper``; ``defaults.py`` beside this has their meanings.
 
     ``directions`` has one entry for each objective. Times are in seconds.
     """

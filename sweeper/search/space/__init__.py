@@ -1,1 +1,1 @@
-"""TODO."""
+"""The search space: how it is written, which cases hold, its corners."""

@@ -1,1 +1,1 @@
-"""TODO."""
+"""Where a study is kept, and who may write to it."""

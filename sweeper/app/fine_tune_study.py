@@ -1,0 +1,237 @@
+"""The hooks of a study of fine-tunes: what happens when, beyond running its trials."""
+
+import contextlib
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from omegaconf import DictConfig, open_dict, read_write
+
+from sweeper.addresses import hide_credentials
+from sweeper.app.best_recipe import write_best_recipe, write_winner
+from sweeper.app.default_space import default_space
+from sweeper.app.fine_tune_plan import with_fine_tunes
+from sweeper.app.ledger import add_prebuilt, close_ledger
+from sweeper.app.preflight import check, prebuild, prepare
+from sweeper.app.readme import Page
+from sweeper.app.winner import evaluate_winner, keep_models, winning_recipe
+from sweeper.config import reported
+from sweeper.display.console import open_console
+from sweeper.display.wording import command, spelled_test, ui_command
+from sweeper.execute.executor import Executor, Place
+from sweeper.paths import StudyPaths, TrialPaths, shown_path
+from sweeper.records import State, StudySummary, TrialRow, TrialSpec
+from sweeper.search.hooks import Entry, StudyHooks
+from sweeper.validation import parse
+
+if TYPE_CHECKING:
+    from sweeper.track.mlflow import MlflowRun
+
+
+class FineTuneStudy(StudyHooks):
+    """Hooks of :func:`sweeper.app.task.fine_tune`."""
+
+    preload: ClassVar[tuple[str, ...]] = (
+        "tensorflow",
+        "keras",
+        "mlflow",
+        "mlflow.keras",
+        "sklearn.datasets",
+        "matplotlib.figure",
+        "matplotlib.backends.backend_agg",
+        "sweeper.app.task",
+        "sweeper.train.trial",
+        "sweeper.train.winning_model",
+        "sweeper.train.prepare",
+        "sweeper.train.prebuild",
+        "sweeper.train.runtime.preload",
+    )
+
+    def __init__(self) -> None:
+        self._open: dict[int, MlflowRun] = {}
+        self._prebuilt: float | None = None  # until it is recorded
+        self._known = "[]"
+        self._plan: Sequence[Entry] = ()
+
+    def default_space(self, config: DictConfig) -> Mapping[str, Any]:
+        """Rates, depth of unfreezing, batch size, and stochastic depth where it does something."""
+        return default_space(config)
+
+    def check(self, candidates: Sequence[DictConfig]) -> None:
+        """Parse every candidate, and look whether what it names is there."""
+        self._recipes = check(candidates)
+        for recipe in self._recipes:  # before the processes start that refer to them
+            hide_credentials("tracking.uri", recipe.tracking.uri)
+
+    def preflight(self, candidates: Sequence[DictConfig], executor: Executor) -> None:
+        """Fetch what the candidates name."""
+        self._log = StudyPaths(Path(str(candidates[0].hydra.sweep.dir)).absolute()).prepare_log
+        overrides = [list(candidate.hydra.overrides.task) for candidate in candidates]
+        self._prepared = prepare(self._recipes, overrides, executor, self._log)
+
+    def plan(self, entries: Sequence[Entry]) -> Sequence[Entry]:
+        """Add data, network, training and MLflow."""
+        self._plan = with_fine_tunes(entries, self._recipes, self._prepared)
+        return self._plan
+
+    def prebuild(self, executor: Executor) -> None:
+        """Decode images, and compute what frozen layers make of them, once for all trials."""
+        self._prebuilt, self._known = prebuild(self._recipes, executor, self._log)
+
+    def fingerprint(self, config: DictConfig) -> Mapping[str, Any]:
+        """The recipe; where it runs, is recorded and keeps what it computed may change."""
+        recipe = parse(config)
+        return recipe.model_dump(
+            mode="json",
+            exclude={"tracking": True, "executor": True, "cache": {"budget_gb": True}},
+            exclude_unset=True,
+        )
+
+    def objectives(self, config: DictConfig) -> tuple[str, ...]:
+        """What the recipe is judged by."""
+        return tuple(parse(config).objectives)
+
+    def reported(self, config: DictConfig) -> str:
+        """What each epoch is judged by."""
+        return reported(parse(config).objectives)
+
+    def study_started(
+        self,
+        config: DictConfig,
+        study_id: str,
+        summary: StudySummary,
+        running: frozenset[int],
+        space: Mapping[str, str],
+    ) -> None:
+        """Open the study's run, or go on with the one it has."""
+        from sweeper.app.descriptions import study_note, study_tags
+        from sweeper.app.runs import open_runs
+
+        recipe, overrides = parse(config), sys.argv[1:]
+        self._objectives = recipe.objectives
+        self._runs = open_runs(
+            recipe.tracking.uri,
+            recipe.tracking.experiment,
+            str(config.hydra.sweeper.study_name or recipe.name),
+            study_id,
+            {"sweeper.command": command(overrides), **study_tags(space)},
+            study_note(recipe.name, recipe.objectives, summary, space, overrides),
+            summary.rows,
+            running,
+        )
+        storage = config.hydra.sweeper.storage
+        self._summary, self._page = (
+            summary,
+            Page(overrides, self._plan, storage and str(storage), ui_command(self._runs.uri)),
+        )
+        self._page.write(summary, f"running since {_now()}")
+
+    def trial_started(self, spec: TrialSpec, config: DictConfig) -> Mapping[str, str]:
+        """Open the trial's run below the study's, and hand on what is known of its network."""
+        if "tracking" in config:  # its file shall not hold credentials
+            with read_write(config), open_dict(config):
+                config.tracking.uri = hide_credentials("tracking.uri", str(config.tracking.uri))
+        run = self._runs.start_trial(spec)
+        self._open[spec.number] = run
+        return {
+            "uri": self._runs.uri,
+            "run_id": run.run_id,
+            "study_id": self._runs.study_id,
+            "known": self._known,
+        }
+
+    def trial_finished(self, row: TrialRow, summary: StudySummary) -> None:
+        """Close the trial's run, and keep what the best trials learned, and only that."""
+        self._runs.check_kept()
+        run = self._open.pop(row.number, None)
+        if run is not None:  # a trial whose recipe did not compose has none
+            log = TrialPaths(row.folder).log
+            if row.state is State.FAILED and log.exists():
+                run.log_file(log, "logs")  # the process may have died before it could
+            run.end(row.state, row.reason, row.cause)
+        self._record_study(summary)
+        from sweeper.display.leaderboard import write_leaderboard
+
+        kept = {best.number for best in summary.front}
+        for other in summary.rows:
+            if other.number not in kept:
+                trial = TrialPaths(other.folder)
+                trial.learned.unlink(missing_ok=True)
+                trial.model.unlink(missing_ok=True)  # the best of an earlier sweep of the study
+        write_leaderboard(summary, StudyPaths(summary.folder).leaderboard)
+        self._summary = summary
+
+    def trial_interrupted(self, number: int, reason: str) -> None:
+        """Close the trial's run, which another controller may have opened.
+
+        A tracker that is gone has the run open still; whoever continues the study closes it.
+        """
+        if not self._runs.answers():
+            return
+        run = self._open.pop(number, None) or self._runs.find_trial(number)
+        if run is not None:
+            run.end(State.FAILED, f"interrupted: {reason}")
+
+    def study_finished(self, summary: StudySummary, executor: Executor, place: Place) -> None:
+        """Test and keep the winner, close the study's run, and show what came out."""
+        from sweeper.display.leaderboard import print_table, write_leaderboard
+
+        runs, paths, console = self._runs, StudyPaths(summary.folder), open_console()
+        runs.end_orphans(summary.rows)  # of another controller that died after its last trial
+        write_leaderboard(summary, paths.leaderboard)
+        print_table(summary, console)
+        for path in (paths.results, paths.leaderboard, paths.master):
+            runs.study.log_file(path, "study")
+        self._record_study(summary)
+        close_ledger(summary, runs)
+        if summary.best is None:
+            self._page.write(summary, f"finished at {_now()}; no trial completed")
+            runs.study.end(State.FAILED, "no trial completed")
+            return
+        recipe = winning_recipe(summary.best, runs)
+        write_best_recipe(summary)
+        runs.study.log_file(paths.best_recipe, "study")
+        log = paths.winner_log
+        results = evaluate_winner(summary.best, recipe, runs, executor, place, log)
+        keep_models(summary.front, runs, executor, place, log)
+        write_winner(summary, results, runs.owner(summary.best.number).run)
+        self._page.write(summary, f"finished at {_now()}", spelled_test(results))
+        for path in (paths.winner, paths.page):
+            runs.study.log_file(path, "study")
+        runs.study.end(State.COMPLETE)
+        folder = shown_path(summary.folder)
+        again = command(["--config-dir", str(folder), "--config-name", "best"])
+        console.print(f"files:         {folder}/{paths.page.name} explains them", soft_wrap=True)
+        console.print(f"best recipe:   {folder}/{paths.best_recipe.name}", soft_wrap=True)
+        console.print(f"run it again:  {again}", soft_wrap=True)
+        console.print(f"compare runs:  {ui_command(runs.uri)}", soft_wrap=True)
+
+    def study_interrupted(self, reason: str) -> None:
+        """Close the runs that are open; the same command resumes the study."""
+        with contextlib.suppress(OSError):  # what ended the sweep may be the disk
+            self._page.write(self._summary, f"interrupted at {_now()}: {' '.join(reason.split())}")
+        if not self._runs.answers():
+            return
+        self._record_prebuilt()
+        for run in (*self._open.values(), self._runs.study):
+            run.end(State.FAILED, f"interrupted: {reason}")
+
+    def _record_study(self, summary: StudySummary) -> None:
+        """Record the best objectives so far, then the rest: MLflow shows first what came first."""
+        if summary.best is not None:
+            values = zip(self._objectives, summary.best.values, strict=True)
+            best = {f"best_{name}": value for name, value in values}
+            self._runs.study.log_metrics(best, step=len(summary.rows))
+        self._record_prebuilt()
+
+    def _record_prebuilt(self) -> None:
+        """Record, once, the seconds that went into what all trials share."""
+        if self._prebuilt is not None:
+            add_prebuilt(self._runs.study, self._prebuilt)
+            self._prebuilt = None
+
+
+def _now() -> str:
+    return time.strftime("%Y-%m-%d %H:%M")

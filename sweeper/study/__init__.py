@@ -1,1 +1,0 @@
-"""What happens around the trials of a study of fine-tunes. Trials alone import TensorFlow."""

@@ -1,0 +1,203 @@
+"""What frozen layers make of images, computed once and kept for all trials of the machine."""
+
+import contextlib
+import itertools
+import logging
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import keras
+import tensorflow as tf
+from pydantic import JsonValue
+from rich.filesize import decimal
+
+from sweeper.cache.cache import Cache, Entry
+from sweeper.cache.disk import advice, describe
+from sweeper.cache.key import Key, code_word
+from sweeper.data.images import OnImages, no_callback
+from sweeper.models import depthwise, folding
+from sweeper.models.prefix import Prefix
+from sweeper.train.frozen import frozen_pass
+from sweeper.train.frozen.frozen_pass import FrozenPass
+from sweeper.train.frozen.views import BATCH, Images, View, read
+
+log = logging.getLogger(__name__)
+
+KIND = "features"
+
+
+class _Refused(Exception):
+    """The disk did not take what a pass made for ``places``."""
+
+    def __init__(self, places: frozenset[int], error: OSError) -> None:
+        self.places = places
+        self.error = error
+        super().__init__(places, error)
+
+
+class Features:
+    """Views of what ``prefixes`` give, computed where they are missing.
+
+    Args:
+        cache: where they are kept.
+        prefixes: frozen parts with the input in common, in any order; some may be the same. Their
+            networks are built only where they must compute.
+        precision: number format that they compute in.
+        on_images: called as images go through frozen layers here: each augmented view of an image
+            counts as one.
+    """
+
+    def __init__(
+        self,
+        cache: Cache,
+        prefixes: Sequence[Prefix],
+        precision: str,
+        on_images: OnImages = no_callback,
+    ) -> None:
+        self._cache = cache
+        self._on_images = on_images
+        self._done, self._total = 0, 0
+        unique = {prefix.facts.word: prefix for prefix in prefixes}
+        # from the lowest cut to the highest, in every process alike: see _build
+        order = sorted(unique, key=lambda word: (unique[word].facts.operations, word))
+        self._place_of = [order.index(prefix.facts.word) for prefix in prefixes]
+        self._facts = [unique[word].facts for word in order]
+        # one weight, one image: but not one result, to the last bit, of two ways to compute it
+        computed = f"{code_word(depthwise, folding, frozen_pass)} in batches of {BATCH}"
+        self._common: list[dict[str, JsonValue]] = [
+            {
+                "network": word,
+                "precision": precision,
+                "computed by": computed,
+                "keras": keras.__version__,
+                "tensorflow": tf.__version__,
+            }
+            for word in order
+        ]
+        self._wanted: dict[int, dict[Images, None]] = {}
+        self._held: dict[int, contextlib.ExitStack] = {}
+        self._pass = FrozenPass([unique[word] for word in order])
+        self.seconds = 0.0
+        """What has been computed here took so long."""
+
+    def open(
+        self, wanted: Sequence[Sequence[Images]], held: contextlib.ExitStack
+    ) -> list[list[View] | None]:
+        """For each prefix a view of all images that are wanted of it, or None.
+
+        What several prefixes lack of the same images is computed in one pass. None where one of
+        the views cannot be kept; a line of the log says why.
+
+        Args:
+            wanted: for each prefix, in the order in which they were given.
+            held: takes the entries in use; they stay until it is closed.
+        """
+        self._wanted = {}
+        for place, images in zip(self._place_of, wanted, strict=True):
+            self._wanted.setdefault(place, {}).update(dict.fromkeys(images))
+        self._drop_what_is_too_large()
+        self._held = {place: held.enter_context(contextlib.ExitStack()) for place in self._wanted}
+        views: dict[tuple[int, Images], View] = {}
+        sets = list(dict.fromkeys(itertools.chain.from_iterable(wanted)))
+        self._total += sum(len(one) for one in sets if self._lacks(one))
+        for one in sets:
+            for place in self._wanting(one):
+                if place in self._wanted and (view := self._view(one, place)):
+                    views[place, one] = view
+        return [
+            [views[place, one] for one in images] if place in self._wanted else None
+            for place, images in zip(self._place_of, wanted, strict=True)
+        ]
+
+    def _drop_what_is_too_large(self) -> None:
+        budget, total = self._cache.budget_bytes, 0
+        # what is cut higher is smaller, and saves more
+        for place in sorted(self._wanted, reverse=True):
+            size = sum(images.bytes_of(self._facts[place].shape) for images in self._wanted[place])
+            if total + size <= budget:
+                total += size
+                continue
+            log.warning(
+                "what frozen layers give (%s an image, %s in all views) is not kept, but computed "
+                "in each epoch: cache.budget_gb is %s; raise it, or lower cache.views",
+                self._facts[place].shape,
+                decimal(size),
+                decimal(budget),
+            )
+            del self._wanted[place]
+
+    def _wanting(self, images: Images) -> list[int]:
+        """Places of the prefixes, from the lowest, for which these images are to be kept."""
+        return sorted(place for place, wanted in self._wanted.items() if images in wanted)
+
+    def _lacks(self, images: Images) -> bool:
+        """Whether some prefix for which these images are to be kept has no entry of them yet."""
+        keys = (self._key(images, place) for place in self._wanting(images))
+        return any(not self._cache.has(key) for key in keys)
+
+    def _lose(self, place: int) -> None:
+        """Let go of the views of a prefix: without one of them the others are of no use."""
+        self._wanted.pop(place, None)
+        self._held[place].close()
+
+    def _view(self, images: Images, place: int) -> View | None:
+        view = None
+        try:
+            entry = self._held[place].enter_context(self._entry(images, place, {}))
+        except _Refused as refused:
+            reason = describe(refused.error)
+            log.warning("features are not kept: %s; %s", reason, advice(self._cache.folder))
+            for other in refused.places:
+                self._lose(other)
+            return None
+        if entry is not None:  # else the cache has reported why
+            try:
+                facts = self._facts[place]
+                view = read(images, entry, facts.shape, facts.size.flops)
+            except OSError as error:
+                log.warning("features are computed each time, they cannot be mapped: %s", error)
+            else:
+                if view is None:
+                    log.warning("features beyond half precision are computed each time")
+        if view is None:
+            self._lose(place)
+        return view
+
+    def _entry(
+        self, images: Images, place: int, building: Mapping[int, Path]
+    ) -> contextlib.AbstractContextManager[Entry | None]:
+        def build(folder: Path) -> None:
+            self._build(images, {**building, place: folder})
+
+        size = images.bytes_of(self._facts[place].shape)
+        return self._cache.open(self._key(images, place), size, build)
+
+    def _key(self, images: Images, place: int) -> Key:
+        return Key(KIND, {**images.parts, **self._common[place]})
+
+    def _build(self, images: Images, building: Mapping[int, Path]) -> None:
+        """Build into the folders of ``building``, and what lacks of the prefixes cut higher.
+
+        Always in this order, so that no two processes wait for each other.
+        """
+        for higher in self._wanting(images):
+            if higher > max(building):
+                with self._entry(images, higher, building) as entry:
+                    if entry is not None and entry.built_here:
+                        return
+        began, before = time.perf_counter(), self._done
+
+        def on_batch(count: int) -> None:
+            self._done += count
+            # an entry may have been evicted since they were counted
+            self._total = max(self._total, self._done)
+            self._on_images(self._done, self._total)
+
+        try:
+            self._pass.write(images, building, on_batch)
+            self._done = before + len(images)  # it ends early where nothing can be kept
+        except OSError as error:  # of the disk: TensorFlow reads images, and has errors of its own
+            raise _Refused(frozenset(building), error) from error
+        finally:
+            self.seconds += time.perf_counter() - began

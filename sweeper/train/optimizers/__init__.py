@@ -1,0 +1,1 @@
+"""Optimizers, learning rates over a phase, and when a phase stops."""
