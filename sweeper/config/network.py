@@ -9,7 +9,7 @@ from sweeper import keras_api
 from sweeper.config.fields import Closed, Count, Fraction, NotNegative, Positive, one_of
 
 LITE0 = "EfficientNetLite0"
-"""The one backbone that is not in ``keras.applications``: ``sweeper/models/pretrained/lite0.py``."""
+"""The one backbone that is not in ``keras.applications``; ``models/pretrained/lite0.py`` has it."""
 
 SCALED = "EfficientNet"
 """Any member of the EfficientNet family, by its compound scaling coefficients."""

@@ -294,11 +294,11 @@ sys.path[:0] = {folders!r}
 import numpy as np
 from pictures import folder
 from sweeper.cache.cache import Cache
-from sweeper.data import sources
+from sweeper.data.sources import loading
 from sweeper.data.images import kept
 from test_images import pixels_of
 store = Cache(Path(sys.argv[1]), int(sys.argv[3]))
-train = sources.load(folder(Path(sys.argv[2]))).train
+train = loading.load(folder(Path(sys.argv[2]))).train
 with kept(store, train, {side}) as images:
     print(images is train, np.save(sys.argv[4], pixels_of(images, {side})))
 """

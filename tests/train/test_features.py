@@ -17,7 +17,8 @@ from recipes import recipe
 
 from sweeper.cache.cache import Cache
 from sweeper.cache.key import code_word
-from sweeper.data.augment.augmentation import build_augment, geometry
+from sweeper.data.augment import geometry
+from sweeper.data.augment.augmentation import build_augment
 from sweeper.data.batches import batches, shuffled
 from sweeper.data.examples import Examples, Indices
 from sweeper.data.sources.loading import load
