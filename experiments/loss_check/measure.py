@@ -40,6 +40,7 @@ from sweeper.train.phases import Epoch
 from sweeper.train.recorder import Recorder
 from sweeper.train.runtime import numerics
 from sweeper.train.sanity import LossCheck
+from sweeper.train.stages import stage_keys
 from sweeper.validation import parse
 
 RESULTS = Path(__file__).parent / "runs" / "results.csv"
@@ -177,7 +178,7 @@ class Combination:
             epochs.append(epoch)
             recorder.on_epoch(epoch)
 
-        checkpoint = Checkpoint(work / "none.npz", recipe)
+        checkpoint = Checkpoint(work / "none.npz", stage_keys(recipe))
         tune = FineTune(recipe, classifier, feed, None, checkpoint)  # type: ignore[arg-type]
         with suppress(TrialPruned):
             tune.run(recorder.on_untrained, on_epoch)

@@ -1,9 +1,12 @@
 """``best.yaml``, the best trial's recipe as Hydra runs it, and ``winner.yaml``, its results."""
 
 from collections.abc import Mapping
+from functools import reduce
+from operator import getitem
 
 import yaml
 
+from sweeper.config import Affects, Recipe, keys_of
 from sweeper.display.wording import command, spelled_values
 from sweeper.paths import StudyPaths, TrialPaths, shown_path, write_aside
 from sweeper.records import StudySummary
@@ -14,8 +17,9 @@ def write_best_recipe(summary: StudySummary) -> None:
     assert summary.best is not None
     trial, paths = TrialPaths(summary.best.folder), StudyPaths(summary.folder)
     recipe = yaml.safe_load(trial.config.read_text())
-    for key in ("executor", "tracking"):  # where it runs and is recorded is the reader's matter
-        del recipe[key]
+    for key in keys_of(Recipe, Affects.PLACE):  # that is the reader's matter
+        *above, last = key.split(".")
+        reduce(getitem, above, recipe).pop(last, None)
     choices = yaml.safe_load(trial.hydra.read_text())["hydra"]["runtime"]["choices"]
     groups = [{f"override {g}": c} for g, c in choices.items() if g in recipe]
     content = {"defaults": ["config", *groups, "_self_"], **recipe}

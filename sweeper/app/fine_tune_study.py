@@ -17,7 +17,7 @@ from sweeper.app.ledger import add_prebuilt, close_ledger
 from sweeper.app.preflight import check, prebuild, prepare
 from sweeper.app.readme import Page
 from sweeper.app.winner import evaluate_winner, keep_models, winning_recipe
-from sweeper.config import reported
+from sweeper.config import Affects, reported, without
 from sweeper.display.console import open_console
 from sweeper.display.wording import command, spelled_test, ui_command
 from sweeper.execute.executor import Executor, Place
@@ -82,12 +82,7 @@ class FineTuneStudy(StudyHooks):
 
     def fingerprint(self, config: DictConfig) -> Mapping[str, Any]:
         """The recipe; where it runs, is recorded and keeps what it computed may change."""
-        recipe = parse(config)
-        return recipe.model_dump(
-            mode="json",
-            exclude={"tracking": True, "executor": True, "cache": {"budget_gb": True}},
-            exclude_unset=True,
-        )
+        return without(parse(config), Affects.PLACE)
 
     def objectives(self, config: DictConfig) -> tuple[str, ...]:
         """What the recipe is judged by."""

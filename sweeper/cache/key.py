@@ -1,13 +1,11 @@
 """What an entry is of: everything that its numbers depend on, and the name that follows from it."""
 
 import hashlib
-import inspect
 import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache, cached_property
-from types import ModuleType
+from functools import cached_property
 
 from pydantic import JsonValue
 
@@ -46,13 +44,6 @@ class Key:
         text = json.dumps(self.parts, sort_keys=True, separators=(",", ":"), allow_nan=False)
         digest = hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
         return f"{self.kind}-{digest}"
-
-
-@cache
-def code_word(*modules: ModuleType) -> str:
-    """A word for how ``modules`` are written: a part, where numbers depend on what they do."""
-    source = "".join(inspect.getsource(module) for module in modules)
-    return hashlib.blake2b(source.encode(), digest_size=8).hexdigest()
 
 
 def _check_names(value: object, where: str) -> None:

@@ -1,6 +1,7 @@
 """The recipe's schema, and what is known about its parts without TensorFlow."""
 
 from sweeper.config.advice import large_for, warnings
+from sweeper.config.affects import TRAINING, Affects, keys_of, without
 from sweeper.config.data import (
     Augment,
     Auto,
@@ -16,7 +17,7 @@ from sweeper.config.data import (
     Validation,
 )
 from sweeper.config.fields import nearest, one_of
-from sweeper.config.network import LITE0, SCALED, Backbone, Freeze, Head
+from sweeper.config.network import LITE0, SCALED, Backbone, Freeze, Head, Pooling
 from sweeper.config.recipe import (
     HIGHER_IS_BETTER,
     OF_EPOCHS,
@@ -48,6 +49,8 @@ __all__ = [
     "LITE0",
     "OF_EPOCHS",
     "SCALED",
+    "TRAINING",
+    "Affects",
     "Augment",
     "Auto",
     "Backbone",
@@ -70,6 +73,7 @@ __all__ = [
     "Phase",
     "Phases",
     "Plateau",
+    "Pooling",
     "Recipe",
     "Sanity",
     "Schedule",
@@ -81,10 +85,12 @@ __all__ = [
     "Unused",
     "Validation",
     "from_scratch",
+    "keys_of",
     "large_for",
     "nearest",
     "one_of",
     "reported",
     "unused_overrides",
     "warnings",
+    "without",
 ]

@@ -6,6 +6,7 @@ from omegaconf import OmegaConf
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from sweeper import keras_api
+from sweeper.config.affects import NOTHING, TRAINING, Affects
 from sweeper.config.fields import Closed, Count, Fraction, NotNegative, Positive, one_of
 
 LITE0 = "EfficientNetLite0"
@@ -43,14 +44,14 @@ class Backbone(Closed):
     """
 
     name: str
-    resolution: Annotated[int, Field(ge=32)]
-    blocks: Count | None
+    resolution: Annotated[int, Field(ge=32), NOTHING]
+    blocks: Annotated[Count | None, NOTHING]
     preprocessing: Literal["none", "tf", "torch", "caffe"]
-    stochastic_depth: bool
+    stochastic_depth: Annotated[bool, NOTHING]
     weights: str | None
     width_coefficient: Positive | None = None
     depth_coefficient: Positive | None = None
-    phi: float | None = None
+    phi: Annotated[float | None, NOTHING] = None
 
     @field_validator("name")
     @classmethod
@@ -75,6 +76,9 @@ class Backbone(Closed):
         return self
 
 
+Pooling = Literal["avg", "max", "flatten"]
+
+
 class Head(Closed):
     """What turns the backbone's last activation into logits, in the order of the attributes.
 
@@ -87,12 +91,12 @@ class Head(Closed):
         l2: added to the training loss for each squared weight of the Dense layers, not of biases.
     """
 
-    pooling: Literal["avg", "max", "flatten"]
-    batch_norm: bool
-    hidden: Count | None
-    dropout: Fraction
-    one_logit: bool
-    l2: NotNegative = 0.0
+    pooling: Annotated[Pooling, Affects.BACKBONE | TRAINING]
+    batch_norm: Annotated[bool, TRAINING]
+    hidden: Annotated[Count | None, TRAINING]
+    dropout: Annotated[Fraction, TRAINING]
+    one_logit: Annotated[bool, Affects.IMAGES | TRAINING]
+    l2: Annotated[NotNegative, TRAINING] = 0.0
 
 
 def _blocks(value: object) -> object:

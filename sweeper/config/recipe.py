@@ -7,13 +7,24 @@ means stands beside it in ``conf/``.
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, PlainSerializer, PlainValidator, ValidationInfo, field_validator
+from pydantic import (
+    Field,
+    JsonValue,
+    PlainSerializer,
+    PlainValidator,
+    ValidationInfo,
+    field_validator,
+)
 
 from sweeper.addresses import without_secrets
+from sweeper.config.affects import TRAINING, Affects, check_declarations, only
 from sweeper.config.data import Augment, Dataset, Validation
 from sweeper.config.fields import Closed, Count, NotNegative, Seed
 from sweeper.config.network import Backbone, Freeze, Head
 from sweeper.config.training import EarlyStopping, Loss, Optimizer, Phases, Sanity, Schedule
+
+IMAGES, FEATURES, BACKBONE = Affects.IMAGES, Affects.FEATURES, Affects.BACKBONE
+RECORD, PLACE = Affects.RECORD, Affects.PLACE
 
 Objective = Literal[
     "val_accuracy",
@@ -68,8 +79,8 @@ class Executor(Closed):
 class Cache(Closed):
     """What trials share: fixed augmented views of each image (0: none), on a disk of limits."""
 
-    views: Annotated[int, Field(ge=0)]
-    budget_gb: NotNegative
+    views: Annotated[int, Field(ge=0), IMAGES | TRAINING]
+    budget_gb: Annotated[NotNegative, PLACE]
 
 
 class Tracking(Closed):
@@ -82,31 +93,39 @@ class Tracking(Closed):
 class Recipe(Closed):
     """Everything one trial needs to know."""
 
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][\w.-]*$")]
-    backbone: Backbone
-    dataset: Dataset
-    validation: Validation
-    augment: Augment
-    head: Head
-    freeze: Freeze
-    optimizer: Optimizer
-    schedule: Schedule
-    loss: Loss
-    image_size: Annotated[int, Field(ge=32)]
-    batch_size: Count
-    drop_connect_rate: Annotated[float, Field(ge=0, lt=1)] | None
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][\w.-]*$"), RECORD]
+    backbone: Annotated[Backbone, FEATURES | BACKBONE | TRAINING]
+    dataset: Annotated[Dataset, IMAGES | TRAINING]
+    validation: Annotated[Validation, IMAGES | TRAINING]
+    augment: Annotated[Augment, IMAGES | TRAINING]
+    head: Annotated[Head, IMAGES | BACKBONE | TRAINING]
+    freeze: Annotated[Freeze, Affects.UNFROZEN]
+    optimizer: Annotated[Optimizer, TRAINING]
+    schedule: Annotated[Schedule, TRAINING]
+    loss: Annotated[Loss, TRAINING]
+    image_size: Annotated[int, Field(ge=32), IMAGES | FEATURES | BACKBONE | TRAINING]
+    batch_size: Annotated[Count, TRAINING]
+    drop_connect_rate: Annotated[
+        Annotated[float, Field(ge=0, lt=1)] | None, BACKBONE | Affects.UNFROZEN
+    ]
     phases: Phases
-    early_stopping: EarlyStopping
-    checkpoint_epochs: Count | None
-    seed: Seed
-    precision: Literal["float32", "mixed_bfloat16", "mixed_float16"]
-    jit_compile: Literal["auto"] | bool
-    deterministic: bool
-    sanity: Sanity
+    early_stopping: Annotated[EarlyStopping, TRAINING]
+    checkpoint_epochs: Annotated[Count | None, RECORD]
+    seed: Annotated[Seed, IMAGES | FEATURES | BACKBONE | TRAINING]
+    precision: Annotated[
+        Literal["float32", "mixed_bfloat16", "mixed_float16"], FEATURES | BACKBONE | TRAINING
+    ]
+    jit_compile: Annotated[Literal["auto"] | bool, TRAINING]
+    deterministic: Annotated[bool, TRAINING]
+    sanity: Annotated[Sanity, TRAINING]
     cache: Cache
-    objectives: Annotated[list[Objective], Field(min_length=1)]
-    executor: Executor
-    tracking: Tracking
+    objectives: Annotated[list[Objective], Field(min_length=1), Affects.RANKING]
+    executor: Annotated[Executor, PLACE]
+    tracking: Annotated[Tracking, PLACE]
+
+    def only(self, wanted: Affects) -> dict[str, JsonValue]:
+        """The keys that affect any of ``wanted``; see :func:`sweeper.config.affects.only`."""
+        return only(self, wanted)
 
     @field_validator("freeze")
     @classmethod
@@ -143,6 +162,8 @@ class Recipe(Closed):
             )
         return rate
 
+
+check_declarations(Recipe)
 
 _OF_SCRATCH = ("freeze", "phases", "backbone", "optimizer")
 

@@ -15,6 +15,7 @@ from pydantic import (
 )
 
 from sweeper import keras_api
+from sweeper.config.affects import NOTHING, Affects
 from sweeper.config.fields import Closed, Count, Fraction, NotNegative, Positive, nearest, one_of
 
 Warmup = Annotated[int, Field(ge=0)]
@@ -33,8 +34,9 @@ class Optimizer(Closed):
     model_config = ConfigDict(extra="allow")
 
     name: str
-    learning_rate: Positive
-    layer_decay: Annotated[float, Field(gt=0, le=1)]
+    # the default of each phase's, which is the one that counts
+    learning_rate: Annotated[Positive, NOTHING]
+    layer_decay: Annotated[float, Field(gt=0, le=1), Affects.UNFROZEN]
     weight_decay: NotNegative | None = None
     clipnorm: Positive | None = None
     clipvalue: Positive | None = None
@@ -148,8 +150,8 @@ class Phase(Closed):
 class Phases(Closed):
     """The frozen phase, then the unfrozen one; ``null`` skips a phase."""
 
-    frozen: Phase | None
-    unfrozen: Phase | None
+    frozen: Annotated[Phase | None, Affects.FROZEN]
+    unfrozen: Annotated[Phase | None, Affects.UNFROZEN]
 
     @model_validator(mode="after")
     def _one_at_least(self) -> Self:

@@ -7,6 +7,7 @@ only the network's graph can tell is in :mod:`sweeper.models.unreached`.
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from sweeper.config.affects import Affects, keys_of
 from sweeper.config.data import Auto, Split
 from sweeper.config.recipe import Recipe
 from sweeper.config.training import Cosine, Optimizer, Phase, Plateau, Table
@@ -24,8 +25,7 @@ class Unused:
         return key == self.key or key.startswith(f"{self.key}.")
 
 
-_ELSEWHERE = ("executor", "tracking", "cache.budget_gb", "checkpoint_epochs", "name")
-"""Keys of where a trial runs and what is kept of it."""
+_ELSEWHERE = frozenset(keys_of(Recipe, Affects.PLACE | Affects.RECORD))
 
 
 def unused(recipe: Recipe) -> Iterator[Unused]:

@@ -27,8 +27,9 @@ Encoded = bytes | NDArray[np.object_]
 FLAT = 16
 """Of 255 levels. Values of 12 bits in a file of 16 bits take the lowest 16."""
 
-_VERSION = "3 channels of 8 bits, first picture, upright, shapes of alpha"
-"""What this module does: change it whenever other pixels may come out."""
+NUMBERS = 1
+"""Version of the pixels of a file: 3 channels of 8 bits, of the first picture, upright. Raise it
+when others may come out; ``tests/test_golden_numbers.py`` notices."""
 
 _FORMATS = (
     *("AVIF", "BMP", "DIB", "GIF", "HEIF", "ICO", "JPEG", "JPEG2000", "MPO"),
@@ -92,7 +93,9 @@ class Decoder:
         """Another text whenever other pixels may come out; TensorFlow's version apart."""
         import PIL
 
-        return f"{_VERSION}; Pillow {PIL.__version__}, HEIF {reads_heif()}, {self.max_pixels}"
+        return (
+            f"decoder {NUMBERS}; Pillow {PIL.__version__}, HEIF {reads_heif()}, {self.max_pixels}"
+        )
 
     @functools.cached_property
     def _plain(self) -> str:

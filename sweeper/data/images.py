@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from sweeper.cache.cache import Cache
 from sweeper.cache.key import Key
-from sweeper.data.batches import RESIZE, as_written, batches
+from sweeper.data.batches import NUMBERS, as_written, batches
 from sweeper.data.examples import Examples
 from sweeper.data.memory_map import mapped
 from sweeper.data.stratified import Indices
@@ -88,7 +88,7 @@ def _key(examples: Examples, image_size: int) -> Key | None:
             "data": fingerprint,
             "images": len(examples),
             "image_size": image_size,
-            "resize": RESIZE,
+            "resized": NUMBERS,
             "tensorflow": tf.version.VERSION,
         },
     )

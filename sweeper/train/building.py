@@ -10,7 +10,7 @@ from pathlib import Path
 import keras
 from pydantic import TypeAdapter
 
-from sweeper.config import Recipe
+from sweeper.config import Affects, Recipe
 from sweeper.models.build import Classifier, attach_head, build_head
 from sweeper.models.prefix import Facts, Prefix
 from sweeper.models.pretrained.backbones import build_backbone
@@ -85,20 +85,12 @@ def build_classifier_for(recipe: Recipe, n_classes: int, known: Known | None = N
 
 def backbone_key(recipe: Recipe) -> str:
     """Key that changes whenever a number in the backbone, or what is pooled of it, may change."""
-    parts = [
-        recipe.backbone.model_dump(mode="json"),
-        _version(recipe.backbone.weights),
-        recipe.image_size,
-        recipe.drop_connect_rate,
-        recipe.precision,
-        recipe.seed,
-        recipe.head.pooling,
-    ]
-    return json.dumps(parts)
+    return json.dumps([recipe.only(Affects.BACKBONE), weights_version(recipe)])
 
 
-def _version(weights: str | None) -> list[int] | None:
+def weights_version(recipe: Recipe) -> list[int] | None:
     """Size and time of a file of weights, which may be replaced while a study runs."""
+    weights = recipe.backbone.weights
     path = Path(str(weights)).expanduser()
     if weights in {None, "imagenet"} or not path.exists():
         return None

@@ -1,6 +1,5 @@
 """The state of a fine-tune after an epoch, in one file that is whole or not there."""
 
-import hashlib
 import json
 import zipfile
 from collections.abc import Mapping, Sequence
@@ -11,7 +10,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sweeper.config import Recipe
 from sweeper.paths import open_aside
 
 Arrays = Sequence[NDArray[Any]]
@@ -38,36 +36,22 @@ class Saved:
     optimizer: Arrays
 
 
-def recipe_hash(recipe: Recipe) -> str:
-    """Hash of all that decides what ``recipe`` trains.
-
-    Where it runs and where it is recorded change nothing.
-    """
-    elsewhere = dict.fromkeys(("executor", "tracking", "name", "objectives"), True)
-    text = recipe.model_dump_json(exclude={**elsewhere, "cache": {"budget_gb": True}})
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
 class Checkpoint:
-    """Keeps one :class:`Saved` at ``path``.
-
-    One of another recipe or ``origin`` is not read.
+    """Keeps one :class:`Saved` at ``path``; one of another stage is not read.
 
     Args:
         path: the file.
-        recipe: what is trained.
-        origin: all else that must be the same: the study, the images, the weights it began with.
+        keys: of each phase; see :func:`sweeper.train.stages.stage_keys`.
     """
 
-    def __init__(self, path: Path, recipe: Recipe, origin: Sequence[str] = ()) -> None:
+    def __init__(self, path: Path, keys: Mapping[str, str]) -> None:
         self.path = path
-        text = json.dumps([recipe_hash(recipe), *origin])
-        self._recipe = hashlib.sha256(text.encode()).hexdigest()
+        self._keys = keys
 
     def save(self, saved: Saved) -> None:
         """Replace what was kept before."""
         plain = {
-            "recipe": self._recipe,
+            "stage": self._keys[saved.phase],
             "phase": saved.phase,
             "epochs": saved.epochs,
             "state": saved.state,
@@ -84,7 +68,7 @@ class Checkpoint:
         try:
             with self.path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
                 plain = json.loads(str(file["plain"]))
-                if plain["recipe"] != self._recipe:
+                if plain["stage"] != self._keys.get(plain["phase"]):
                     return None
                 groups = {
                     key: [
@@ -96,7 +80,3 @@ class Checkpoint:
         except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile):
             return None
         return Saved(plain["phase"], plain["epochs"], plain["state"], **groups)
-
-    def remove(self) -> None:
-        """Keep nothing any more."""
-        self.path.unlink(missing_ok=True)

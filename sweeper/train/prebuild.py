@@ -2,11 +2,11 @@
 
 import contextlib
 import functools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from sweeper.cache.cache import Cache
-from sweeper.config import Freeze, Head, Recipe
+from sweeper.config import Affects, Freeze, Pooling, Recipe
 from sweeper.data.images import kept
 from sweeper.data.sources.loading import load
 from sweeper.data.targets import Targets
@@ -46,7 +46,7 @@ def prebuild(recipes: Sequence[Recipe], on_advance: OnAdvance = no_callback) -> 
     in one pass over the images. ``on_advance`` is called after each batch.
     """
     first = recipes[0]
-    if not first.cache.views or any(_images(recipe) != _images(first) for recipe in recipes):
+    if not first.cache.views or any(_alike(recipe) != _alike(first) for recipe in recipes):
         return Prebuilt()
     numerics.set_up(first)
     cache = Cache(entries_dir(), int(first.cache.budget_gb * 1e9))
@@ -71,19 +71,9 @@ def prebuild(recipes: Sequence[Recipe], on_advance: OnAdvance = no_callback) -> 
         return Prebuilt(features.seconds, tuple(known))
 
 
-def _images(recipe: Recipe) -> tuple[object, ...]:
+def _alike(recipe: Recipe) -> Mapping[str, object]:
     """All that the images and their way through the backbone depend on."""
-    return (
-        recipe.dataset,
-        recipe.validation,
-        recipe.augment,
-        recipe.image_size,
-        recipe.seed,
-        recipe.backbone,
-        recipe.precision,
-        recipe.head.one_logit,
-        recipe.cache,
-    )
+    return recipe.only(Affects.IMAGES | Affects.FEATURES)
 
 
 def _prefixes(
@@ -95,24 +85,24 @@ def _prefixes(
     """
     first = recipes[0]
     backbone = build_backbone_for(first)
-    epochs: dict[tuple[Freeze | None, Head], int] = {}
+    epochs: dict[tuple[Freeze | None, Pooling], int] = {}
     for recipe in recipes:
         # of the head it is pooling that ends a frozen part, where no block is unfrozen
-        unlike = {"hidden": None, "dropout": 0.0, "batch_norm": False, "l2": 0.0}
-        head = recipe.head.model_copy(update=unlike)
+        pooling = recipe.head.pooling
         for phase in planned(recipe):
             between = _between(recipes) if phase.freeze is not None else ()
             for freeze in (phase.freeze, *between):
-                longest = epochs.get((freeze, head), 0)
-                epochs[freeze, head] = max(longest, phase.phase.epochs)
+                longest = epochs.get((freeze, pooling), 0)
+                epochs[freeze, pooling] = max(longest, phase.phase.epochs)
     found: list[tuple[Prefix, int]] = []
     known: list[Known] = []
-    for (freeze, head), count in epochs.items():
+    for (freeze, pooling), count in epochs.items():
+        head = first.head.model_copy(update={"pooling": pooling})
         parts = attach_head(backbone, head, n_classes).split(freeze)
         if parts is not None:
             prefix, _ = parts
             found.append((prefix, count))
-            if freeze is None and head.pooling != "flatten":
+            if freeze is None and pooling != "flatten":
                 one = first.model_copy(update={"head": head})
                 known.append(known_of(one, backbone, prefix))
     return found, known

@@ -10,11 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sweeper.config import Recipe
+from sweeper.config import TRAINING, Recipe
 from sweeper.errors import SweeperError
 from sweeper.paths import open_aside
 from sweeper.records import Owner
-from sweeper.train.checkpoint import recipe_hash
 
 _OWNER = "owner"
 
@@ -49,4 +48,4 @@ def load_learned(path: Path, recipe: Recipe, owner: Owner) -> list[NDArray[Any]]
 
 
 def _owner_text(recipe: Recipe, owner: Owner) -> str:
-    return json.dumps({"recipe": recipe_hash(recipe), **asdict(owner)})
+    return json.dumps({"recipe": recipe.only(TRAINING), **asdict(owner)})

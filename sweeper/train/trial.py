@@ -5,6 +5,7 @@ Runs inside the trial's own process, whether a study or a person asked for it.
 
 import contextlib
 import hashlib
+import json
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -23,7 +24,7 @@ from sweeper.paths import TrialPaths, entries_dir
 from sweeper.records import UNOWNED, Owner
 from sweeper.track.tracker import Tracker
 from sweeper.train import cost
-from sweeper.train.building import Known, backbone_key, build_classifier_for
+from sweeper.train.building import Known, build_classifier_for, weights_version
 from sweeper.train.checkpoint import Checkpoint
 from sweeper.train.data_uses import data_uses
 from sweeper.train.fine_tune import FineTune
@@ -35,6 +36,7 @@ from sweeper.train.recorder import Recorder, Report
 from sweeper.train.runtime import numerics
 from sweeper.train.sanity import LossCheck, Verdict
 from sweeper.train.savings import ledger
+from sweeper.train.stages import stage_keys
 from sweeper.train.trained_weights import save_learned
 
 log = logging.getLogger(__name__)
@@ -169,12 +171,13 @@ class Trial:
         classifier = build_classifier_for(recipe, len(class_names), self._known)
         with contextlib.ExitStack() as held:
             feed = Feed(recipe, classifier, train, held_out, targets, self._cache, held, whole)
+            keys = stage_keys(recipe, self._start(train, held_out))
             fine_tune = FineTune(
                 recipe,
                 classifier,
                 feed,
                 targets.weights if targets.class_weight is not None else None,
-                Checkpoint(self._paths.checkpoint(fold), recipe, self._origin(train, held_out)),
+                Checkpoint(self._paths.checkpoint(fold), keys),
             )
             pruned = False
             try:
@@ -192,9 +195,9 @@ class Trial:
         probabilities = outcome.probabilities
         return Fit(outcome.kept, recorder.epochs, held_out.labels, probabilities, costs, path)
 
-    def _origin(self, *parts: Examples) -> list[str]:
-        """What a checkpoint belongs to, beside the recipe: study, weights, images and labels."""
-        words = [self._owner.study, backbone_key(self._recipe)]
+    def _start(self, *parts: Examples) -> list[str]:
+        """What a fine-tune begins from, beside the recipe: study, weights, images and labels."""
+        words = [self._owner.study, json.dumps(weights_version(self._recipe))]
         for examples in parts:
             with contextlib.suppress(OSError):  # reading the image will report it
                 words.append(str(examples.fingerprint()))

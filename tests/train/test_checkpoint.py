@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -6,6 +7,7 @@ import pytest
 from recipes import recipe
 
 from sweeper.train.checkpoint import Checkpoint, Saved
+from sweeper.train.stages import stage_keys
 
 SAVED = Saved(
     phase="unfrozen",
@@ -26,10 +28,10 @@ def same(one: Saved, other: Saved) -> None:
 
 
 def test_what_was_saved_last_is_loaded(tmp_path: Path) -> None:
-    checkpoint = Checkpoint(tmp_path / "checkpoints" / "trial.npz", recipe())
+    checkpoint = Checkpoint(tmp_path / "checkpoints" / "trial.npz", stage_keys(recipe()))
     assert checkpoint.load() is None
     checkpoint.save(SAVED)
-    loaded = Checkpoint(checkpoint.path, recipe()).load()
+    loaded = Checkpoint(checkpoint.path, stage_keys(recipe())).load()
     assert loaded is not None
     same(loaded, SAVED)
     assert [path.name for path in checkpoint.path.parent.iterdir()] == ["trial.npz"]
@@ -37,35 +39,47 @@ def test_what_was_saved_last_is_loaded(tmp_path: Path) -> None:
 
 def test_another_recipe_does_not_go_on_from_it(tmp_path: Path) -> None:
     path = tmp_path / "trial.npz"
-    Checkpoint(path, recipe()).save(SAVED)
-    assert Checkpoint(path, recipe("seed=1")).load() is None
-    assert Checkpoint(path, recipe("optimizer.learning_rate=0.5")).load() is None
+    Checkpoint(path, stage_keys(recipe())).save(SAVED)
+    assert Checkpoint(path, stage_keys(recipe("seed=1"))).load() is None
+    assert Checkpoint(path, stage_keys(recipe("optimizer.learning_rate=0.5"))).load() is None
+
+
+def test_a_phase_is_resumed_whatever_comes_after_it(tmp_path: Path) -> None:
+    path = tmp_path / "trial.npz"
+    Checkpoint(path, stage_keys(recipe())).save(replace(SAVED, phase="frozen"))
+    later = (
+        "freeze.unfreeze_blocks=5",
+        "phases.unfrozen.learning_rate=0.5",
+        "drop_connect_rate=0.1",
+    )
+    assert Checkpoint(path, stage_keys(recipe(*later))).load() is not None
+    assert Checkpoint(path, stage_keys(recipe("phases.frozen.epochs=9"))).load() is None
 
 
 def test_another_study_or_other_images_do_not_resume_from_it(tmp_path: Path) -> None:
     path = tmp_path / "trial.npz"
-    Checkpoint(path, recipe(), ("study", "images")).save(SAVED)
-    assert Checkpoint(path, recipe(), ("study", "images")).load() is not None
+    Checkpoint(path, stage_keys(recipe(), ("study", "images"))).save(SAVED)
+    assert Checkpoint(path, stage_keys(recipe(), ("study", "images"))).load() is not None
     for origin in (("study", "more images"), ("another", "images"), ()):
-        assert Checkpoint(path, recipe(), origin).load() is None
+        assert Checkpoint(path, stage_keys(recipe(), origin)).load() is None
 
 
 def test_where_it_runs_and_what_it_is_called_does_not_matter(tmp_path: Path) -> None:
     path = tmp_path / "trial.npz"
-    Checkpoint(path, recipe()).save(SAVED)
+    Checkpoint(path, stage_keys(recipe())).save(SAVED)
     elsewhere = recipe("executor.devices=cpu", "tracking.uri=sqlite:///other.db", "name=other")
-    assert Checkpoint(path, elsewhere).load() is not None
+    assert Checkpoint(path, stage_keys(elsewhere)).load() is not None
 
 
 @pytest.mark.parametrize("broken", [b"", b"PK\x03\x04 half", b"{}"])
 def test_a_file_that_is_no_checkpoint_is_as_good_as_none(tmp_path: Path, broken: bytes) -> None:
     path = tmp_path / "trial.npz"
     path.write_bytes(broken)
-    assert Checkpoint(path, recipe()).load() is None
+    assert Checkpoint(path, stage_keys(recipe())).load() is None
 
 
 def test_half_a_file_is_as_good_as_none(tmp_path: Path) -> None:
-    checkpoint = Checkpoint(tmp_path / "trial.npz", recipe())
+    checkpoint = Checkpoint(tmp_path / "trial.npz", stage_keys(recipe()))
     checkpoint.save(SAVED)
     whole = checkpoint.path.read_bytes()
     for part in range(0, len(whole), 97):

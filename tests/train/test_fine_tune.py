@@ -23,6 +23,7 @@ from sweeper.train.fine_tune import FineTune
 from sweeper.train.inputs import Feed, planned
 from sweeper.train.phases import Epoch
 from sweeper.train.runtime import numerics
+from sweeper.train.stages import stage_keys
 
 SHORT = (
     "phases.frozen.epochs=2",
@@ -67,7 +68,7 @@ class Run:
         )
         self.held_out = held_out.select(np.arange(100))
         self.classifier = attach_head(tiny_backbone(), self.made.head, 10)
-        self.checkpoint = Checkpoint(self.folder / "trial.npz", self.made)
+        self.checkpoint = Checkpoint(self.folder / "trial.npz", stage_keys(self.made))
         small = self.made.model_copy(update={"image_size": 8})
         feed = Feed(
             small,

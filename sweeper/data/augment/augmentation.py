@@ -24,6 +24,10 @@ from sweeper.data.augment.geometry import warp
 from sweeper.data.augment.mix import mix
 from sweeper.data.augment.rand_augment import rand_augment
 
+NUMBERS = 1
+"""Version of the pixels that this module and those beside it draw, part of the cache keys of views.
+Raise it when other pixels may come out; ``tests/test_golden_numbers.py`` notices."""
+
 
 def build_augment(augment: config.Augment, seed: int) -> "Augmentation | None":
     """The augmentation a recipe asks for, or None when all of it is off."""

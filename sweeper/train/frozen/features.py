@@ -14,9 +14,8 @@ from rich.filesize import decimal
 
 from sweeper.cache.cache import Cache, Entry
 from sweeper.cache.disk import advice, describe
-from sweeper.cache.key import Key, code_word
+from sweeper.cache.key import Key
 from sweeper.data.images import OnImages, no_callback
-from sweeper.models import depthwise, folding
 from sweeper.models.prefix import Prefix
 from sweeper.train.frozen import frozen_pass
 from sweeper.train.frozen.frozen_pass import FrozenPass
@@ -63,13 +62,12 @@ class Features:
         order = sorted(unique, key=lambda word: (unique[word].facts.operations, word))
         self._place_of = [order.index(prefix.facts.word) for prefix in prefixes]
         self._facts = [unique[word].facts for word in order]
-        # one weight, one image: but not one result, to the last bit, of two ways to compute it
-        computed = f"{code_word(depthwise, folding, frozen_pass)} in batches of {BATCH}"
         self._common: list[dict[str, JsonValue]] = [
             {
                 "network": word,
                 "precision": precision,
-                "computed by": computed,
+                # the last bits depend on what is computed together
+                "numbers": f"{frozen_pass.NUMBERS}, batches of {BATCH}",
                 "keras": keras.__version__,
                 "tensorflow": tf.__version__,
             }

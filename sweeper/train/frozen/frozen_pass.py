@@ -19,6 +19,11 @@ from sweeper.train.frozen.views import ORDER, PASS, TARGETS, VALUES, Images
 
 log = logging.getLogger(__name__)
 
+NUMBERS = 1
+"""Version of what a pass writes for the same network and images, part of its cache key: of this
+module, of ``models/folding.py`` and ``models/depthwise.py``. Raise it when other numbers may come
+out; ``tests/test_golden_numbers.py`` notices."""
+
 Compute = Callable[[tf.Tensor], list[tf.Tensor]]
 """From images to what each of several prefixes gives."""
 
@@ -76,7 +81,7 @@ class FrozenPass:
             for folder in folders.values():
                 order.tofile(folder / ORDER)
             beyond: set[int] = set()
-            for pixels, targets in self._batches(images):
+            for pixels, targets in self.inputs(images):
                 halves = [tf.cast(one, tf.float16) for one in compute(pixels)]
                 fit = [bool(tf.reduce_all(tf.math.is_finite(half))) for half in halves]
                 beyond |= {number for number, fits in enumerate(fit) if not fits}
@@ -90,7 +95,7 @@ class FrozenPass:
             for number in beyond:
                 values[number].truncate(0)
 
-    def _batches(self, images: Images) -> Iterator[tuple[tf.Tensor, tf.Tensor]]:
+    def inputs(self, images: Images) -> Iterator[tuple[tf.Tensor, tf.Tensor]]:
         """Images and targets in the order of the rows, augmented."""
         source = images.batches
         first = tf.constant(images.view * source.steps, tf.int64)

@@ -15,10 +15,9 @@ from numpy.typing import NDArray
 from pydantic import JsonValue
 
 from sweeper.cache.cache import Entry
-from sweeper.cache.key import code_word
-from sweeper.data.augment import augmentation, geometry, mix, rand_augment
+from sweeper.data.augment import augmentation
 from sweeper.data.augment.augmentation import Augmentation
-from sweeper.data.batches import RESIZE, Batches, as_written, batches, shuffled
+from sweeper.data.batches import NUMBERS, Batches, as_written, batches, shuffled
 from sweeper.data.examples import Examples
 from sweeper.data.memory_map import mapped
 from sweeper.data.targets import Targets
@@ -61,12 +60,11 @@ class Images:
         found: dict[str, JsonValue] = {
             "data": self.data,
             "image_size": self.image_size,
-            "resize": RESIZE,
+            "resized": NUMBERS,
         }
         if self.augment is not None:
-            drawn = code_word(augmentation, geometry, mix, rand_augment)
             found["augment"] = self.augment.settings.model_dump(mode="json")
-            found["drawn by"] = f"{drawn} in batches of {BATCH}"
+            found["numbers of augmentation"] = f"{augmentation.NUMBERS}, batches of {BATCH}"
             found["seed"] = self.augment.seed
             found["view"] = self.view
         if self.mixed:
