@@ -9,7 +9,7 @@ from recipes import composed, recipe
 from sweeper.config import Recipe
 from sweeper.errors import ConfigError
 from sweeper.paths import conf_dir
-from sweeper.validation import flatten, parse, unknown_key
+from sweeper.validation import RECIPE, flatten, parse
 
 
 def faults(*overrides: str) -> tuple[str, ...]:
@@ -252,19 +252,19 @@ def test_a_broken_keyword_of_the_optimizer_is_a_fault_too() -> None:
 
 def test_known_keys_are_the_recipes() -> None:
     for key in flatten(recipe().model_dump()):
-        assert unknown_key(key) is None, key
-    assert unknown_key("dataset.path") is None  # of another member of the union
-    assert unknown_key("backbone.nmae") == (
+        assert RECIPE.unknown(key) is None, key
+    assert RECIPE.unknown("dataset.path") is None  # of another member of the union
+    assert RECIPE.unknown("backbone.nmae") == (
         "backbone.nmae is not a key of the recipe; did you mean 'name'?"
     )
-    assert unknown_key("seed.more") is not None
-    assert unknown_key("loss.class_weight.cat") is None
-    assert unknown_key("phases.unfrozen.optimizer.momentum") is None
+    assert RECIPE.unknown("seed.more") is not None
+    assert RECIPE.unknown("loss.class_weight.cat") is None
+    assert RECIPE.unknown("phases.unfrozen.optimizer.momentum") is None
 
 
 @given(st.text(alphabet="abcdefghijklmnopqrstuvwxyz_", min_size=1))
 def test_no_other_top_level_key_is_known(key: str) -> None:
-    assert (unknown_key(key) is None) == (key in Recipe.model_fields)
+    assert (RECIPE.unknown(key) is None) == (key in Recipe.model_fields)
 
 
 def test_flatten_joins_with_dots() -> None:

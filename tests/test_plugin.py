@@ -13,7 +13,6 @@ from hydra.utils import get_class, instantiate
 from omegaconf import DictConfig, OmegaConf
 
 from sweeper.errors import ConfigError
-from sweeper.records import Cause
 from sweeper.search.settings.defaults import PRUNERS, SAMPLERS, SWEEPER
 from sweeper.search.settings.sweep_settings import SweepSettings
 
@@ -99,8 +98,8 @@ def test_an_unknown_key_is_told_by_the_sweep_with_all_others(recipes: Path, plus
         "hydra.sweeper.sampler.n_ei_candidate is not a keyword of TPESampler; did you mean "
         "'n_ei_candidates'?; known: ",
         "hydra.sweeper.pruner.warmup is not a keyword of MedianPruner; did you mean",
-        "hydra.sweeper.n_trails is not a setting; did you mean 'n_trials'?; known: sampler,",
-        "hydra.sweeper.retries.kiled is not a setting; did you mean 'killed'?",
+        "hydra.sweeper.n_trails is not a setting of the sweep; did you mean 'n_trials'?",
+        "hydra.sweeper.retries.kiled is not a setting of the sweep; did you mean 'killed'?",
         "hydra.sweeper.n_jobs must be a whole number, got 'many' (str)",
     ):
         assert part in text
@@ -121,9 +120,9 @@ def test_settings_of_other_shapes_come_through(recipes: Path) -> None:
         "hydra.sweeper.warm_start={study_name: old, storage: 'sqlite:///old.db'}",
     )
     assert read.directions == ("maximize", "minimize")
-    assert read.retries[Cause.KILLED] == 2
-    assert read.executor.devices == (0, 1)
-    assert read.enqueue == ({"units": 3},)
+    assert read.retries.killed == 2
+    assert read.executor.devices == [0, 1]
+    assert read.enqueue == [{"units": 3}]
     assert read.warm_start is not None
     assert read.warm_start.storage == "sqlite:///old.db"
 

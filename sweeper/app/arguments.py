@@ -21,7 +21,7 @@ from sweeper.addresses import without_secrets
 from sweeper.config import nearest
 from sweeper.errors import ConfigError
 from sweeper.paths import conf_dir
-from sweeper.validation import parse, unknown_key
+from sweeper.validation import RECIPE, parse
 
 _MLFLOWS = "MLFLOW_TRACKING_URI"
 _QUOTES = "'\""
@@ -151,7 +151,7 @@ def _faults(override: Override, own_recipes: bool) -> Iterable[str]:
         if not own_recipes:
             yield from _option_faults(override, group)
     elif not (override.is_add() or override.is_force_add() or override.is_delete()):
-        fault = unknown_key(key)
+        fault = RECIPE.unknown(key)
         if fault:
             yield fault
 

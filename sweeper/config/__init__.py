@@ -16,6 +16,7 @@ from sweeper.config.data import (
     Tfds,
     Validation,
 )
+from sweeper.config.faults import FaultStyle
 from sweeper.config.fields import nearest, one_of
 from sweeper.config.network import LITE0, SCALED, Backbone, Freeze, Head, Pooling
 from sweeper.config.recipe import (
@@ -62,6 +63,7 @@ __all__ = [
     "Digits",
     "EarlyStopping",
     "Executor",
+    "FaultStyle",
     "Folder",
     "Freeze",
     "Given",

@@ -87,8 +87,8 @@ def judged_by(names: Sequence[str], directions: Sequence[str]) -> str:
 def trials(settings: SweepSettings, total: int | None, done: int) -> str:
     """How many trials there shall be, how many of them there are, and what else ends the study."""
     ends = {
-        f"after {settings.timeout} s": settings.timeout,
-        f"at {settings.target}": settings.target,
+        f"after {settings.timeout or 0:g} s": settings.timeout,
+        f"at {settings.target or 0:g}": settings.target,
         f"after {settings.patience} trials without a better one": settings.patience,
     }
     early = " or ".join(text for text, given in ends.items() if given is not None)

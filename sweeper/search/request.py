@@ -152,7 +152,7 @@ class Request:
 
     def _starting_points(self) -> list[dict[str, Any]]:
         points, faults = [], []
-        for index, entry in enumerate(self.settings.enqueue):
+        for index, entry in enumerate(self.settings.enqueue or ()):
             where = f"hydra.sweeper.enqueue[{index}]"
             for params in read_best(Path(entry)) if isinstance(entry, str) else [entry]:
                 # what a custom search space asks for is known to itself only

@@ -1,6 +1,6 @@
 """The Optuna study: opened, continued, put aside."""
 
-from collections.abc import Container, Mapping
+from collections.abc import Container, Mapping, Sequence
 from pathlib import Path
 
 import optuna
@@ -62,7 +62,7 @@ class Study(optuna.Study):
 
 
 def open_study(
-    name: str, store: Store, directions: tuple[str, ...], sampler: BaseSampler, pruner: BasePruner
+    name: str, store: Store, directions: Sequence[str], sampler: BaseSampler, pruner: BasePruner
 ) -> Study:
     """Create study ``name`` or continue it.
 

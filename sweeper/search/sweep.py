@@ -244,7 +244,7 @@ class Sweep:
             request.composer,
             self._make_job,
             request.custom,
-            settings.retries,
+            settings.retries.by_cause,
             settings.trial_timeout,
         )
         slots = Slots(

@@ -1,4 +1,3 @@
-from dataclasses import asdict
 from typing import Any
 
 import pytest
@@ -23,7 +22,7 @@ def faults(**settings: Any) -> tuple[str, ...]:
 
 
 def test_what_is_left_out_has_its_default() -> None:
-    assert asdict(read()) == {
+    assert read().model_dump() == {
         "sampler": SAMPLERS["tpe"],
         "pruner": None,
         "directions": ("minimize",),
@@ -34,7 +33,7 @@ def test_what_is_left_out_has_its_default() -> None:
         "max_failure_rate": None,
         "params": None,
         "custom_search_space": None,
-        "enqueue": (),
+        "enqueue": [],
         "warm_start": None,
         "retries": {"killed": 1, "raised": 0, "timeout": 0, "oom": 0, "nonsense": 0},
         "trial_timeout": None,
@@ -68,20 +67,26 @@ def test_each_form_of_a_setting_is_read() -> None:
         timeout=1.5,
     )
     assert settings.directions == ("maximize", "minimize")
-    assert settings.retries == {**dict.fromkeys(Cause, 0), Cause.KILLED: 1, Cause.RAISED: 2}
-    assert settings.warm_start == WarmStart("old", "sqlite:///old.db")
-    assert settings.enqueue == ({"x": 1}, {})
-    assert settings.executor == ExecutorSettings("process", (0, "GPU-1"), None, None)
-    assert read(retries=3).retries == {**dict.fromkeys(Cause, 0), Cause.KILLED: 3}
+    assert settings.retries.by_cause == {
+        **dict.fromkeys(Cause, 0),
+        Cause.KILLED: 1,
+        Cause.RAISED: 2,
+    }
+    assert settings.warm_start == WarmStart(study_name="old", storage="sqlite:///old.db")
+    assert settings.enqueue == [{"x": 1}, {}]
+    assert settings.executor == ExecutorSettings(
+        kind="process", devices=[0, "GPU-1"], trials_per_device=None, threads=None
+    )
+    assert read(retries=3).retries.by_cause == {**dict.fromkeys(Cause, 0), Cause.KILLED: 3}
     own = read(warm_start="old", storage="sqlite:///mine.db")
-    assert own.warm_start == WarmStart("old", None)
+    assert own.warm_start == WarmStart(study_name="old")
 
 
 def test_nodes_of_omegaconf_are_plain_and_the_search_space_is_left_as_written() -> None:
     node = OmegaConf.create({"width": 3, "x": "int(interval(1, ${width}))", "y": "${nowhere}"})
     settings = read(params=node, executor=OmegaConf.create({"devices": [1]}))
     assert settings.params == {"width": 3, "x": "int(interval(1, ${width}))", "y": "${nowhere}"}
-    assert settings.executor.devices == (1,)
+    assert settings.executor.devices == [1]
 
 
 def test_keys_of_hydra_pass() -> None:
@@ -107,12 +112,12 @@ def test_keys_of_hydra_pass() -> None:
             {"direction": ["minimize", None]},
             "hydra.sweeper.direction must be minimize or maximize, got None",
         ),
-        ({"max_failure_rate": 2}, "hydra.sweeper.max_failure_rate must be from 0 to 1, got 2"),
+        ({"max_failure_rate": 2}, "hydra.sweeper.max_failure_rate must be <= 1.0, got 2"),
         (
             {"max_failure_rate": float("nan")},
             "hydra.sweeper.max_failure_rate must be finite, got nan",
         ),
-        ({"trial_timeout": 0}, "hydra.sweeper.trial_timeout must be > 0 seconds, got 0"),
+        ({"trial_timeout": 0}, "hydra.sweeper.trial_timeout must be > 0.0, got 0"),
         ({"timeout": "1h"}, "hydra.sweeper.timeout must be a number, got '1h' (str)"),
         ({"target": "best"}, "hydra.sweeper.target must be a number, got 'best' (str)"),
         ({"patience": 0}, "hydra.sweeper.patience must be >= 1, got 0"),
@@ -123,26 +128,24 @@ def test_keys_of_hydra_pass() -> None:
         ({"params": "x"}, "hydra.sweeper.params must be a group of keys, got 'x' (str)"),
         (
             {"enqueue": {"x": 1}},
-            "hydra.sweeper.enqueue must be a list of parameter sets, got {'x': 1} (dict)",
+            "hydra.sweeper.enqueue must be a list, got {'x': 1}",
         ),
         (
             {"enqueue": [{}, "best.yaml", 1]},
             "hydra.sweeper.enqueue[2] must be a parameter set, or the path of an "
             "optimization_results.yaml, got 1 (int)",
         ),
-        ({"retries": -1}, "hydra.sweeper.retries must be >= 0, got -1"),
+        ({"retries": -1}, "hydra.sweeper.retries.killed must be >= 0, got -1"),
         ({"retries": {"oom": -1}}, "hydra.sweeper.retries.oom must be >= 0, got -1"),
         (
             {"retries": {"kill": 1}},
-            "hydra.sweeper.retries.kill is not a setting; did you mean 'killed'?; "
-            "known: killed, raised, timeout, oom, nonsense",
+            "hydra.sweeper.retries.kill is not a setting of the sweep; did you mean 'killed'?",
         ),
         (
             {"n_trails": 3},
-            "hydra.sweeper.n_trails is not a setting; did you mean 'n_trials'?; "
-            f"known: {', '.join(SWEEPER)}",
+            "hydra.sweeper.n_trails is not a setting of the sweep; did you mean 'n_trials'?",
         ),
-        ({"warm_start": {"storage": "s"}}, "hydra.sweeper.warm_start.study_name must be text"),
+        ({"warm_start": {"storage": "s"}}, "hydra.sweeper.warm_start.study_name is missing; set"),
         ({"warm_start": {"study_name": "a", "storage": "s", "n": 1}}, "hydra.sweeper.warm_start.n"),
         (
             {"warm_start": 3},
@@ -155,7 +158,7 @@ def test_keys_of_hydra_pass() -> None:
         ({"executor": "inline"}, "hydra.sweeper.executor must be a group of keys, got 'inline'"),
         (
             {"executor": {"kind": "thread"}},
-            "hydra.sweeper.executor.kind must be process or inline, got 'thread'",
+            "hydra.sweeper.executor.kind must be 'process' or 'inline', got 'thread'",
         ),
         (
             {"executor": {"devices": "gpu"}},
@@ -167,7 +170,10 @@ def test_keys_of_hydra_pass() -> None:
             {"executor": {"trials_per_device": 0}},
             "hydra.sweeper.executor.trials_per_device must be >= 1, got 0",
         ),
-        ({"executor": {"device": "cpu"}}, "hydra.sweeper.executor.device is not a setting; did"),
+        (
+            {"executor": {"device": "cpu"}},
+            "hydra.sweeper.executor.device is not a setting of",
+        ),
         (
             {"executor": {"kind": "inline", "devices": "cpu"}},
             "hydra.sweeper.executor.kind=inline runs in this process",

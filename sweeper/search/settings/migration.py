@@ -6,8 +6,8 @@ from decimal import Decimal
 from typing import Any
 
 from sweeper.config import nearest
+from sweeper.config.faults import shown
 from sweeper.errors import ConfigError
-from sweeper.search.settings.checks import fault
 from sweeper.search.space.syntax import spell, spell_yaml
 
 _KEYS: Mapping[str, frozenset[str]] = {
@@ -93,7 +93,7 @@ def written_as_params(search_space: Any) -> dict[str, str]:
     """
     place = "hydra.sweeper.search_space"
     if not isinstance(search_space, Mapping):
-        raise ConfigError([fault(place, "a group of parameters", search_space)])
+        raise ConfigError([f"{place} must be a group of parameters, got {shown(search_space)}"])
     faults: list[str] = []
     params: dict[str, str] = {}
     for key, written in search_space.items():
@@ -109,7 +109,8 @@ def written_as_params(search_space: Any) -> dict[str, str]:
 
 def _faults(where: str, written: Any) -> Iterator[str]:
     if not isinstance(written, Mapping):
-        yield fault(where, "a group of keys: type, and choices or low and high", written)
+        wanted = "a group of keys: type, and choices or low and high"
+        yield f"{where} must be {wanted}, got {shown(written)}"
         return
     kind = str(written.get("type"))
     if kind not in _KEYS:
@@ -120,13 +121,13 @@ def _faults(where: str, written: Any) -> Iterator[str]:
             yield f"{where}.{key} is not a key of type {kind}{nearest(str(key), _KEYS[kind])}"
     if kind == "categorical":
         if not isinstance(written.get("choices"), list) or not written["choices"]:
-            yield fault(f"{where}.choices", "a list of values", written.get("choices"))
+            yield f"{where}.choices must be a list of values, got {shown(written.get('choices'))}"
         return
     numbers = {"low": True, "high": True, "step": False}
     for key, needed in numbers.items():
         value = written.get(key)
         if (value is not None or needed) and type(value) not in (int, float):
-            yield fault(f"{where}.{key}", "a number", value)
+            yield f"{where}.{key} must be a number, got {shown(value)}"
     step: Any = written.get("step")
     number = isinstance(step, int | float)
     if number and (not math.isfinite(step) or step <= 0 or written.get("log")):

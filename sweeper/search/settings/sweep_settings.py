@@ -1,79 +1,123 @@
 """What stands under ``hydra.sweeper``, checked: every fault in one message."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
-from optuna.samplers import BruteForceSampler, CmaEsSampler, GridSampler
+from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, ValidationError
 
+from sweeper.config import Executor, FaultStyle
+from sweeper.config.faults import shown
+from sweeper.config.fields import Closed, Count, Positive
 from sweeper.errors import ConfigError
 from sweeper.records import Cause, Value
-from sweeper.search.settings.checks import (
-    Check,
-    fault,
-    group,
-    number,
-    or_null,
-    seconds,
-    share,
-    switch,
-    text,
-    unknown,
-    whole,
-)
+from sweeper.search.settings.contradictions import contradictions
 from sweeper.search.settings.defaults import SAMPLERS, SWEEPER
 from sweeper.search.settings.migration import heartbeat, storage_url
-from sweeper.search.settings.samplers import build_pruner, build_sampler, plain
+from sweeper.search.settings.samplers import plain
+
+Times = Annotated[int, Field(ge=0)]
 
 
-@dataclass(frozen=True)
-class ExecutorSettings:
-    """Where trials run; ``devices`` is ``auto``, ``cpu`` or the CUDA devices.
+class ExecutorSettings(Executor):
+    """Where trials run, in processes of their own or ``inline``, in this one."""
 
-    ``threads`` are those of each trial on the CPU, None for as many as the study began with.
-    """
-
-    kind: str
-    devices: str | tuple[int | str, ...]
-    trials_per_device: int | None
-    threads: int | None
+    kind: Literal["process", "inline"]
 
 
-@dataclass(frozen=True)
-class WarmStart:
+class WarmStart(Closed):
     """A study to learn from; ``storage`` None is that of the sweep itself."""
 
     study_name: str
-    storage: str | None
+    storage: str | None = None
 
 
-@dataclass(frozen=True)
-class SweepSettings:
+class Retries(Closed):
+    """How often a trial is tried again, by the cause of its failure."""
+
+    killed: Times
+    raised: Times
+    timeout: Times
+    oom: Times
+    nonsense: Times
+
+    @property
+    def by_cause(self) -> dict[Cause, int]:
+        """The same as a mapping."""
+        return {Cause(name): times for name, times in self.model_dump().items()}
+
+
+def _directions(value: Any) -> tuple[str, ...]:
+    listed = value if isinstance(value, list) else [value]
+    if not listed:
+        raise ValueError("must name at least one direction, got []")
+    for one in listed:
+        if one not in _DIRECTIONS:
+            # Optuna's own names are in capitals
+            hint = "; in lower case" if str(one).lower() in _DIRECTIONS else ""
+            raise ValueError(f"must be minimize or maximize, got {one!r}{hint}")
+    return tuple(listed)
+
+
+def _cores(value: int) -> int:
+    if value < 1 and value != -1:
+        raise ValueError(f"must be >= 1, or -1 for as many as cores, got {value}")
+    return value
+
+
+def _point(value: Any) -> Any:
+    if not isinstance(value, Mapping | str):
+        wanted = "a parameter set, or the path of an optimization_results.yaml"
+        raise ValueError(f"must be {wanted}, got {shown(value)}")
+    return value
+
+
+def _named(value: Any) -> Any:
+    if not isinstance(value, str | Mapping | None):
+        wanted = "a study's name, or study_name and storage"
+        raise ValueError(f"must be {wanted}, got {shown(value)}")
+    return {"study_name": value} if isinstance(value, str) else value
+
+
+def _killed(value: Any) -> Any:
+    if type(value) is int:
+        return {**dict.fromkeys(SWEEPER["retries"], 0), "killed": value}
+    return {**SWEEPER["retries"], **value} if isinstance(value, Mapping) else value
+
+
+def _with_defaults(value: Any) -> Any:
+    return {**SWEEPER["executor"], **value} if isinstance(value, Mapping) else value
+
+
+_DIRECTIONS = ("minimize", "maximize")
+
+
+class SweepSettings(Closed):
     """The keys of ``hydra.sweeper``; ``defaults.py`` beside this has their meanings.
 
-    ``directions`` has one entry for each objective. Times are in seconds.
+    ``directions`` has one entry for each objective. Times are in seconds. Sampler and pruner are
+    what :mod:`sweeper.search.settings.samplers` builds from.
     """
 
-    sampler: Mapping[str, Any]
-    pruner: Mapping[str, Any] | None
-    directions: tuple[str, ...]
+    sampler: Any
+    pruner: Any
+    directions: Annotated[tuple[str, ...], Field(alias="direction"), PlainValidator(_directions)]
     storage: str | None
     study_name: str | None
-    n_trials: int | None
-    n_jobs: int | None
-    max_failure_rate: float | None
-    params: Mapping[str, Any] | None
+    n_trials: Count | None
+    n_jobs: Annotated[int, AfterValidator(_cores)] | None
+    max_failure_rate: Annotated[float, Field(ge=0, le=1)] | None
+    params: dict[Any, Any] | None
     custom_search_space: str | None
-    enqueue: tuple[Mapping[str, Value] | str, ...]
-    warm_start: WarmStart | None
-    retries: Mapping[Cause, int]
-    trial_timeout: float | None
-    timeout: float | None
+    enqueue: list[Annotated[dict[str, Value] | str, PlainValidator(_point)]] | None
+    warm_start: Annotated[WarmStart | None, BeforeValidator(_named)]
+    retries: Annotated[Retries, BeforeValidator(_killed)]
+    trial_timeout: Positive | None
+    timeout: Positive | None
     target: float | None
-    patience: int | None
+    patience: Count | None
     resume: bool
-    heartbeat_interval: int
-    executor: ExecutorSettings
+    heartbeat_interval: Count
+    executor: Annotated[ExecutorSettings, BeforeValidator(_with_defaults)]
 
     @classmethod
     def read(cls, mapping: Mapping[str, Any]) -> "SweepSettings":
@@ -88,31 +132,23 @@ class SweepSettings:
             for key, value in mapping.items()
             if not str(key).startswith("_")
         }
+        given.pop("search_space", None)  # read with the search space
         values = {**SWEEPER, "sampler": SAMPLERS["tpe"], "pruner": None, **given}
-        faults = list(unknown(given, {**SWEEPER, "search_space": None}, "hydra.sweeper"))
+        faults: list[str] = []
         _read_storage(values, faults)
-        for key, check in _CHECKS.items():
-            faults += check(f"hydra.sweeper.{key}", values[key])
-        faults += _contradictions(values)
+        try:
+            settings = cls.model_validate(values)
+        except ValidationError as error:
+            faults += _STYLE.sentences(error)
+        faults += contradictions(values)
         if faults:
             raise ConfigError(faults)
-        values.pop("search_space", None)  # read with the search space
-        direction, warm_start = values.pop("direction"), values.pop("warm_start")
-        if isinstance(warm_start, str):
-            warm_start = {"study_name": warm_start}
-        executor = {**SWEEPER["executor"], **values.pop("executor")}
-        if isinstance(executor["devices"], list):
-            executor["devices"] = tuple(executor["devices"])
-        return cls(
-            **values
-            | {
-                "directions": (direction,) if isinstance(direction, str) else tuple(direction),
-                "enqueue": tuple(values["enqueue"] or ()),
-                "warm_start": warm_start and WarmStart(**{"storage": None, **warm_start}),
-                "retries": _retries(values["retries"]),
-                "executor": ExecutorSettings(**executor),
-            }
-        )
+        return settings
+
+
+_STYLE = FaultStyle(
+    SweepSettings, prefix="hydra.sweeper", whole="hydra.sweeper", key="a setting of the sweep"
+)
 
 
 def _read_storage(values: dict[str, Any], faults: list[str]) -> None:
@@ -125,137 +161,3 @@ def _read_storage(values: dict[str, Any], faults: list[str]) -> None:
     except ConfigError as error:
         faults += error.faults
         values["storage"] = None
-
-
-def _direction(where: str, value: Any) -> Iterator[str]:
-    directions = value if isinstance(value, list) else [value]
-    if not directions:
-        yield f"{where} must name at least one direction, got []"
-    for direction in directions:
-        if direction not in ("minimize", "maximize"):
-            lower = str(direction).lower()
-            hint = "; in lower case" if lower in ("minimize", "maximize") else ""
-            yield f"{where} must be minimize or maximize, got {direction!r}{hint}"
-
-
-def _jobs(where: str, value: Any) -> Iterator[str]:
-    if type(value) is int and value < 1:
-        if value != -1:
-            yield f"{where} must be >= 1, or -1 for as many as cores, got {value}"
-    else:
-        yield from whole(1)(where, value)
-
-
-def _enqueue(where: str, value: Any) -> Iterator[str]:
-    if not isinstance(value, list):
-        yield fault(where, "a list of parameter sets", value)
-        return
-    for index, entry in enumerate(value):
-        if not isinstance(entry, Mapping | str):
-            wanted = "a parameter set, or the path of an optimization_results.yaml"
-            yield fault(f"{where}[{index}]", wanted, entry)
-
-
-def _warm_start(where: str, value: Any) -> Iterator[str]:
-    if isinstance(value, Mapping):
-        yield from unknown(value, {"study_name": None, "storage": None}, where)
-        yield from text(f"{where}.study_name", value.get("study_name"))
-        yield from or_null(text)(f"{where}.storage", value.get("storage"))
-    elif not isinstance(value, str):
-        yield fault(where, "a study's name, or study_name and storage", value)
-
-
-def _retry(where: str, value: Any) -> Iterator[str]:
-    if not isinstance(value, Mapping):
-        yield from whole(0)(where, value)
-        return
-    yield from unknown(value, SWEEPER["retries"], where)
-    for cause, times in value.items():
-        yield from whole(0)(f"{where}.{cause}", times)
-
-
-def _retries(value: Any) -> Mapping[Cause, int]:
-    times = {Cause.KILLED: value} if isinstance(value, int) else value
-    defaults = dict.fromkeys(Cause, 0) if isinstance(value, int) else SWEEPER["retries"]
-    return {cause: times.get(cause, defaults[cause]) for cause in Cause}
-
-
-def _executor(where: str, value: Any) -> Iterator[str]:
-    if not isinstance(value, Mapping):
-        yield fault(where, "a group of keys", value)
-        return
-    yield from unknown(value, SWEEPER["executor"], where)
-    kind, devices = value.get("kind", "process"), value.get("devices", "auto")
-    if kind not in ("process", "inline"):
-        yield f"{where}.kind must be process or inline, got {kind!r}"
-    if isinstance(devices, list):
-        wrong = not devices or any(type(device) not in (int, str) for device in devices)
-    else:
-        wrong = devices not in ("auto", "cpu")
-    if wrong:
-        yield f"{where}.devices must be auto, cpu or a list of CUDA devices, got {devices!r}"
-    each = value.get("trials_per_device")
-    yield from or_null(whole(1))(f"{where}.trials_per_device", each)
-    yield from or_null(whole(1))(f"{where}.threads", value.get("threads"))
-    if kind == "inline" and (devices != "auto" or each is not None):
-        yield f"{where}.kind=inline runs in this process, which devices cannot be dealt out to"
-
-
-_CHECKS: Mapping[str, Check] = {
-    "direction": _direction,
-    "storage": or_null(text),
-    "study_name": or_null(text),
-    "n_trials": or_null(whole(1)),
-    "n_jobs": or_null(_jobs),
-    "max_failure_rate": or_null(share),
-    "params": or_null(group),
-    "custom_search_space": or_null(text),
-    "enqueue": or_null(_enqueue),
-    "warm_start": or_null(_warm_start),
-    "retries": _retry,
-    "trial_timeout": or_null(seconds),
-    "timeout": or_null(seconds),
-    "target": or_null(number),
-    "patience": or_null(whole(1)),
-    "resume": switch,
-    "heartbeat_interval": whole(1),
-    "executor": _executor,
-}
-
-
-def _contradictions(values: Mapping[str, Any]) -> Iterator[str]:
-    """Faults of sampler and pruner, and of settings that do not go together."""
-    sampler = None
-    try:
-        sampler = build_sampler(values["sampler"], dict)
-    except ConfigError as error:
-        yield from error.faults
-    try:
-        build_pruner(values["pruner"])
-    except ConfigError as error:
-        yield from error.faults
-    direction = values["direction"]
-    if isinstance(direction, list) and len(direction) > 1:
-        one = f"takes one objective, but hydra.sweeper.direction has {len(direction)}"
-        if isinstance(sampler, CmaEsSampler):
-            yield f"hydra/sweeper/sampler=cmaes {one}"
-        for key in ("target", "patience"):
-            if values[key] is not None:
-                yield f"hydra.sweeper.{key} {one}"
-    ends = ("n_trials", "timeout", "target", "patience")
-    finite = isinstance(sampler, GridSampler | BruteForceSampler)
-    if sampler and not finite and all(values[key] is None for key in ends):
-        yield f"hydra.sweeper: nothing ends the study; set one of {', '.join(ends)}"
-    executor = values["executor"]
-    if isinstance(executor, Mapping) and executor.get("kind") == "inline":
-        for key, alone in (("n_jobs", (None, 1)), ("trial_timeout", (None,))):
-            if values[key] not in alone:
-                yield (
-                    f"hydra.sweeper.{key} needs trials in processes of their own, got "
-                    f"{values[key]!r}; set hydra.sweeper.executor.kind=process"
-                )
-    warm_start, storage = values["warm_start"], values["storage"]
-    if isinstance(warm_start, str):
-        warm_start = {"study_name": warm_start}
-    if isinstance(warm_start, Mapping) and storage is None and warm_start.get("storage") is None:
-        yield "hydra.sweeper.warm_start needs a storage: hydra.sweeper.warm_start.storage=<url>"
