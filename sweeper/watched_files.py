@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 
-class Kept:
+class WatchedFiles:
     """Notices that one of ``paths``, which exist, was deleted, moved or replaced.
 
     On POSIX systems a file that is deleted lives on for those who have it open: what they write

@@ -13,7 +13,7 @@ from recipes import recipe
 from sweeper.app.runs import StudyRuns, open_runs
 from sweeper.app.winner import evaluate_winner, winning_recipe
 from sweeper.config import Recipe
-from sweeper.execute.executor import Place
+from sweeper.execute.executor import Placement
 from sweeper.execute.inline import InlineExecutor
 from sweeper.paths import TrialPaths
 from sweeper.records import Owner, State, TrialRow, TrialSpec
@@ -74,7 +74,7 @@ def test_a_winner_without_test_images_is_kept_once_and_ends_as_it_had_ended(
     executor = Counting()
     for _ in range(2):  # a study that is continued asks again
         recalled = winning_recipe(best, runs)
-        evaluate_winner(best, recalled, runs, executor, Place(), tmp_path / "winner.log")
+        evaluate_winner(best, recalled, runs, executor, Placement(), tmp_path / "winner.log")
         kept = runs.study.client.get_run(run.run_id)
         assert executor.works == 1
         assert kept.info.status == "FINISHED"

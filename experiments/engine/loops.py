@@ -19,7 +19,7 @@ from rich.console import Console
 
 from sweeper.display.interface import Outline
 from sweeper.display.progress import open_progress
-from sweeper.execute.executor import Channel, Place
+from sweeper.execute.executor import Channel, Placement
 from sweeper.execute.inline import InlineExecutor
 from sweeper.records import EpochReport, TrialSpec, Value
 from sweeper.search.compose import Composer
@@ -28,7 +28,7 @@ from sweeper.search.job import TrialJob
 from sweeper.search.runner import TrialPlan
 from sweeper.search.slots import Slots
 from sweeper.search.space.search_space import SearchSpace, parse_space
-from sweeper.search.status import Tally
+from sweeper.search.status import StudyStatus
 from sweeper.search.stopping import Stopping
 from sweeper.search.stores.exclusive import Store
 from sweeper.search.study import open_study
@@ -59,7 +59,7 @@ def optuna_loop(storage: BaseStorage, pruning: bool) -> Advance:
 def engine_loop(store: Store, pruning: bool, folder: Path) -> Advance:
     """The engine with one slot and inline work; Hydra composes nothing and no folder is made.
 
-    It keeps what a sweep keeps (folder of each trial, tally, ranking), and says a line for each
+    It keeps what a sweep keeps (folder of each trial, status, ranking), and says a line for each
     event to nobody.
     """
     study = open_study("engine", store, ("minimize",), TPESampler(seed=0), _pruner(pruning))
@@ -74,12 +74,12 @@ def engine_loop(store: Store, pruning: bool, folder: Path) -> Advance:
     slots = Slots(
         study,
         store,
-        Tally(study, folder),
+        StudyStatus(study, folder),
         TrialPlan(space, cast(Composer, composer), _job),
         stopping,
         [],
         InlineExecutor(),
-        [Place()],
+        [Placement()],
         StudyHooks(),
         open_progress(Console(file=_Null()), Outline()),
     )

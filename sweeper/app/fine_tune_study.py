@@ -20,7 +20,7 @@ from sweeper.app.winner import evaluate_winner, keep_models, winning_recipe
 from sweeper.config import Affects, reported, without
 from sweeper.display.console import open_console
 from sweeper.display.wording import command, spelled_test, ui_command
-from sweeper.execute.executor import Executor, Place
+from sweeper.execute.executor import Executor, Placement
 from sweeper.paths import StudyPaths, TrialPaths, shown_path
 from sweeper.records import State, StudySummary, TrialRow, TrialSpec
 from sweeper.search.hooks import Entry, StudyHooks
@@ -169,7 +169,7 @@ class FineTuneStudy(StudyHooks):
         if run is not None:
             run.end(State.FAILED, f"interrupted: {reason}")
 
-    def study_finished(self, summary: StudySummary, executor: Executor, place: Place) -> None:
+    def study_finished(self, summary: StudySummary, executor: Executor, place: Placement) -> None:
         """Test and keep the winner, close the study's run, and show what came out."""
         from sweeper.display.leaderboard import print_table, write_leaderboard
 

@@ -17,7 +17,7 @@ from sweeper.track.mlflow import (
     start_run,
 )
 from sweeper.track.mlflow_store import absolute_uri, answers
-from sweeper.watched_files import Kept
+from sweeper.watched_files import WatchedFiles
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class StudyRuns:
     study: MlflowRun
     study_id: str
     study_name: str
-    kept: Kept
+    kept: WatchedFiles
 
     def check_kept(self) -> None:
         """See that the file of the store is still there.
@@ -118,7 +118,7 @@ def open_runs(
     client = connect(uri)
     experiment_id = ensure_experiment(client, uri, experiment)
     file = sqlite_file(uri)
-    kept = Kept([file] if file else [])
+    kept = WatchedFiles([file] if file else [])
     found_by = {"sweeper.role": "study", "sweeper.study_id": study_id}
     known = find_run(client, experiment_id, found_by)
     if known is None:

@@ -23,8 +23,8 @@ from sweeper.errors import (
     TrialFailed,
     TrialPruned,
 )
-from sweeper.execute.devices import plan_places, usable_cores, visible_devices
-from sweeper.execute.executor import Place
+from sweeper.execute.devices import plan_placements, usable_cores, visible_devices
+from sweeper.execute.executor import Placement
 from sweeper.execute.failures import failure
 from sweeper.execute.output import output_to
 from sweeper.exits import reported, stopped_by_signals
@@ -113,9 +113,9 @@ def _interruption(paths: TrialPaths) -> Callable[[], str]:
     return say
 
 
-def _place(recipe: Recipe) -> Place:
+def _place(recipe: Recipe) -> Placement:
     visible, cores = visible_devices(), usable_cores()
-    (place,) = plan_places(
+    (place,) = plan_placements(
         recipe.executor.devices,
         None,
         1,

@@ -11,7 +11,7 @@ from sweeper.config import Recipe
 from sweeper.display.console import open_console
 from sweeper.display.wording import spelled_test, spelled_values
 from sweeper.errors import SweeperError
-from sweeper.execute.executor import Executor, Place, SilentChannel, run_logged
+from sweeper.execute.executor import Executor, Placement, SilentChannel, run_logged
 from sweeper.paths import TrialPaths, shown_path
 from sweeper.records import State, TrialRow
 from sweeper.track.mlflow import MlflowRun
@@ -47,7 +47,7 @@ def evaluate_winner(
     recipe: Recipe,
     runs: "StudyRuns",
     executor: Executor,
-    place: Place,
+    place: Placement,
     log: Path,
 ) -> dict[str, float]:
     """Give the best trial its test result and its model, unless it has them already.
@@ -87,7 +87,7 @@ def evaluate_winner(
 
 
 def keep_models(
-    front: Iterable[TrialRow], runs: "StudyRuns", executor: Executor, place: Place, log: Path
+    front: Iterable[TrialRow], runs: "StudyRuns", executor: Executor, place: Placement, log: Path
 ) -> None:
     """Make the models of the trials on the front that have none yet."""
     trials = [(TrialPaths(row.folder), runs.owner(row.number)) for row in front]

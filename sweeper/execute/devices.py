@@ -7,7 +7,7 @@ from itertools import pairwise, takewhile
 from typing import Literal
 
 from sweeper.errors import ConfigError
-from sweeper.execute.executor import Place
+from sweeper.execute.executor import Placement
 
 Devices = Literal["auto", "cpu"] | Sequence[int | str]
 """``executor.devices``: what there is, the CPU, or CUDA devices by place in the list or by id."""
@@ -44,7 +44,7 @@ def usable_cores() -> tuple[int, ...]:
     return tuple(range(os.cpu_count() or 1))
 
 
-def plan_places(
+def plan_placements(
     devices: Devices,
     trials_per_device: int | None,
     n_jobs: int | None,
@@ -52,7 +52,7 @@ def plan_places(
     visible: Sequence[str],
     cores: Sequence[int],
     threads: int | None = None,
-) -> tuple[Place, ...]:
+) -> tuple[Placement, ...]:
     """Give each slot of a study its place.
 
     Args:
@@ -109,7 +109,7 @@ def plan_places(
     threads = threads or len(cores)
     if slots == 1:
         own = {} if threads == len(cores) else {_THREADS: str(threads)}
-        return (Place(environment={**hidden, **own}),)
+        return (Placement(environment={**hidden, **own}),)
     return tuple(_cpu(share, threads, hidden) for share in _divide(cores, slots))
 
 
@@ -159,8 +159,8 @@ def _find(device: int | str, visible: Sequence[str]) -> str | None:
     return next((known for known in visible if known.startswith(device)), None)
 
 
-def _gpu(device: str) -> Place:
-    return Place(
+def _gpu(device: str) -> Placement:
+    return Placement(
         name=f"gpu {device}",
         environment={
             "CUDA_VISIBLE_DEVICES": device,
@@ -172,7 +172,7 @@ def _gpu(device: str) -> Place:
     )
 
 
-def _cpu(cores: Sequence[int], threads: int, hidden: dict[str, str]) -> Place:
+def _cpu(cores: Sequence[int], threads: int, hidden: dict[str, str]) -> Placement:
     # TensorFlow divides the work of one operation by the number of its threads, and a sum that is
     # divided in another way has other last bits, which training magnifies. So this number is the
     # same for one slot and for many; only the cores that run the threads are divided.
@@ -180,7 +180,7 @@ def _cpu(cores: Sequence[int], threads: int, hidden: dict[str, str]) -> Place:
     share = str(len(cores))
     others = dict.fromkeys(("OMP_NUM_THREADS", "TF_NUM_INTEROP_THREADS"), share)
     environment = {**hidden, **others, _THREADS: str(threads)}
-    return Place(environment=environment, cores=frozenset(cores))
+    return Placement(environment=environment, cores=frozenset(cores))
 
 
 def _divide(cores: Sequence[int], slots: int) -> list[Sequence[int]]:

@@ -37,7 +37,7 @@ Work = Callable[[Channel], Any]
 
 
 @dataclass(frozen=True)
-class Place:
+class Placement:
     """Where one slot's work runs.
 
     ``name`` is what a person sees (``gpu 0``, ``cpu``). ``environment`` is set before the work
@@ -51,7 +51,7 @@ class Place:
 
 
 def run_logged(
-    executor: "Executor", work: Work, log: Path, channel: Channel, place: Place | None = None
+    executor: "Executor", work: Work, log: Path, channel: Channel, place: Placement | None = None
 ) -> Any:
     """Run ``work`` that is no trial.
 
@@ -72,7 +72,7 @@ class Executor(Protocol):
         work: Work,
         log: Path,
         channel: Channel,
-        place: Place | None = None,
+        place: Placement | None = None,
         timeout: float | None = None,
     ) -> Any:
         """Run ``work`` at ``place``, its output going to ``log``, and return what it returns.

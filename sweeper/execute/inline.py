@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from sweeper.errors import SweeperError
-from sweeper.execute.executor import Channel, Place, Work
+from sweeper.execute.executor import Channel, Placement, Work
 from sweeper.execute.failures import failure
 
 
@@ -23,7 +23,7 @@ class InlineExecutor:
         work: Work,
         log: Path,
         channel: Channel,
-        place: Place | None = None,
+        place: Placement | None = None,
         timeout: float | None = None,
     ) -> Any:
         """See :class:`~sweeper.execute.executor.Executor`.

@@ -18,7 +18,7 @@ from typing import Any, Literal
 import cloudpickle
 
 from sweeper.errors import TrialFailed
-from sweeper.execute.executor import Channel, Place, Work
+from sweeper.execute.executor import Channel, Placement, Work
 from sweeper.execute.failures import count_oom_kills, death, described, no_process
 from sweeper.execute.output import output_to, tail
 from sweeper.execute.worker import Context, Raised, Returned, Worker
@@ -69,7 +69,7 @@ class ProcessExecutor:
         work: Work,
         log: Path,
         channel: Channel,
-        place: Place | None = None,
+        place: Placement | None = None,
         timeout: float | None = None,
     ) -> Any:
         """See :class:`~sweeper.execute.executor.Executor`; an error of ``channel`` ends the work.
@@ -117,7 +117,7 @@ class ProcessExecutor:
                 worker.killed = True
                 worker.kill()
 
-    def _new_worker(self, log: Path, place: Place | None, kills: int) -> Worker:
+    def _new_worker(self, log: Path, place: Placement | None, kills: int) -> Worker:
         """A worker that runs.
 
         Raises:
@@ -130,7 +130,7 @@ class ProcessExecutor:
         except (EOFError, ConnectionError) as error:
             raise no_process(error) from error
 
-    def _try_worker(self, log: Path, place: Place | None, kills: int) -> Worker:
+    def _try_worker(self, log: Path, place: Placement | None, kills: int) -> Worker:
         try:
             worker = Worker(self._context, log, place)
             try:

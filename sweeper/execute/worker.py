@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 import cloudpickle
 
 from sweeper.errors import SweeperError, TrialFailed
-from sweeper.execute.executor import Channel, Place
+from sweeper.execute.executor import Channel, Placement
 from sweeper.execute.failures import described, failure, no_log
 from sweeper.execute.output import redirect_output
 from sweeper.records import Decision, EpochReport, Note
@@ -59,7 +59,7 @@ class Worker:
     Threads that share a ``context`` must not start, join or close workers at the same time.
     """
 
-    def __init__(self, context: Context, log: Path, place: Place | None) -> None:
+    def __init__(self, context: Context, log: Path, place: Placement | None) -> None:
         self._pipe, self._theirs = context.Pipe()
         # not a daemon: those may have no children of their own
         self._process = context.Process(target=_serve, args=(self._theirs, log, place))
@@ -173,7 +173,7 @@ class _PipeChannel:
             self._pipe.send_bytes(pickle.dumps(note))
 
 
-def _serve(pipe: Connection, log: Path, place: Place | None) -> None:
+def _serve(pipe: Connection, log: Path, place: Placement | None) -> None:
     """Body of the process: receive the pickled work, run it, send how it ended, exit."""
     _leave_terminal()
     try:
@@ -224,7 +224,7 @@ def _die_with_controller() -> None:
     os._exit(1)
 
 
-def _settle(place: Place) -> None:
+def _settle(place: Placement) -> None:
     os.environ.update(place.environment)
     if place.cores is not None and hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, place.cores)

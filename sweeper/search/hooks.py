@@ -13,7 +13,7 @@ from typing import Any, ClassVar, TypeVar
 
 from omegaconf import DictConfig, OmegaConf
 
-from sweeper.execute.executor import Executor, Place
+from sweeper.execute.executor import Executor, Placement
 from sweeper.paths import StudyPaths
 from sweeper.records import StudySummary, TrialRow, TrialSpec
 
@@ -126,7 +126,7 @@ class StudyHooks:
     def trial_interrupted(self, number: int, reason: str) -> None:
         """Hear that trial ``number``, here or elsewhere, will not end; it is tried again."""
 
-    def study_finished(self, summary: StudySummary, executor: Executor, place: Place) -> None:
+    def study_finished(self, summary: StudySummary, executor: Executor, place: Placement) -> None:
         """Do what remains once the last trial has ended; ``place`` is free for work.
 
         Here: say what came out.

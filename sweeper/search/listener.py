@@ -11,7 +11,7 @@ from sweeper.display.interface import Progress
 from sweeper.display.trial_text import point
 from sweeper.errors import StudyLost
 from sweeper.records import Attribute, Constraint, Decision, EpochReport, Note, TrialSpec
-from sweeper.search.stopping import Halt
+from sweeper.search.stopping import StopSignal
 
 
 class TrialListener:
@@ -24,14 +24,14 @@ class TrialListener:
         study: optuna.Study,
         progress: Progress,
         slot: int,
-        halt: Halt,
+        stop_signal: StopSignal,
     ) -> None:
         self._trial = trial
         self._spec = spec
         self._study = study
         self._progress = progress
         self._slot = slot
-        self._halt = halt
+        self._stop_signal = stop_signal
         # with several objectives Optuna neither takes reports nor prunes
         self._heeds = len(study.directions) == 1
         self._prunes = not isinstance(study.pruner, NopPruner)
@@ -42,13 +42,13 @@ class TrialListener:
     def report(self, report: EpochReport) -> Decision:
         """Record ``report``; stop where the sweep was interrupted or the pruner says so."""
         self._progress.epoch(self._slot, self._spec, report)
-        if self._halt.interrupted:
+        if self._stop_signal.interrupted:
             self.interrupted = True
             return Decision(stop=True, reason="the sweep was interrupted")
         try:
-            self._halt.check_kept()
+            self._stop_signal.check_kept()
         except StudyLost as error:
-            self._halt.fail(error)
+            self._stop_signal.fail(error)
             self.interrupted = True
             return Decision(stop=True, reason=error.reason)
         # Optuna keeps the first report of a step, and warns about others

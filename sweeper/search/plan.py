@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from rich.console import Console
 
 from sweeper.display.trial_text import lines
-from sweeper.execute.executor import Place
+from sweeper.execute.executor import Placement
 from sweeper.paths import shown_path
 from sweeper.search.hooks import Entry
 from sweeper.search.request import Request
@@ -63,7 +63,7 @@ def searched(space: SearchSpace, names: Iterable[str] | None = None) -> str:
     return "\n".join(shown) or "nothing: every trial runs the same configuration"
 
 
-def places(slots: Sequence[Place], threads: int, inline: bool) -> str:
+def places(slots: Sequence[Placement], threads: int, inline: bool) -> str:
     """How many trials run at a time, and where."""
     at_once = f"{len(slots)} trial{'s' * (len(slots) > 1)} at a time"
     if inline:

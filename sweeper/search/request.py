@@ -13,8 +13,8 @@ from hydra.types import HydraContext
 from omegaconf import DictConfig, OmegaConf
 
 from sweeper.errors import ConfigError
-from sweeper.execute.devices import plan_places, usable_cores, visible_devices
-from sweeper.execute.executor import Place
+from sweeper.execute.devices import plan_placements, usable_cores, visible_devices
+from sweeper.execute.executor import Placement
 from sweeper.records import Value
 from sweeper.search.compose import Composer, hide_secrets, number_job
 from sweeper.search.custom import ask_function, find_function
@@ -107,9 +107,9 @@ class Request:
         self.threads = threads
         self.places = self._places(visible_devices())
 
-    def _places(self, visible: Sequence[str]) -> tuple[Place, ...]:
+    def _places(self, visible: Sequence[str]) -> tuple[Placement, ...]:
         devices = self.settings.executor
-        return plan_places(
+        return plan_placements(
             devices.devices,
             devices.trials_per_device,
             self.settings.n_jobs,

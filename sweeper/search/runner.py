@@ -27,7 +27,7 @@ from sweeper.errors import (
     TrialFailed,
     TrialPruned,
 )
-from sweeper.execute.executor import Executor, Place
+from sweeper.execute.executor import Executor, Placement
 from sweeper.paths import TrialPaths
 from sweeper.records import Cause, TrialSpec
 from sweeper.search.attributes import (
@@ -48,8 +48,8 @@ from sweeper.search.listener import TrialListener
 from sweeper.search.queue import requeue
 from sweeper.search.space.cases import bare
 from sweeper.search.space.search_space import SearchSpace
-from sweeper.search.status import Tally
-from sweeper.search.stopping import Halt
+from sweeper.search.status import StudyStatus
+from sweeper.search.stopping import StopSignal
 from sweeper.search.stores.exclusive import Store
 from sweeper.search.study import Study
 
@@ -81,31 +81,31 @@ class TrialPlan:
 class TrialRunner:
     """Runs trials of one study, each in the slot's thread that asks for it.
 
-    ``halt.changed`` is held while the tally and the hooks are used.
+    ``stop_signal.changed`` is held while the status and the hooks are used.
     """
 
     def __init__(
         self,
         study: Study,
         store: Store,
-        tally: Tally,
+        status: StudyStatus,
         plan: TrialPlan,
         executor: Executor,
         hooks: StudyHooks,
         progress: Progress,
-        halt: Halt,
+        stop_signal: StopSignal,
     ) -> None:
         self._study = study
         self._store = store
-        self._tally = tally
+        self._status = status
         self._plan = plan
         self._executor = executor
         self._hooks = hooks
         self._progress = progress
-        self._halt = halt
+        self._stop_signal = stop_signal
 
     def run(
-        self, trial: optuna.Trial, slot: int, place: Place, gate: ExitStack
+        self, trial: optuna.Trial, slot: int, place: Placement, gate: ExitStack
     ) -> tuple[float, ...]:
         """The objective that Optuna optimizes; ``gate`` is let go once parameters are suggested.
 
@@ -128,7 +128,7 @@ class TrialRunner:
         except BaseException as error:
             self._end_with(error, trial)
             raise
-        listener = TrialListener(trial, spec, self._study, self._progress, slot, self._halt)
+        listener = TrialListener(trial, spec, self._study, self._progress, slot, self._stop_signal)
         self._progress.trial_started(slot, spec)
         log, timeout = TrialPaths(spec.folder).log, self._plan.timeout
         try:
@@ -146,7 +146,7 @@ class TrialRunner:
         except SweeperError as error:
             self._check_kept(trial)  # what a trial cannot write where nothing is, is not its fault
             killed = isinstance(error, TrialFailed) and error.cause is Cause.KILLED
-            if self._halt.interrupted and killed:
+            if self._stop_signal.interrupted and killed:
                 raise self._interruption(trial) from None
             self._record_failure(trial, error)
             raise TrialFailed(str(error)) from None
@@ -169,7 +169,7 @@ class TrialRunner:
 
     def _check_kept(self, trial: optuna.Trial) -> None:
         try:
-            self._halt.check_kept()
+            self._stop_signal.check_kept()
         except StudyLost as error:
             self._end_with(error, trial)
             raise
@@ -200,10 +200,10 @@ class TrialRunner:
         except ConfigError as error:
             raise TrialFailed(str(error)) from None
         folder = Path(config.hydra.sweep.dir).absolute() / config.hydra.sweep.subdir
-        trial.set_user_attr(FOLDER, self._tally.relative(folder))
+        trial.set_user_attr(FOLDER, self._status.relative(folder))
         overrides = plan.space.overrides(params)
-        with self._halt.changed:
-            again = self._tally.folders_before(trial.user_attrs.get(RETRY_OF))
+        with self._stop_signal.changed:
+            again = self._status.folders_before(trial.user_attrs.get(RETRY_OF))
             spec = TrialSpec(trial.number, params, overrides, folder, again=again)
             spec = replace(spec, context=self._hooks.trial_started(spec, config))
         return plan.make_job(spec, config), spec
@@ -215,7 +215,7 @@ class TrialRunner:
     def _end_with(self, error: BaseException, trial: optuna.Trial) -> None:
         """Let the sweep end with ``error``, unless that is about a trial taken for dead."""
         if not isinstance(error, UpdateFinishedTrialError):
-            self._halt.fail(error)
+            self._stop_signal.fail(error)
         # a store that takes nothing any more needs nothing: the trial is open there, and the next
         # controller finds it interrupted
         with contextlib.suppress(Exception):

@@ -14,15 +14,15 @@ from optuna.trial import FrozenTrial
 
 from sweeper.display.interface import Progress
 from sweeper.errors import TrialFailed
-from sweeper.execute.executor import Executor, Place
+from sweeper.execute.executor import Executor, Placement
 from sweeper.search.hooks import StudyHooks
 from sweeper.search.queue import enqueue_next, requeue
 from sweeper.search.runner import Interrupted, TrialPlan, TrialRunner
-from sweeper.search.status import Tally, ran_out_of_memory
-from sweeper.search.stopping import Halt, Stopping
+from sweeper.search.status import StudyStatus, ran_out_of_memory
+from sweeper.search.stopping import Stopping, StopSignal
 from sweeper.search.stores.exclusive import Store
 from sweeper.search.study import Study
-from sweeper.watched_files import Kept
+from sweeper.watched_files import WatchedFiles
 
 
 class Slots:
@@ -35,26 +35,28 @@ class Slots:
         self,
         study: Study,
         store: Store,
-        tally: Tally,
+        status: StudyStatus,
         plan: TrialPlan,
         stopping: Stopping,
         starting_points: Sequence[dict[str, Any]],
         executor: Executor,
-        places: Sequence[Place],
+        places: Sequence[Placement],
         hooks: StudyHooks,
         progress: Progress,
-        kept: Kept | None = None,
+        kept: WatchedFiles | None = None,
     ) -> None:
         self._study = study
         self._store = store
-        self._tally = tally
+        self._status = status
         self._stopping = stopping
         self._points = list(starting_points)
         self._places = places
         self._hooks = hooks
         self._progress = progress
-        self._halt = Halt(kept)
-        self._runner = TrialRunner(study, store, tally, plan, executor, hooks, progress, self._halt)
+        self._stop_signal = StopSignal(kept)
+        self._runner = TrialRunner(
+            study, store, status, plan, executor, hooks, progress, self._stop_signal
+        )
         self._running: dict[int, int] = {}
         """Trial that runs in each slot."""
         self._stale: list[FrozenTrial] = []
@@ -77,49 +79,49 @@ class Slots:
                 thread.start()
             for thread in threads:
                 thread.join()
-        if self._halt.faults:
-            raise self._halt.faults[0]
+        if self._stop_signal.faults:
+            raise self._stop_signal.faults[0]
 
     def interrupt(self) -> None:
         """Begin no trial any more; those that run stop at their next report, or end."""
-        self._halt.interrupt()
+        self._stop_signal.interrupt()
 
     @property
     def interrupted(self) -> bool:
         """Whether the trials came to an end before the study was done."""
-        return self._halt.interrupted
+        return self._stop_signal.interrupted
 
     def _fill(self, slot: int) -> None:
         try:
             while (gate := self._next()) is not None:
                 self._try_one(slot, gate)
         except BaseException as error:
-            self._halt.fail(error)
+            self._stop_signal.fail(error)
 
     def _next(self) -> ExitStack | None:
         """Wait until a trial may begin; returns the study's gate, held, or None at the end."""
-        with self._halt.changed:
-            while not self._halt.interrupted:
-                self._halt.check_kept()
+        with self._stop_signal.changed:
+            while not self._stop_signal.interrupted:
+                self._stop_signal.check_kept()
                 with ExitStack() as gate:
                     gate.enter_context(self._store.gate())
                     self._store.fail_stale(self._study)
                     self._refresh()
-                    waiting = self._tally.waiting
+                    waiting = self._status.waiting
                     exhausted = self._study.exhausted and not waiting
-                    if exhausted or self._stopping.is_done(self._tally):
-                        self._halt.changed.notify_all()
+                    if exhausted or self._stopping.is_done(self._status):
+                        self._stop_signal.changed.notify_all()
                         return None
-                    if self._stopping.has_room(self._tally):
+                    if self._stopping.has_room(self._status):
                         if not waiting:
                             enqueue_next(self._study, self._points)
                         return gate.pop_all()
-                elsewhere = self._tally.running - set(self._running.values())
-                self._halt.changed.wait(self._store.poll_seconds if elsewhere else None)
+                elsewhere = self._status.running - set(self._running.values())
+                self._stop_signal.changed.wait(self._store.poll_seconds if elsewhere else None)
         return None
 
     def _refresh(self) -> None:
-        for trial in ran_out_of_memory(self._tally.refresh()):
+        for trial in ran_out_of_memory(self._status.refresh()):
             self._study.learn_oom(trial)
         while self._stale:
             trial = self._stale.pop()
@@ -143,11 +145,11 @@ class Slots:
         except Exception:
             # Optuna refuses the result of a trial that another controller took for dead
             number = self._running.get(slot)
-            with self._halt.changed:
+            with self._stop_signal.changed:
                 self._refresh()
-            if number is None or number in self._tally.running:
+            if number is None or number in self._status.running:
                 raise
-            if not self._tally.is_superseded(number):
+            if not self._status.is_superseded(number):
                 raise
         self._ended(slot)
 
@@ -157,9 +159,9 @@ class Slots:
 
     def _ended(self, slot: int) -> None:
         number = self._running.pop(slot)
-        with self._halt.changed:
+        with self._stop_signal.changed:
             self._refresh()
-            row, summary = self._tally.row(number), self._tally.summary()
+            row, summary = self._status.row(number), self._status.summary()
             if row is None:
                 self._hooks.trial_interrupted(number, "the sweep was interrupted")
                 self._progress.note(f"trial {number} was interrupted; its parameters go first next")
@@ -167,4 +169,4 @@ class Slots:
                 self._hooks.trial_finished(row, summary)
                 self._progress.trial_finished(slot, row, summary)
             self._store.sync()
-            self._halt.changed.notify_all()
+            self._stop_signal.changed.notify_all()

@@ -19,7 +19,7 @@ _STATES = {
 }
 
 
-class Tally:
+class StudyStatus:
     """Reads each trial of a study once, so that looking again costs what is new.
 
     Args:

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 from sweeper.errors import StudyLost
 from sweeper.records import State
-from sweeper.search.status import Tally
-from sweeper.watched_files import Kept
+from sweeper.search.status import StudyStatus
+from sweeper.watched_files import WatchedFiles
 
 
 @dataclass
@@ -37,51 +37,51 @@ class Stopping:
     def __post_init__(self) -> None:
         self._began = self.clock()
 
-    def has_room(self, tally: Tally) -> bool:
+    def has_room(self, status: StudyStatus) -> bool:
         """Whether one more trial, if none of those that run is lost, fits into the total."""
-        return self.n_trials is None or tally.counted + len(tally.running) < self.n_trials
+        return self.n_trials is None or status.counted + len(status.running) < self.n_trials
 
-    def is_done(self, tally: Tally) -> bool:
+    def is_done(self, status: StudyStatus) -> bool:
         """Whether no trial shall begin any more."""
         if self.reason:
             return True
-        self.reason = self._early(tally)
-        full = self.n_trials is not None and tally.counted >= self.n_trials
+        self.reason = self._early(status)
+        full = self.n_trials is not None and status.counted >= self.n_trials
         return bool(self.reason) or full
 
-    def _early(self, tally: Tally) -> str:
+    def _early(self, status: StudyStatus) -> str:
         if self.max_failure_rate is not None:
             # until the end only what is certain: enough have failed for the whole study
-            allowed = self.max_failure_rate * max(self.n_trials or 0, tally.counted)
-            if tally.failed > allowed:
+            allowed = self.max_failure_rate * max(self.n_trials or 0, status.counted)
+            if status.failed > allowed:
                 self.failed = True
-                last = tally.last(State.FAILED)
+                last = status.last(State.FAILED)
                 return (
-                    f"{tally.failed} of {tally.counted} finished trials failed, more than "
+                    f"{status.failed} of {status.counted} finished trials failed, more than "
                     f"hydra.sweeper.max_failure_rate={self.max_failure_rate:g} allows"
                     + (f"; the last: {last.reason}" if last else "")
                 )
-        best = tally.best
+        best = status.best
         if self.target is not None and best is not None and best.value is not None:
             gap = best.value - self.target
-            if gap >= 0 if tally.maximize[0] else gap <= 0:
+            if gap >= 0 if status.maximize[0] else gap <= 0:
                 return f"trial {best.number} reached the target {self.target:g}: {best.value:g}"
-        if self.patience is not None and tally.since_best >= self.patience:
-            return f"{tally.since_best} trials in a row were no better than the best one"
+        if self.patience is not None and status.since_best >= self.patience:
+            return f"{status.since_best} trials in a row were no better than the best one"
         if self.timeout is not None and self.clock() - self._began >= self.timeout:
             return f"the timeout of {self.timeout:g} s has passed"
         return ""
 
 
-class Halt:
+class StopSignal:
     """Shared by all that run trials: whether they continue.
 
     ``changed`` is notified when a trial has ended here, or no other shall begin; it is held while
-    the tally and an application's hooks are used. ``kept`` are the files of the study.
+    the status and an application's hooks are used. ``kept`` are the files of the study.
     """
 
-    def __init__(self, kept: Kept | None = None) -> None:
-        self._kept = kept or Kept()
+    def __init__(self, kept: WatchedFiles | None = None) -> None:
+        self._kept = kept or WatchedFiles()
         self.changed = threading.Condition()
         self.interrupted = False
         self.faults: list[BaseException] = []

@@ -35,8 +35,8 @@ from sweeper.search.script_import import check_guard
 from sweeper.search.settings.samplers import build_pruner, grid_size
 from sweeper.search.settings.sweep_settings import WarmStart
 from sweeper.search.slots import Slots
-from sweeper.search.status import Tally, ran_out_of_memory
-from sweeper.search.stopping import Halt, Stopping
+from sweeper.search.status import StudyStatus, ran_out_of_memory
+from sweeper.search.stopping import Stopping, StopSignal
 from sweeper.search.stores.exclusive import Store
 from sweeper.search.stores.opening import claimed, open_store, storage_faults, written_by
 from sweeper.search.study import (
@@ -47,7 +47,7 @@ from sweeper.search.study import (
     put_aside,
     remove_empty,
 )
-from sweeper.watched_files import Kept
+from sweeper.watched_files import WatchedFiles
 
 Task = Callable[[DictConfig], Any]
 
@@ -102,19 +102,19 @@ class Sweep:
                     study = self._open_study(store)
                     left = requeue_interrupted(study, dead=not store.shared)
                 # from here on: what trials share may be computed for minutes before the first one
-                kept = Kept(written_by(settings.storage))
+                kept = WatchedFiles(written_by(settings.storage))
                 names = self._hooks.objectives(self._request.corners[0])
-                tally = Tally(study, self._request.folder, names)
-                for trial in ran_out_of_memory(tally.refresh()):
+                status = StudyStatus(study, self._request.folder, names)
+                for trial in ran_out_of_memory(status.refresh()):
                     study.learn_oom(trial)
                 total = self._total(study)
-                entries = planned(self._request, names, total, tally.counted)
+                entries = planned(self._request, names, total, status.counted)
                 print_plan(self._hooks.plan(entries), self._console)
                 if left:
                     self._say(f"{len(left)} trials were interrupted; their parameters go first")
-                if total is None or tally.counted < total or tally.waiting:
+                if total is None or status.counted < total or status.waiting:
                     self._hooks.prebuild(executor)
-                return self._search(study, store, executor, tally, total, kept)
+                return self._search(study, store, executor, status, total, kept)
             finally:
                 store.close()
 
@@ -205,23 +205,23 @@ class Sweep:
         study: Study,
         store: Store,
         executor: Executor,
-        tally: Tally,
+        status: StudyStatus,
         total: int | None,
-        kept: Kept,
+        kept: WatchedFiles,
     ) -> StudySummary:
         request, settings = self._request, self._request.settings
-        Halt(kept).check_kept()
+        StopSignal(kept).check_kept()
         paths = StudyPaths(request.folder)
         with store.gate():  # controllers that begin at once open one run between them
             study_id = study.user_attrs.get(STUDY_ID) or uuid.uuid4().hex
             # first: nobody would find the run of a controller that dies before it can say its id
             study.set_user_attr(STUDY_ID, study_id)
-            tally.refresh()
+            status.refresh()
             self._hooks.study_started(
                 request.corners[0],
                 study_id,
-                tally.summary(),
-                tally.running,
+                status.summary(),
+                status.running,
                 request.space.in_words(),
             )
         paths.folder.mkdir(parents=True, exist_ok=True)
@@ -238,7 +238,7 @@ class Sweep:
             self._hooks.reported(request.corners[0]),
             self._began,
         )
-        progress = open_progress(self._console, outline, tally.summary())
+        progress = open_progress(self._console, outline, status.summary())
         plan = TrialPlan(
             request.space,
             request.composer,
@@ -250,7 +250,7 @@ class Sweep:
         slots = Slots(
             study,
             store,
-            tally,
+            status,
             plan,
             stopping,
             request.points,
@@ -269,13 +269,13 @@ class Sweep:
             except BaseException:
                 progress.close()
                 with contextlib.suppress(Exception):  # what ended the sweep is what a person sees
-                    _settle(tally, paths)
+                    _settle(status, paths)
                 raise
             progress.close()
-            summary = _settle(tally, paths)
+            summary = _settle(status, paths)
             if slots.interrupted:
                 more = "; the same command continues" if settings.storage else ""
-                text = f"interrupted after {tally.counted} trials{more}"
+                text = f"interrupted after {status.counted} trials{more}"
                 raise SweepInterrupted(text, *signals[:1])
             if stopping.failed:
                 raise SweeperError(f"{stopping.reason}\nlogs: {request.folder}")
@@ -288,7 +288,7 @@ class Sweep:
                 self._hooks.study_interrupted(str(error) or type(error).__name__)
             raise
         if all(row.state is not State.COMPLETE for row in summary.rows):
-            last = tally.last(State.FAILED)
+            last = status.last(State.FAILED)
             reason = f" ({last.reason})" if last else ""
             raise SweeperError(
                 f"no trial of {summary.name} completed{reason}; the log of each is in its folder "
@@ -310,9 +310,9 @@ class Sweep:
         return pickled
 
 
-def _settle(tally: Tally, paths: StudyPaths) -> StudySummary:
+def _settle(status: StudyStatus, paths: StudyPaths) -> StudySummary:
     """Write what the trials have resulted in so far."""
-    tally.refresh()
-    summary = tally.summary()
+    status.refresh()
+    summary = status.summary()
     write_results(summary, paths.results)
     return summary

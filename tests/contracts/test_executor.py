@@ -16,7 +16,7 @@ from sweeper.errors import (
     TrialFailed,
     TrialPruned,
 )
-from sweeper.execute.executor import Channel, Executor, Place, SilentChannel
+from sweeper.execute.executor import Channel, Executor, Placement, SilentChannel
 from sweeper.execute.inline import InlineExecutor
 from sweeper.execute.process import ProcessExecutor
 from sweeper.records import Attribute, Cause, Constraint, Decision, EpochReport
@@ -52,7 +52,7 @@ class ExecutorContract(ABC):
         assert executor.run(lambda _: result, tmp_path / "log", SilentChannel()) == result
 
     def test_it_runs_anywhere(self, executor: Executor, tmp_path: Path) -> None:
-        place = Place("here", {"SWEEPER_TEST_PLACE": "here"})
+        place = Placement("here", {"SWEEPER_TEST_PLACE": "here"})
         assert executor.run(lambda _: 1, tmp_path / "log", SilentChannel(), place) == 1
 
     def test_reports_get_their_decisions_and_notes_arrive_in_order(

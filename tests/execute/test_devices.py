@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sweeper.errors import ConfigError
-from sweeper.execute.devices import plan_places, usable_cores, visible_devices
-from sweeper.execute.executor import Place
+from sweeper.execute.devices import plan_placements, usable_cores, visible_devices
+from sweeper.execute.executor import Placement
 
 FOUR = ("0", "1", "2", "3")
 THREADS = "TF_NUM_INTRAOP_THREADS"
@@ -27,13 +27,13 @@ def plan(
     visible: Sequence[str] = (),
     cores: Sequence[int] = range(8),
     threads: int | None = None,
-) -> tuple[Place, ...]:
-    return plan_places(
+) -> tuple[Placement, ...]:
+    return plan_placements(
         devices, trials_per_device, n_jobs, visible=visible, cores=cores, threads=threads
     )
 
 
-def names(places: tuple[Place, ...]) -> list[str]:
+def names(places: tuple[Placement, ...]) -> list[str]:
     return [place.name for place in places]
 
 
@@ -92,11 +92,11 @@ class TestGpus:
 
 class TestCpu:
     def test_one_slot_has_it_all(self) -> None:
-        assert plan() == plan("auto", 1) == plan("auto", None, 1) == (Place(),)
+        assert plan() == plan("auto", 1) == plan("auto", None, 1) == (Placement(),)
 
     def test_devices_are_hidden_when_the_cpu_is_asked_for(self) -> None:
         (place,) = plan("cpu", visible=FOUR)
-        assert place == Place("cpu", {"CUDA_VISIBLE_DEVICES": "-1"})
+        assert place == Placement("cpu", {"CUDA_VISIBLE_DEVICES": "-1"})
         for place in plan("cpu", 2, visible=FOUR):
             assert place.environment["CUDA_VISIBLE_DEVICES"] == "-1"
         for place in plan("auto", 2):

@@ -22,7 +22,7 @@ from patience import PATIENCE
 
 from sweeper.errors import MachineFault, TrialFailed
 from sweeper.execute import process, worker
-from sweeper.execute.executor import Channel, Place, SilentChannel
+from sweeper.execute.executor import Channel, Placement, SilentChannel
 from sweeper.execute.process import ProcessExecutor
 from sweeper.records import Attribute, Cause, Constraint, Decision, EpochReport
 
@@ -292,7 +292,7 @@ class TestPlace:
                 return unpickle, ()
 
         core = min(os.sched_getaffinity(0))
-        place = Place("gpu 3", {"CUDA_VISIBLE_DEVICES": "3"}, frozenset({core}))
+        place = Placement("gpu 3", {"CUDA_VISIBLE_DEVICES": "3"}, frozenset({core}))
         assert executor.run(Work(), log, IGNORE, place) == ("3", {core})  # type: ignore[arg-type]
         assert os.environ.get("CUDA_VISIBLE_DEVICES") != "3"
 

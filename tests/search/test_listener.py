@@ -9,7 +9,7 @@ from search.studies import memory
 
 from sweeper.records import Attribute, Constraint, Decision, EpochReport, TrialSpec
 from sweeper.search.listener import TrialListener
-from sweeper.search.stopping import Halt
+from sweeper.search.stopping import StopSignal
 from sweeper.search.study import Study, open_study
 
 SPEC = TrialSpec(7, {}, (), Path("7"))
@@ -45,14 +45,14 @@ class Ends:
             self.study.tell(trial, 1.0)
         self.trial = self.study.ask()
         self.screen = Screen()
-        self.halt = Halt()
+        self.stop_signal = StopSignal()
         self.listener = TrialListener(
             self.trial,
             SPEC,
             self.study,
             self.screen,  # type: ignore[arg-type]
             2,
-            self.halt,
+            self.stop_signal,
         )
 
     @property
@@ -104,7 +104,7 @@ def test_with_several_objectives_reports_are_shown_only() -> None:
 
 def test_an_interrupted_sweep_stops_the_trial_and_says_so() -> None:
     ends = Ends(Always())
-    ends.halt.interrupted = True
+    ends.stop_signal.interrupted = True
     decision = ends.listener.report(EpochReport(0, 0.5))
     assert decision == Decision(stop=True, reason="the sweep was interrupted")
     assert ends.listener.interrupted
@@ -144,5 +144,5 @@ def test_a_report_that_compares_with_nothing_is_shown_and_never_prunes() -> None
     assert ends.reported == {}
     assert [shown for _, _, shown in ends.screen.epochs] == [report]
     assert ends.listener.report(EpochReport(0, 0.5)).stop
-    ends.halt.interrupt()
+    ends.stop_signal.interrupt()
     assert ends.listener.report(report).stop

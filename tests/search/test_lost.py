@@ -8,7 +8,7 @@ import pytest
 from patience import PATIENCE
 from search.controllers import await_line, controller, load, sweep
 
-from sweeper.watched_files import Kept
+from sweeper.watched_files import WatchedFiles
 
 STUDY = ("x=interval(0,1)", "hydra.sweeper.n_trials=400")
 
@@ -47,7 +47,7 @@ def test_a_change_of_a_file_or_folder_is_noticed(
     path, other = tmp_path / "one", tmp_path / "other"
     other.touch()
     path.touch() if kind == "file" else path.mkdir()
-    kept = Kept([other, path])
+    kept = WatchedFiles([other, path])
     assert kept.lost() is None
     other.write_text("more")
     (path / "inside").touch() if kind == "folder" else path.write_text("more")
@@ -86,7 +86,7 @@ def test_a_store_that_is_deleted_before_the_first_trial_is_noticed_too(tmp_path:
 
 def test_what_is_not_there_at_first_is_lost(tmp_path: Path) -> None:
     path = tmp_path / "one"
-    kept = Kept()
+    kept = WatchedFiles()
     kept.add(path)
     assert kept.lost() == path
     path.touch()

@@ -8,7 +8,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 from rich.console import Console
 
-from sweeper.execute.executor import Place
+from sweeper.execute.executor import Placement
 from sweeper.search.hooks import Entry
 from sweeper.search.plan import judged_by, places, print_plan, searched, trials
 from sweeper.search.settings.sweep_settings import SweepSettings
@@ -54,7 +54,7 @@ def test_each_parameter_has_its_range_and_its_conditions() -> None:
     ],
 )
 def test_slots_and_their_devices(names: list[str], inline: bool, said: str) -> None:
-    assert places([Place(name) for name in names], 4, inline) == said
+    assert places([Placement(name) for name in names], 4, inline) == said
 
 
 @pytest.mark.parametrize(

@@ -6,14 +6,14 @@ from search.studies import a_study, finish
 
 from sweeper.errors import ConfigError
 from sweeper.search.results import read_best, write_results
-from sweeper.search.status import Tally
+from sweeper.search.status import StudyStatus
 
 
 def written(study: object, folder: Path) -> object:
-    tally = Tally(study, folder)  # type: ignore[arg-type]
-    tally.refresh()
+    status = StudyStatus(study, folder)  # type: ignore[arg-type]
+    status.refresh()
     path = folder / "deep" / "optimization_results.yaml"
-    write_results(tally.summary(), path)
+    write_results(status.summary(), path)
     return yaml.safe_load(path.read_text())
 
 

@@ -28,7 +28,7 @@ from sweeper.errors import (
     TrialFailed,
     TrialPruned,
 )
-from sweeper.execute.executor import Channel, Place
+from sweeper.execute.executor import Channel, Placement
 from sweeper.execute.inline import InlineExecutor
 from sweeper.records import (
     Attribute,
@@ -56,8 +56,8 @@ from sweeper.search.settings.defaults import SAMPLERS
 from sweeper.search.settings.samplers import build_sampler
 from sweeper.search.slots import Slots
 from sweeper.search.space.search_space import parse_space
-from sweeper.search.status import Tally
-from sweeper.search.stopping import Halt, Stopping
+from sweeper.search.status import StudyStatus
+from sweeper.search.stopping import Stopping, StopSignal
 from sweeper.search.study import Study, open_study
 
 Task = Callable[[TrialSpec, Channel], Any]
@@ -129,7 +129,7 @@ class Sweep:
         folder = Path("sweep").absolute()
         self.heard = Heard()
         self.study: Study = open_study("one", store, self.directions, self.sampler, self.pruner)
-        self.tally = Tally(self.study, folder)
+        self.status = StudyStatus(self.study, folder)
         self.stopping = Stopping(**{"n_trials": None, **self.stops})
         plan = TrialPlan(
             parse_space(OverridesParser.create(), self.params, (), self._never),
@@ -141,12 +141,12 @@ class Sweep:
         self.slots = Slots(
             self.study,
             store,
-            self.tally,
+            self.status,
             plan,
             self.stopping,
             self.points,
             InlineExecutor(),
-            [Place()] * self.n_slots,
+            [Placement()] * self.n_slots,
             self.hooks,
             self.heard,
         )
@@ -259,7 +259,7 @@ def test_a_slot_without_room_steps_in_when_a_trial_is_lost() -> None:
 
     sweep = Sweep(task, n_slots=3, stops={"n_trials": 2}, retries={Cause.KILLED: 1}).run()
     assert sorted(sweep.states) == ["COMPLETE", "COMPLETE", "FAIL"]
-    assert sweep.tally.counted == 2
+    assert sweep.status.counted == 2
 
 
 @given(st.integers(1, 4), st.integers(1, 12), st.data())
@@ -279,8 +279,8 @@ def test_the_total_is_met_exactly_whatever_fails(
         raise TrialFailed("failed", cause=cause)
 
     sweep = Sweep(task, n_slots=n_slots, retries=retries, stops={"n_trials": n_trials}).run()
-    rows = sweep.tally.summary().rows
-    assert sum(row.counts for row in rows) == sweep.tally.counted == n_trials
+    rows = sweep.status.summary().rows
+    assert sum(row.counts for row in rows) == sweep.status.counted == n_trials
     assert {trial.state for trial in sweep.trials} <= {TrialState.COMPLETE, TrialState.FAIL}
     retried = [trial for trial in sweep.trials if RETRY_OF in trial.user_attrs]
     assert len(retried) == len(rows) - n_trials
@@ -465,8 +465,10 @@ def test_a_fault_stops_the_trials_of_other_slots_at_their_next_report(
 ) -> None:
     task = Controlled(2)
     sweep = Sweep(task, n_slots=2, hooks=Faulty("trial_finished"), stops={"n_trials": 9})
-    stopped, interrupt = threading.Event(), Halt.interrupt
-    monkeypatch.setattr(Halt, "interrupt", lambda halt: (interrupt(halt), stopped.set()))
+    stopped, interrupt = threading.Event(), StopSignal.interrupt
+    monkeypatch.setattr(
+        StopSignal, "interrupt", lambda stop_signal: (interrupt(stop_signal), stopped.set())
+    )
     with running(sweep, raises=SweeperError):
         task.wait(0, 1)
         task.release(1)
@@ -485,7 +487,7 @@ def test_each_trial_keeps_how_long_it_took() -> None:
 
     sweep = Sweep(task, stops={"n_trials": 3}).run()
     kept = [trial.user_attrs[SECONDS] for trial in sweep.trials]
-    assert kept == [row.seconds for row in sweep.tally.summary().rows]
+    assert kept == [row.seconds for row in sweep.status.summary().rows]
     assert all(seconds >= 0 for seconds in kept)
 
 
@@ -500,7 +502,7 @@ def test_an_outage_ends_the_sweep_and_counts_nothing(n_slots: int, error: Outage
         sweep.run()
     assert set(sweep.states) == {"FAIL", "WAITING"}
     assert len(sweep.trials) <= 2 * n_slots
-    assert (sweep.tally.counted, sweep.tally.failed) == (0, 0)
+    assert (sweep.status.counted, sweep.status.failed) == (0, 0)
     lost = [trial for trial in sweep.trials if trial.state is TrialState.FAIL]
     assert all(REASON not in trial.user_attrs for trial in lost)
     waiting = [trial for trial in sweep.trials if trial.state is TrialState.WAITING]
@@ -575,7 +577,7 @@ def test_an_interrupt_stops_trials_at_their_report_and_keeps_their_parameters() 
     assert sweep.reasons() == [None] * 4
     assert {t.user_attrs.get(RETRY_OF) for t in sweep.trials[2:]} == {0, 1}
     assert sorted(hooks.closed) == [(n, "the sweep was interrupted") for n in (0, 1)]
-    assert sweep.tally.counted == 0
+    assert sweep.status.counted == 0
 
 
 def test_a_trial_without_reports_may_end_after_an_interrupt() -> None:
@@ -696,7 +698,7 @@ def test_reports_prune_and_the_reason_has_numbers() -> None:
     sweep = Sweep(task, pruner=pruner, stops={"n_trials": 3}).run()
     assert sweep.states == ["COMPLETE", "COMPLETE", "PRUNED"]
     assert sweep.reasons()[2] == "median pruner: 2 at step 0, median 0.5"
-    assert sweep.tally.last(State.PRUNED) is not None
+    assert sweep.status.last(State.PRUNED) is not None
     assert [report.value for _, _, report in sweep.heard.of("epoch")] == [0.0, 1.0, 2.0]
 
 
@@ -710,7 +712,7 @@ def test_notes_of_a_trial_reach_the_study() -> None:
     first, second = sweep.trials
     assert first.user_attrs["parameters"] == 10
     assert (first.constraints, second.constraints) == ({"size": 1.0}, {"size": 0.0})
-    assert [row.feasible for row in sweep.tally.summary().rows] == [False, True]
+    assert [row.feasible for row in sweep.status.summary().rows] == [False, True]
 
 
 def test_several_objectives_make_a_front() -> None:
@@ -718,7 +720,7 @@ def test_several_objectives_make_a_front() -> None:
         return ((1.0, 3.0), (2.0, 4.0), (3.0, 3.5))[spec.number]
 
     sweep = Sweep(task, directions=("maximize", "minimize"), stops={"n_trials": 3}).run()
-    summary = sweep.tally.summary()
+    summary = sweep.status.summary()
     assert [row.values for row in summary.front] == [(1.0, 3.0), (3.0, 3.5)]
 
 

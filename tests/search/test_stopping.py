@@ -5,14 +5,14 @@ import optuna
 import pytest
 from search.studies import a_study, finish
 
-from sweeper.search.status import Tally
+from sweeper.search.status import StudyStatus
 from sweeper.search.stopping import Stopping
 
 
-def tally_of(study: optuna.Study) -> Tally:
-    tally = Tally(study, Path("study"))
-    tally.refresh()
-    return tally
+def tally_of(study: optuna.Study) -> StudyStatus:
+    status = StudyStatus(study, Path("study"))
+    status.refresh()
+    return status
 
 
 def test_running_trials_take_room_but_do_not_end_the_study() -> None:

@@ -9,7 +9,7 @@ from search.studies import a_study, finish, memory, sqlite
 from sweeper.errors import ConfigError
 from sweeper.search.attributes import ATTEMPTS, FOLDER, OOM, REASON, RETRY_OF, STUDY_ID, WARM_START
 from sweeper.search.queue import enqueue_next, requeue, requeue_interrupted, warm_start
-from sweeper.search.status import Tally, ran_out_of_memory
+from sweeper.search.status import StudyStatus, ran_out_of_memory
 from sweeper.search.study import check_fingerprint, find_study, open_study, put_aside, remove_empty
 
 
@@ -130,9 +130,9 @@ def test_a_study_put_aside_keeps_its_trials_and_their_folders(tmp_path: Path) ->
 
 
 def rows(study: optuna.Study, folder: Path) -> tuple[object, ...]:
-    tally = Tally(study, folder)
-    tally.refresh()
-    return tally.summary().rows
+    status = StudyStatus(study, folder)
+    status.refresh()
+    return status.summary().rows
 
 
 def test_a_seeded_sampler_is_told_of_memory_that_ran_out() -> None:
@@ -205,9 +205,9 @@ def test_a_warm_start_is_known_to_the_sampler_and_to_nobody_else(tmp_path: Path)
     assert [trial.value for trial in study.trials] == [0.1, 0.9]
     assert all(not trial.intermediate_values for trial in study.trials)
     assert study.trials[1].user_attrs[WARM_START] == "one:1"
-    tally = Tally(study, tmp_path)
-    tally.refresh()
-    assert (tally.counted, tally.summary().rows, tally.best) == (0, (), None)
+    status = StudyStatus(study, tmp_path)
+    status.refresh()
+    assert (status.counted, status.summary().rows, status.best) == (0, (), None)
     assert finish(study, 0.2) == 2
 
 

@@ -10,13 +10,13 @@ from search.studies import a_study, finish
 from sweeper.records import State
 from sweeper.search.attributes import FOLDER, SECONDS
 from sweeper.search.queue import requeue
-from sweeper.search.status import Tally
+from sweeper.search.status import StudyStatus
 
 
-def tally_of(study: optuna.Study, folder: Path = Path("study")) -> Tally:
-    tally = Tally(study, folder)
-    tally.refresh()
-    return tally
+def tally_of(study: optuna.Study, folder: Path = Path("study")) -> StudyStatus:
+    status = StudyStatus(study, folder)
+    status.refresh()
+    return status
 
 
 def test_finished_trials_become_rows() -> None:
@@ -26,12 +26,12 @@ def test_finished_trials_become_rows() -> None:
     finish(study, None, "PRUNED", reason="hopeless")
     finish(study, None, "FAIL", reason="")
     study.ask()
-    tally = tally_of(study)
-    table = tally.summary().rows
+    status = tally_of(study)
+    table = status.summary().rows
     assert [row.state for row in table] == [State.COMPLETE, State.FAILED, State.PRUNED]
     assert [row.value for row in table] == [0.5, None, None]
     assert [row.reason for row in table] == ["", "boom", "hopeless"]
-    assert (tally.counted, tally.failed, tally.running) == (3, 1, {4})
+    assert (status.counted, status.failed, status.running) == (3, 1, {4})
 
 
 def test_a_clock_that_is_set_back_changes_no_duration() -> None:
@@ -63,8 +63,8 @@ def test_the_best_is_the_first_with_the_best_value(direction: str, best: int) ->
     study = a_study(directions=[direction])
     for value in (0.5, 0.1, 0.9, 0.9, 0.1):
         finish(study, value)
-    tally = tally_of(study)
-    summary = tally.summary()
+    status = tally_of(study)
+    summary = status.summary()
     assert summary.best is not None
     assert summary.best.number == best
     assert [row.number for row in summary.front] == [best]
@@ -94,45 +94,45 @@ def test_the_front_is_the_pareto_set_of_optuna(
     values: list[tuple[float, float]], directions: tuple[str, str]
 ) -> None:
     study = a_study(directions=directions)
-    tally = Tally(study, Path("study"))
+    status = StudyStatus(study, Path("study"))
     for pair in values:
         finish(study, pair)
-        tally.refresh()
-    front = [row.number for row in tally.summary().front]
+        status.refresh()
+    front = [row.number for row in status.summary().front]
     assert front == sorted(trial.number for trial in study.best_trials)
-    assert tally.best is not None
-    assert tally.best.number in front
+    assert status.best is not None
+    assert status.best.number in front
 
 
 def test_a_trial_that_was_tried_again_is_shown_and_does_not_count() -> None:
     study = a_study()
-    tally = Tally(study, Path("study"))
+    status = StudyStatus(study, Path("study"))
     finish(study, None, "FAIL", reason="killed by SIGKILL")
-    tally.refresh()
-    assert (tally.counted, tally.failed) == (1, 1)
+    status.refresh()
+    assert (status.counted, status.failed) == (1, 1)
     requeue(study, study.trials[0])
-    tally.refresh()
-    assert (tally.counted, tally.failed, tally.waiting) == (0, 0, 1)
-    (row,) = tally.summary().rows
+    status.refresh()
+    assert (status.counted, status.failed, status.waiting) == (0, 0, 1)
+    (row,) = status.summary().rows
     assert not row.counts
-    assert tally.is_superseded(0)
+    assert status.is_superseded(0)
 
 
 def test_looking_again_reads_only_what_is_new() -> None:
     study = a_study()
-    tally = Tally(study, Path("study"))
+    status = StudyStatus(study, Path("study"))
     running = study.ask()
     finish(study, 0.5)
-    assert [trial.number for trial in tally.refresh()] == [1]
-    assert tally.refresh() == ()
-    assert tally.running == {0}
+    assert [trial.number for trial in status.refresh()] == [1]
+    assert status.refresh() == ()
+    assert status.running == {0}
     study.tell(running, 0.7)
-    assert [trial.number for trial in tally.refresh()] == [0]
-    assert (tally.running, tally.counted, tally.since_best) == (set(), 2, 0)
+    assert [trial.number for trial in status.refresh()] == [0]
+    assert (status.running, status.counted, status.since_best) == (set(), 2, 0)
     finish(study, 0.1)
     finish(study, 0.7)
-    tally.refresh()
-    assert tally.since_best == 2
+    status.refresh()
+    assert status.since_best == 2
 
 
 def test_folders_are_found_where_the_study_is_now(tmp_path: Path) -> None:
@@ -145,12 +145,12 @@ def test_folders_are_found_where_the_study_is_now(tmp_path: Path) -> None:
         trial.set_user_attr(FOLDER, folder)
         study.tell(trial, 0.5)
     second = tmp_path / "second"
-    tally = tally_of(study, second)
-    assert [row.folder for row in tally.summary().rows] == [
+    status = tally_of(study, second)
+    assert [row.folder for row in status.summary().rows] == [
         first / "trials" / "0",
         tmp_path / "elsewhere",
     ]
-    assert tally.relative(first / "trials" / "1") == "trials/1"
-    assert tally.relative(second / "1") == str(second / "1")
+    assert status.relative(first / "trials" / "1") == "trials/1"
+    assert status.relative(second / "1") == str(second / "1")
     first.rename(second)
     assert tally_of(study, second).summary().rows[0].folder == second / "trials" / "0"
