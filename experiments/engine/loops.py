@@ -26,10 +26,11 @@ from sweeper.search.compose import Composer
 from sweeper.search.hooks import StudyHooks
 from sweeper.search.job import TrialJob
 from sweeper.search.runner import TrialPlan
+from sweeper.search.session import Session
 from sweeper.search.slots import Slots
 from sweeper.search.space.search_space import SearchSpace, parse_space
 from sweeper.search.status import StudyStatus
-from sweeper.search.stopping import Stopping
+from sweeper.search.stopping import Stopping, StopSignal
 from sweeper.search.stores.exclusive import Store
 from sweeper.search.study import open_study
 
@@ -72,16 +73,19 @@ def engine_loop(store: Store, pruning: bool, folder: Path) -> Advance:
     )
     stopping = Stopping(n_trials=0)
     slots = Slots(
-        study,
-        store,
-        StudyStatus(study, folder),
+        Session(
+            study,
+            store,
+            StudyStatus(study, folder),
+            InlineExecutor(),
+            StudyHooks(),
+            open_progress(Console(file=_Null()), Outline()),
+            StopSignal(),
+        ),
         TrialPlan(space, cast(Composer, composer), _job),
         stopping,
         [],
-        InlineExecutor(),
         [Placement()],
-        StudyHooks(),
-        open_progress(Console(file=_Null()), Outline()),
     )
     total = 0
 

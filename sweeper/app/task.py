@@ -23,10 +23,10 @@ from sweeper.errors import (
     TrialFailed,
     TrialPruned,
 )
-from sweeper.execute.devices import plan_placements, usable_cores, visible_devices
-from sweeper.execute.executor import Placement
+from sweeper.execute.executor import Asked, Placement
 from sweeper.execute.failures import failure
 from sweeper.execute.output import output_to
+from sweeper.execute.process import ProcessExecutor
 from sweeper.exits import reported, stopped_by_signals
 from sweeper.paths import TrialPaths, write_aside
 from sweeper.records import EpochReport, Owner, State, TrialSpec
@@ -114,16 +114,10 @@ def _interruption(paths: TrialPaths) -> Callable[[], str]:
 
 
 def _place(recipe: Recipe) -> Placement:
-    visible, cores = visible_devices(), usable_cores()
-    (place,) = plan_placements(
-        recipe.executor.devices,
-        None,
-        1,
-        visible=visible,
-        cores=cores,
-        threads=recipe.executor.threads,
-    )
-    return place
+    executor = recipe.executor
+    asked = Asked(executor.devices, None, n_jobs=1, threads=executor.threads)
+    (placement,) = ProcessExecutor.placements(asked)
+    return placement
 
 
 def _run_alone(

@@ -4,13 +4,9 @@ import os
 import subprocess
 from collections.abc import Sequence
 from itertools import pairwise, takewhile
-from typing import Literal
 
 from sweeper.errors import ConfigError
-from sweeper.execute.executor import Placement
-
-Devices = Literal["auto", "cpu"] | Sequence[int | str]
-"""``executor.devices``: what there is, the CPU, or CUDA devices by place in the list or by id."""
+from sweeper.execute.executor import Asked, Placement
 
 _THREADS = "TF_NUM_INTRAOP_THREADS"
 _UUID = ("GPU-", "MIG-")
@@ -45,36 +41,30 @@ def usable_cores() -> tuple[int, ...]:
 
 
 def plan_placements(
-    devices: Devices,
-    trials_per_device: int | None,
-    n_jobs: int | None,
-    *,
-    visible: Sequence[str],
-    cores: Sequence[int],
-    threads: int | None = None,
+    asked: Asked, *, visible: Sequence[str], cores: Sequence[int]
 ) -> tuple[Placement, ...]:
-    """Give each slot of a study its place.
+    """Give each slot of a study its placement.
 
     Args:
-        devices: ``auto`` takes all visible CUDA devices, or the CPU where there is none. A list
-            names some of them: integers count within ``visible``, strings are ids or UUIDs.
-        trials_per_device: how many trials may share one device at a time; None leaves it to
-            ``n_jobs``, or to one.
-        n_jobs: number of slots. None and -1 take as many as the devices have room for; without
-            ``trials_per_device``, -1 on the CPU is one for each core.
+        asked: ``devices`` ``auto`` takes all visible CUDA devices, or the CPU where there is none;
+            a list names some of them: integers count within ``visible``, strings are ids or UUIDs.
+            ``trials_per_device`` is how many trials may share one device at a time; None leaves it
+            to ``n_jobs``, or to one. ``n_jobs`` is the number of slots; None and -1 take as many as
+            the devices have room for; without ``trials_per_device``, -1 on the CPU is one for each
+            core. ``threads`` are those of TensorFlow's operations in each trial on the CPU; None
+            for one a core of ``cores``, however many slots share them.
         visible: see :func:`visible_devices`.
         cores: see :func:`usable_cores`.
-        threads: of TensorFlow's operations in each trial on the CPU; None for one a core of
-            ``cores``, however many slots share them.
 
     Returns:
-        One place for each slot. Neighbours in the tuple are on different devices, as far as
+        One placement for each slot. Neighbours in the tuple are on different devices, as far as
         there are any.
 
     Raises:
         ConfigError: a device is not there, a number makes no sense, or ``n_jobs`` trials do not
             fit on the devices.
     """
+    devices, trials_per_device, n_jobs = asked.devices, asked.trials_per_device, asked.n_jobs
     gpus, faults = _choose(devices, visible)
     if trials_per_device is not None and trials_per_device < 1:
         faults.append(
@@ -106,7 +96,7 @@ def plan_placements(
     if gpus:
         return tuple(_gpu(gpus[slot % len(gpus)]) for slot in range(slots))
     hidden = {"CUDA_VISIBLE_DEVICES": "-1"} if devices == "cpu" else {}
-    threads = threads or len(cores)
+    threads = asked.threads or len(cores)
     if slots == 1:
         own = {} if threads == len(cores) else {_THREADS: str(threads)}
         return (Placement(environment={**hidden, **own}),)
@@ -117,7 +107,9 @@ def _is_device(entry: str) -> bool:
     return entry.isdecimal() or entry.startswith(_UUID)
 
 
-def _choose(devices: Devices, visible: Sequence[str]) -> tuple[list[str], list[str]]:
+def _choose(
+    devices: str | Sequence[int | str], visible: Sequence[str]
+) -> tuple[list[str], list[str]]:
     """Ids of the CUDA devices that are meant, none for the CPU; and what is wrong."""
     if devices == "cpu":
         return [], []

@@ -1,6 +1,6 @@
 """The border between a controller and the processes that work for it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -50,6 +50,16 @@ class Placement:
     cores: frozenset[int] | None = None
 
 
+@dataclass(frozen=True)
+class Asked:
+    """How many slots a person asks for, and where; ``devices.py`` says what each means."""
+
+    devices: str | Sequence[int | str] = "auto"
+    trials_per_device: int | None = None
+    n_jobs: int | None = None
+    threads: int | None = None
+
+
 def run_logged(
     executor: "Executor", work: Work, log: Path, channel: Channel, place: Placement | None = None
 ) -> Any:
@@ -88,4 +98,30 @@ class Executor(Protocol):
 
     def kill(self) -> None:
         """End all work now; each :meth:`run` in another thread raises TrialFailed."""
+        ...
+
+
+class ExecutorKind(Protocol):
+    """What is known of a kind of executors before one is opened: its class."""
+
+    @property
+    def in_processes(self) -> bool:
+        """Whether each work has a process of its own, which imports the application's script."""
+        ...
+
+    def placements(self, asked: Asked) -> tuple[Placement, ...]:
+        """One placement for each slot.
+
+        Raises:
+            ConfigError: what is asked for is not there, or does not fit.
+        """
+        ...
+
+    def open(self, preload: Sequence[str], log: Path) -> Executor:
+        """An executor that is ready to run work.
+
+        Args:
+            preload: modules that its processes find imported.
+            log: file for what it writes beside the logs of its work.
+        """
         ...

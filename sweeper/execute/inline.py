@@ -1,10 +1,11 @@
 """Work done on the spot: for debugging, and for objectives that cost nothing."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from sweeper.errors import SweeperError
-from sweeper.execute.executor import Channel, Placement, Work
+from sweeper.execute.executor import Asked, Channel, Placement, Work
 from sweeper.execute.failures import failure
 
 
@@ -17,6 +18,18 @@ class InlineExecutor:
     changes nothing, and output goes where the controller's goes: ``log`` is not written, and a
     failure has no tail of it. Two threads share one working directory and one environment.
     """
+
+    in_processes: ClassVar[bool] = False
+
+    @staticmethod
+    def placements(_asked: Asked) -> tuple[Placement, ...]:
+        """One, this process."""
+        return (Placement(),)
+
+    @classmethod
+    def open(cls, _preload: Sequence[str], _log: Path) -> "InlineExecutor":
+        """One that needs neither modules nor a log."""
+        return cls()
 
     def run(
         self,

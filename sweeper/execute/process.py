@@ -13,12 +13,13 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import cloudpickle
 
 from sweeper.errors import TrialFailed
-from sweeper.execute.executor import Channel, Placement, Work
+from sweeper.execute.devices import plan_placements, usable_cores, visible_devices
+from sweeper.execute.executor import Asked, Channel, Placement, Work
 from sweeper.execute.failures import count_oom_kills, death, described, no_process
 from sweeper.execute.output import output_to, tail
 from sweeper.execute.worker import Context, Raised, Returned, Worker
@@ -40,6 +41,18 @@ class ProcessExecutor:
         server_log: file for what the fork server writes to its screen.
         start_method: ``forkserver`` or ``spawn``; None takes the first where there is one.
     """
+
+    in_processes: ClassVar[bool] = True
+
+    @staticmethod
+    def placements(asked: Asked) -> tuple[Placement, ...]:
+        """On the devices and processors of this machine."""
+        return plan_placements(asked, visible=visible_devices(), cores=usable_cores())
+
+    @classmethod
+    def open(cls, preload: Sequence[str], log: Path) -> "ProcessExecutor":
+        """One whose fork server runs, where the system has such a thing."""
+        return cls(preload, log)
 
     def __init__(
         self,

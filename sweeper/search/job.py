@@ -17,7 +17,7 @@
 import math
 import reprlib
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import cloudpickle
@@ -170,6 +170,19 @@ class TrialJob:
         finally:
             _Process.trial = None
         return objectives(returned, application.n_objectives)
+
+
+def job_maker(
+    application: Application, in_processes: bool
+) -> Callable[[TrialSpec, DictConfig], TrialJob]:
+    """What makes the job of each trial of ``application``, pickled once where it travels."""
+    if not in_processes:
+        return lambda spec, config: TrialJob(spec, config, application)
+    from hydra.core.singleton import Singleton
+
+    state = replace(application, singletons=Singleton.get_state())
+    pickled: bytes = cloudpickle.dumps(state)
+    return lambda spec, config: TrialJob(spec, config, pickled)
 
 
 def _is_optunas(error: Exception) -> bool:

@@ -7,48 +7,37 @@ from optuna.exceptions import UpdateFinishedTrialError
 from optuna.pruners import NopPruner
 from optuna.trial import TrialState
 
-from sweeper.display.interface import Progress
 from sweeper.display.trial_text import point
 from sweeper.errors import StudyLost
 from sweeper.records import Attribute, Constraint, Decision, EpochReport, Note, TrialSpec
-from sweeper.search.stopping import StopSignal
+from sweeper.search.session import Session
 
 
 class TrialListener:
     """A :class:`~sweeper.execute.executor.Channel` for one trial, used by its slot's thread."""
 
-    def __init__(
-        self,
-        trial: optuna.Trial,
-        spec: TrialSpec,
-        study: optuna.Study,
-        progress: Progress,
-        slot: int,
-        stop_signal: StopSignal,
-    ) -> None:
+    def __init__(self, session: Session, trial: optuna.Trial, spec: TrialSpec, slot: int) -> None:
+        self._session = session
         self._trial = trial
         self._spec = spec
-        self._study = study
-        self._progress = progress
         self._slot = slot
-        self._stop_signal = stop_signal
         # with several objectives Optuna neither takes reports nor prunes
-        self._heeds = len(study.directions) == 1
-        self._prunes = not isinstance(study.pruner, NopPruner)
+        self._heeds = len(session.study.directions) == 1
+        self._prunes = not isinstance(session.study.pruner, NopPruner)
         self._steps: set[int] = set()
         self.interrupted = False
         """Whether the trial was stopped because the sweep stops."""
 
     def report(self, report: EpochReport) -> Decision:
         """Record ``report``; stop where the sweep was interrupted or the pruner says so."""
-        self._progress.epoch(self._slot, self._spec, report)
-        if self._stop_signal.interrupted:
+        self._session.progress.epoch(self._slot, self._spec, report)
+        if self._session.stop_signal.interrupted:
             self.interrupted = True
             return Decision(stop=True, reason="the sweep was interrupted")
         try:
-            self._stop_signal.check_kept()
+            self._session.stop_signal.check_kept()
         except StudyLost as error:
-            self._stop_signal.fail(error)
+            self._session.stop_signal.fail(error)
             self.interrupted = True
             return Decision(stop=True, reason=error.reason)
         # Optuna keeps the first report of a step, and warns about others
@@ -65,10 +54,12 @@ class TrialListener:
         return Decision()
 
     def _reason(self, report: EpochReport) -> str:
-        pruner = type(self._study.pruner).__name__.removesuffix("Pruner").lower()
+        pruner = type(self._session.study.pruner).__name__.removesuffix("Pruner").lower()
         others = [
             trial.intermediate_values[report.step]
-            for trial in self._study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+            for trial in self._session.study.get_trials(
+                deepcopy=False, states=(TrialState.COMPLETE,)
+            )
             if report.step in trial.intermediate_values
         ]
         median = f", median {statistics.median(others):.4g}" if others else ""

@@ -31,11 +31,10 @@ def planned(request: Request, names: Sequence[str], total: int | None, done: int
         total: how many trials the study shall have, None for no limit.
         done: how many it has.
     """
-    settings = request.settings
-    inline = settings.executor.kind == "inline"
+    settings, in_processes = request.settings, request.executor_kind.in_processes
     return [
         Entry("study", f"{request.name} ({'continues' if done else 'new'})"),
-        Entry("device", places(request.places, request.threads, inline)),
+        Entry("device", slots(request.placements, request.threads, in_processes)),
         Entry("search", _search(request)),
         Entry("judged by", judged_by(names, settings.directions)),
         Entry("trials", trials(settings, total, done)),
@@ -63,12 +62,12 @@ def searched(space: SearchSpace, names: Iterable[str] | None = None) -> str:
     return "\n".join(shown) or "nothing: every trial runs the same configuration"
 
 
-def places(slots: Sequence[Placement], threads: int, inline: bool) -> str:
+def slots(placements: Sequence[Placement], threads: int, in_processes: bool) -> str:
     """How many trials run at a time, and where."""
-    at_once = f"{len(slots)} trial{'s' * (len(slots) > 1)} at a time"
-    if inline:
+    at_once = f"{len(placements)} trial{'s' * (len(placements) > 1)} at a time"
+    if not in_processes:
         return f"{at_once}, in this process"
-    counted = Counter(place.name for place in slots)
+    counted = Counter(placement.name for placement in placements)
     named = [name if count == 1 else f"{name} ({count})" for name, count in counted.items()]
     on_cpu = any(name.startswith("cpu") for name in counted)
     each = f", {threads} thread{'s' * (threads > 1)} each" if on_cpu else ""

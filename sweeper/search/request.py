@@ -13,8 +13,9 @@ from hydra.types import HydraContext
 from omegaconf import DictConfig, OmegaConf
 
 from sweeper.errors import ConfigError
-from sweeper.execute.devices import plan_placements, usable_cores, visible_devices
-from sweeper.execute.executor import Placement
+from sweeper.execute.devices import usable_cores
+from sweeper.execute.executor import Asked, Placement
+from sweeper.execute.kinds import EXECUTORS
 from sweeper.records import Value
 from sweeper.search.compose import Composer, hide_secrets, number_job
 from sweeper.search.custom import ask_function, find_function
@@ -36,7 +37,8 @@ class Request:
         master: Hydra's configuration of the sweep itself.
         folder: of the sweep, absolute.
         name: of the study.
-        places: one for each slot.
+        executor_kind: of the executor that runs the trials.
+        placements: one for each slot.
         threads: of each trial on the CPU; :meth:`use_threads` changes it.
         space: what is searched.
         defaulted: whether that is the application's default, as nothing is named.
@@ -68,8 +70,9 @@ class Request:
         # a stored study without a name is one of many
         unnamed = f"{job}-{uuid.uuid4().hex[:8]}" if settings.storage else job
         self.name = settings.study_name or unnamed
+        self.executor_kind = EXECUTORS[settings.executor.kind]
         self.threads = settings.executor.threads or len(usable_cores())
-        self.places = self._places(visible_devices())
+        self.placements = self._place()
         self.composer = Composer(context, master)
         parser = OverridesParser.create(config_loader=context.config_loader)
         params, self.notes = self._params()
@@ -105,18 +108,14 @@ class Request:
     def use_threads(self, threads: int) -> None:
         """Let each trial on the CPU have ``threads``, as many as the study began with."""
         self.threads = threads
-        self.places = self._places(visible_devices())
+        self.placements = self._place()
 
-    def _places(self, visible: Sequence[str]) -> tuple[Placement, ...]:
-        devices = self.settings.executor
-        return plan_placements(
-            devices.devices,
-            devices.trials_per_device,
-            self.settings.n_jobs,
-            visible=visible,
-            cores=usable_cores(),
-            threads=self.threads,
+    def _place(self) -> tuple[Placement, ...]:
+        executor = self.settings.executor
+        asked = Asked(
+            executor.devices, executor.trials_per_device, self.settings.n_jobs, self.threads
         )
+        return self.executor_kind.placements(asked)
 
     def fingerprint(self, of: Callable[[DictConfig], Mapping[str, Any]]) -> dict[str, str]:
         """What the trials have in common: the search space, and ``of`` their configuration."""

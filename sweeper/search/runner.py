@@ -18,7 +18,6 @@ import optuna
 from omegaconf import DictConfig
 from optuna.exceptions import UpdateFinishedTrialError
 
-from sweeper.display.interface import Progress
 from sweeper.errors import (
     ConfigError,
     Outage,
@@ -27,7 +26,7 @@ from sweeper.errors import (
     TrialFailed,
     TrialPruned,
 )
-from sweeper.execute.executor import Executor, Placement
+from sweeper.execute.executor import Placement
 from sweeper.paths import TrialPaths
 from sweeper.records import Cause, TrialSpec
 from sweeper.search.attributes import (
@@ -42,16 +41,12 @@ from sweeper.search.attributes import (
     SECONDS,
 )
 from sweeper.search.compose import Composer, number_job
-from sweeper.search.hooks import StudyHooks
 from sweeper.search.job import TrialJob
 from sweeper.search.listener import TrialListener
 from sweeper.search.queue import requeue
+from sweeper.search.session import Session
 from sweeper.search.space.cases import bare
 from sweeper.search.space.search_space import SearchSpace
-from sweeper.search.status import StudyStatus
-from sweeper.search.stopping import StopSignal
-from sweeper.search.stores.exclusive import Store
-from sweeper.search.study import Study
 
 _LONGEST_REASON = 1000
 _LONGEST_TAIL = 8000
@@ -79,30 +74,11 @@ class TrialPlan:
 
 
 class TrialRunner:
-    """Runs trials of one study, each in the slot's thread that asks for it.
+    """Runs trials of a session's study, each in the slot's thread that asks for it."""
 
-    ``stop_signal.changed`` is held while the status and the hooks are used.
-    """
-
-    def __init__(
-        self,
-        study: Study,
-        store: Store,
-        status: StudyStatus,
-        plan: TrialPlan,
-        executor: Executor,
-        hooks: StudyHooks,
-        progress: Progress,
-        stop_signal: StopSignal,
-    ) -> None:
-        self._study = study
-        self._store = store
-        self._status = status
+    def __init__(self, session: Session, plan: TrialPlan) -> None:
+        self._session = session
         self._plan = plan
-        self._executor = executor
-        self._hooks = hooks
-        self._progress = progress
-        self._stop_signal = stop_signal
 
     def run(
         self, trial: optuna.Trial, slot: int, place: Placement, gate: ExitStack
@@ -116,7 +92,7 @@ class TrialRunner:
         """
         try:
             with gate:
-                self._store.show_alive(trial)
+                self._session.store.show_alive(trial)
                 params = self._suggest(trial)
             job, spec = self._prepare(trial, params)
         except optuna.TrialPruned as pruned:
@@ -128,12 +104,14 @@ class TrialRunner:
         except BaseException as error:
             self._end_with(error, trial)
             raise
-        listener = TrialListener(trial, spec, self._study, self._progress, slot, self._stop_signal)
-        self._progress.trial_started(slot, spec)
+        listener = TrialListener(self._session, trial, spec, slot)
+        self._session.progress.trial_started(slot, spec)
         log, timeout = TrialPaths(spec.folder).log, self._plan.timeout
         try:
             with self._timed(trial):
-                values: tuple[float, ...] = self._executor.run(job, log, listener, place, timeout)
+                values: tuple[float, ...] = self._session.executor.run(
+                    job, log, listener, place, timeout
+                )
             return values
         except TrialPruned as pruned:
             if listener.interrupted:
@@ -146,7 +124,7 @@ class TrialRunner:
         except SweeperError as error:
             self._check_kept(trial)  # what a trial cannot write where nothing is, is not its fault
             killed = isinstance(error, TrialFailed) and error.cause is Cause.KILLED
-            if self._stop_signal.interrupted and killed:
+            if self._session.stop_signal.interrupted and killed:
                 raise self._interruption(trial) from None
             self._record_failure(trial, error)
             raise TrialFailed(str(error)) from None
@@ -169,7 +147,7 @@ class TrialRunner:
 
     def _check_kept(self, trial: optuna.Trial) -> None:
         try:
-            self._stop_signal.check_kept()
+            self._session.stop_signal.check_kept()
         except StudyLost as error:
             self._end_with(error, trial)
             raise
@@ -200,12 +178,12 @@ class TrialRunner:
         except ConfigError as error:
             raise TrialFailed(str(error)) from None
         folder = Path(config.hydra.sweep.dir).absolute() / config.hydra.sweep.subdir
-        trial.set_user_attr(FOLDER, self._status.relative(folder))
+        trial.set_user_attr(FOLDER, self._session.status.relative(folder))
         overrides = plan.space.overrides(params)
-        with self._stop_signal.changed:
-            again = self._status.folders_before(trial.user_attrs.get(RETRY_OF))
+        with self._session.stop_signal.changed:
+            again = self._session.status.folders_before(trial.user_attrs.get(RETRY_OF))
             spec = TrialSpec(trial.number, params, overrides, folder, again=again)
-            spec = replace(spec, context=self._hooks.trial_started(spec, config))
+            spec = replace(spec, context=self._session.hooks.trial_started(spec, config))
         return plan.make_job(spec, config), spec
 
     def _interruption(self, trial: optuna.Trial) -> Interrupted:
@@ -215,7 +193,7 @@ class TrialRunner:
     def _end_with(self, error: BaseException, trial: optuna.Trial) -> None:
         """Let the sweep end with ``error``, unless that is about a trial taken for dead."""
         if not isinstance(error, UpdateFinishedTrialError):
-            self._stop_signal.fail(error)
+            self._session.stop_signal.fail(error)
         # a store that takes nothing any more needs nothing: the trial is open there, and the next
         # controller finds it interrupted
         with contextlib.suppress(Exception):
@@ -223,9 +201,9 @@ class TrialRunner:
 
     def _requeue(self, trial: optuna.Trial, attempts: Mapping[str, int] | None = None) -> None:
         # behind the gate no other controller takes the trial for dead and does the same
-        with self._store.gate():
-            frozen = self._study.get_trials(deepcopy=False)[trial.number]
-            requeue(self._study, frozen, attempts)
+        with self._session.store.gate():
+            frozen = self._session.study.get_trials(deepcopy=False)[trial.number]
+            requeue(self._session.study, frozen, attempts)
 
     def _record_failure(self, trial: optuna.Trial, error: SweeperError) -> None:
         reason = _clip(str(error))

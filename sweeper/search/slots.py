@@ -12,55 +12,43 @@ from typing import Any
 import optuna
 from optuna.trial import FrozenTrial
 
-from sweeper.display.interface import Progress
 from sweeper.errors import TrialFailed
-from sweeper.execute.executor import Executor, Placement
-from sweeper.search.hooks import StudyHooks
+from sweeper.execute.executor import Placement
 from sweeper.search.queue import enqueue_next, requeue
 from sweeper.search.runner import Interrupted, TrialPlan, TrialRunner
-from sweeper.search.status import StudyStatus, ran_out_of_memory
-from sweeper.search.stopping import Stopping, StopSignal
-from sweeper.search.stores.exclusive import Store
-from sweeper.search.study import Study
-from sweeper.watched_files import WatchedFiles
+from sweeper.search.session import Session
+from sweeper.search.status import ran_out_of_memory
+from sweeper.search.stopping import Stopping
 
 
 class Slots:
-    """Runs the trials of one study until ``stopping`` says that it is done.
+    """Runs the trials of a session's study until ``stopping`` says that it is done.
 
-    ``kept`` are the files of the study: without one of them the sweep ends.
+    Args:
+        session: the study and all that runs its trials.
+        plan: how a trial is made.
+        stopping: when no further trial begins.
+        starting_points: parameter sets to try first.
+        placements: where each slot runs its trials.
     """
 
     def __init__(
         self,
-        study: Study,
-        store: Store,
-        status: StudyStatus,
+        session: Session,
         plan: TrialPlan,
         stopping: Stopping,
         starting_points: Sequence[dict[str, Any]],
-        executor: Executor,
-        places: Sequence[Placement],
-        hooks: StudyHooks,
-        progress: Progress,
-        kept: WatchedFiles | None = None,
+        placements: Sequence[Placement],
     ) -> None:
-        self._study = study
-        self._store = store
-        self._status = status
+        self._session = session
+        self._runner = TrialRunner(session, plan)
         self._stopping = stopping
         self._points = list(starting_points)
-        self._places = places
-        self._hooks = hooks
-        self._progress = progress
-        self._stop_signal = StopSignal(kept)
-        self._runner = TrialRunner(
-            study, store, status, plan, executor, hooks, progress, self._stop_signal
-        )
+        self._placements = placements
         self._running: dict[int, int] = {}
         """Trial that runs in each slot."""
         self._stale: list[FrozenTrial] = []
-        store.on_stale = self._on_stale
+        session.store.on_stale = self._on_stale
 
     def run(self) -> None:
         """Fill the slots until the study is done or interrupted.
@@ -68,65 +56,67 @@ class Slots:
         Raises:
             Whatever ended a slot and is no failure of a trial.
         """
-        if len(self._places) == 1:  # in this thread, where a debugger and inline work belong
+        if len(self._placements) == 1:  # in this thread, where a debugger and inline work belong
             self._fill(0)
         else:
             threads = [
                 threading.Thread(target=self._fill, args=(slot,), name=f"slot {slot}")
-                for slot in range(len(self._places))
+                for slot in range(len(self._placements))
             ]
             for thread in threads:
                 thread.start()
             for thread in threads:
                 thread.join()
-        if self._stop_signal.faults:
-            raise self._stop_signal.faults[0]
+        if self._session.stop_signal.faults:
+            raise self._session.stop_signal.faults[0]
 
     def interrupt(self) -> None:
         """Begin no trial any more; those that run stop at their next report, or end."""
-        self._stop_signal.interrupt()
+        self._session.stop_signal.interrupt()
 
     @property
     def interrupted(self) -> bool:
         """Whether the trials came to an end before the study was done."""
-        return self._stop_signal.interrupted
+        return self._session.stop_signal.interrupted
 
     def _fill(self, slot: int) -> None:
         try:
             while (gate := self._next()) is not None:
                 self._try_one(slot, gate)
         except BaseException as error:
-            self._stop_signal.fail(error)
+            self._session.stop_signal.fail(error)
 
     def _next(self) -> ExitStack | None:
         """Wait until a trial may begin; returns the study's gate, held, or None at the end."""
-        with self._stop_signal.changed:
-            while not self._stop_signal.interrupted:
-                self._stop_signal.check_kept()
+        with self._session.stop_signal.changed:
+            while not self._session.stop_signal.interrupted:
+                self._session.stop_signal.check_kept()
                 with ExitStack() as gate:
-                    gate.enter_context(self._store.gate())
-                    self._store.fail_stale(self._study)
+                    gate.enter_context(self._session.store.gate())
+                    self._session.store.fail_stale(self._session.study)
                     self._refresh()
-                    waiting = self._status.waiting
-                    exhausted = self._study.exhausted and not waiting
-                    if exhausted or self._stopping.is_done(self._status):
-                        self._stop_signal.changed.notify_all()
+                    waiting = self._session.status.waiting
+                    exhausted = self._session.study.exhausted and not waiting
+                    if exhausted or self._stopping.is_done(self._session.status):
+                        self._session.stop_signal.changed.notify_all()
                         return None
-                    if self._stopping.has_room(self._status):
+                    if self._stopping.has_room(self._session.status):
                         if not waiting:
-                            enqueue_next(self._study, self._points)
+                            enqueue_next(self._session.study, self._points)
                         return gate.pop_all()
-                elsewhere = self._status.running - set(self._running.values())
-                self._stop_signal.changed.wait(self._store.poll_seconds if elsewhere else None)
+                elsewhere = self._session.status.running - set(self._running.values())
+                self._session.stop_signal.changed.wait(
+                    self._session.store.poll_seconds if elsewhere else None
+                )
         return None
 
     def _refresh(self) -> None:
-        for trial in ran_out_of_memory(self._status.refresh()):
-            self._study.learn_oom(trial)
+        for trial in ran_out_of_memory(self._session.status.refresh()):
+            self._session.study.learn_oom(trial)
         while self._stale:
             trial = self._stale.pop()
-            self._hooks.trial_interrupted(trial.number, "its controller died")
-            self._progress.note(
+            self._session.hooks.trial_interrupted(trial.number, "its controller died")
+            self._session.progress.note(
                 f"trial {trial.number} was left by a controller that died; it is tried again"
             )
 
@@ -137,7 +127,7 @@ class Slots:
     def _try_one(self, slot: int, gate: ExitStack) -> None:
         try:
             with gate:
-                self._study.optimize(
+                self._session.study.optimize(
                     lambda trial: self._objective(slot, trial, gate),
                     n_trials=1,
                     catch=(TrialFailed, Interrupted),
@@ -145,28 +135,30 @@ class Slots:
         except Exception:
             # Optuna refuses the result of a trial that another controller took for dead
             number = self._running.get(slot)
-            with self._stop_signal.changed:
+            with self._session.stop_signal.changed:
                 self._refresh()
-            if number is None or number in self._status.running:
+            if number is None or number in self._session.status.running:
                 raise
-            if not self._status.is_superseded(number):
+            if not self._session.status.is_superseded(number):
                 raise
         self._ended(slot)
 
     def _objective(self, slot: int, trial: optuna.Trial, gate: ExitStack) -> tuple[float, ...]:
         self._running[slot] = trial.number
-        return self._runner.run(trial, slot, self._places[slot], gate)
+        return self._runner.run(trial, slot, self._placements[slot], gate)
 
     def _ended(self, slot: int) -> None:
         number = self._running.pop(slot)
-        with self._stop_signal.changed:
+        with self._session.stop_signal.changed:
             self._refresh()
-            row, summary = self._status.row(number), self._status.summary()
+            row, summary = self._session.status.row(number), self._session.status.summary()
             if row is None:
-                self._hooks.trial_interrupted(number, "the sweep was interrupted")
-                self._progress.note(f"trial {number} was interrupted; its parameters go first next")
+                self._session.hooks.trial_interrupted(number, "the sweep was interrupted")
+                self._session.progress.note(
+                    f"trial {number} was interrupted; its parameters go first next"
+                )
             else:
-                self._hooks.trial_finished(row, summary)
-                self._progress.trial_finished(slot, row, summary)
-            self._store.sync()
-            self._stop_signal.changed.notify_all()
+                self._session.hooks.trial_finished(row, summary)
+                self._session.progress.trial_finished(slot, row, summary)
+            self._session.store.sync()
+            self._session.stop_signal.changed.notify_all()

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from sweeper.errors import ConfigError
 from sweeper.execute.devices import plan_placements, usable_cores, visible_devices
-from sweeper.execute.executor import Placement
+from sweeper.execute.executor import Asked, Placement
 
 FOUR = ("0", "1", "2", "3")
 THREADS = "TF_NUM_INTRAOP_THREADS"
@@ -28,9 +28,8 @@ def plan(
     cores: Sequence[int] = range(8),
     threads: int | None = None,
 ) -> tuple[Placement, ...]:
-    return plan_placements(
-        devices, trials_per_device, n_jobs, visible=visible, cores=cores, threads=threads
-    )
+    asked = Asked(devices, trials_per_device, n_jobs, threads)
+    return plan_placements(asked, visible=visible, cores=cores)
 
 
 def names(places: tuple[Placement, ...]) -> list[str]:

@@ -7,8 +7,12 @@ from optuna.pruners import BasePruner, MedianPruner, NopPruner
 from optuna.trial import TrialState
 from search.studies import memory
 
+from sweeper.execute.inline import InlineExecutor
 from sweeper.records import Attribute, Constraint, Decision, EpochReport, TrialSpec
+from sweeper.search.hooks import StudyHooks
 from sweeper.search.listener import TrialListener
+from sweeper.search.session import Session
+from sweeper.search.status import StudyStatus
 from sweeper.search.stopping import StopSignal
 from sweeper.search.study import Study, open_study
 
@@ -46,14 +50,16 @@ class Ends:
         self.trial = self.study.ask()
         self.screen = Screen()
         self.stop_signal = StopSignal()
-        self.listener = TrialListener(
-            self.trial,
-            SPEC,
+        session = Session(
             self.study,
+            memory(),
+            StudyStatus(self.study, Path("sweep")),
+            InlineExecutor(),
+            StudyHooks(),
             self.screen,  # type: ignore[arg-type]
-            2,
             self.stop_signal,
         )
+        self.listener = TrialListener(session, self.trial, SPEC, 2)
 
     @property
     def reported(self) -> dict[int, float]:

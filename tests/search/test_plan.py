@@ -10,7 +10,7 @@ from rich.console import Console
 
 from sweeper.execute.executor import Placement
 from sweeper.search.hooks import Entry
-from sweeper.search.plan import judged_by, places, print_plan, searched, trials
+from sweeper.search.plan import judged_by, print_plan, searched, slots, trials
 from sweeper.search.settings.sweep_settings import SweepSettings
 from sweeper.search.space.search_space import SearchSpace, parse_space
 
@@ -54,7 +54,7 @@ def test_each_parameter_has_its_range_and_its_conditions() -> None:
     ],
 )
 def test_slots_and_their_devices(names: list[str], inline: bool, said: str) -> None:
-    assert places([Placement(name) for name in names], 4, inline) == said
+    assert slots([Placement(name) for name in names], 4, not inline) == said
 
 
 @pytest.mark.parametrize(

@@ -158,7 +158,7 @@ def test_keys_of_hydra_pass() -> None:
         ({"executor": "inline"}, "hydra.sweeper.executor must be a group of keys, got 'inline'"),
         (
             {"executor": {"kind": "thread"}},
-            "hydra.sweeper.executor.kind must be 'process' or 'inline', got 'thread'",
+            "hydra.sweeper.executor.kind must name an executor, got 'thread'",
         ),
         (
             {"executor": {"devices": "gpu"}},

@@ -52,6 +52,7 @@ from sweeper.search.attributes import (
 )
 from sweeper.search.hooks import StudyHooks
 from sweeper.search.runner import TrialPlan
+from sweeper.search.session import Session
 from sweeper.search.settings.defaults import SAMPLERS
 from sweeper.search.settings.samplers import build_sampler
 from sweeper.search.slots import Slots
@@ -138,18 +139,17 @@ class Sweep:
             self.custom,
             self.retries,
         )
-        self.slots = Slots(
+        session = Session(
             self.study,
             store,
             self.status,
-            plan,
-            self.stopping,
-            self.points,
             InlineExecutor(),
-            [Placement()] * self.n_slots,
             self.hooks,
             self.heard,
+            StopSignal(),
         )
+        placements = [Placement()] * self.n_slots
+        self.slots = Slots(session, plan, self.stopping, self.points, placements)
 
     @staticmethod
     def _never(_overrides: tuple[str, ...]) -> DictConfig:

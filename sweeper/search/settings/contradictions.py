@@ -6,6 +6,7 @@ from typing import Any
 from optuna.samplers import BaseSampler, BruteForceSampler, CmaEsSampler, GridSampler
 
 from sweeper.errors import ConfigError
+from sweeper.execute.kinds import EXECUTORS
 from sweeper.search.settings.samplers import build_pruner, build_sampler
 
 _ENDS = ("n_trials", "timeout", "target", "patience")
@@ -31,7 +32,8 @@ def contradictions(values: Mapping[str, Any]) -> Iterator[str]:
     if sampler and not finite and all(values[key] is None for key in _ENDS):
         yield f"hydra.sweeper: nothing ends the study; set one of {', '.join(_ENDS)}"
     executor = values["executor"]
-    if isinstance(executor, Mapping) and executor.get("kind") == "inline":
+    kind = EXECUTORS.get(executor.get("kind", "")) if isinstance(executor, Mapping) else None
+    if kind is not None and not kind.in_processes:
         yield from _inline(values, executor)
     warm_start = values["warm_start"]
     own = warm_start.get("storage") if isinstance(warm_start, Mapping) else None
@@ -55,8 +57,8 @@ def _objectives(values: Mapping[str, Any], sampler: BaseSampler | None) -> Itera
 def _inline(values: Mapping[str, Any], executor: Mapping[str, Any]) -> Iterator[str]:
     if (executor.get("devices", "auto"), executor.get("trials_per_device")) != ("auto", None):
         yield (
-            "hydra.sweeper.executor.kind=inline runs in this process, which devices cannot be "
-            "dealt out to"
+            f"hydra.sweeper.executor.kind={executor['kind']} runs in this process, which devices "
+            "cannot be dealt out to"
         )
     for key, alone in (("n_jobs", (None, 1)), ("trial_timeout", (None,))):
         if values[key] not in alone:

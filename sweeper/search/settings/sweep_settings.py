@@ -1,14 +1,16 @@
 """What stands under ``hydra.sweeper``, checked: every fault in one message."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from functools import partial
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, ValidationError
 
 from sweeper.config import Executor, FaultStyle
 from sweeper.config.faults import shown
-from sweeper.config.fields import Closed, Count, Positive
+from sweeper.config.fields import Closed, Count, Positive, one_of
 from sweeper.errors import ConfigError
+from sweeper.execute.kinds import EXECUTORS
 from sweeper.records import Cause, Value
 from sweeper.search.settings.contradictions import contradictions
 from sweeper.search.settings.defaults import SAMPLERS, SWEEPER
@@ -21,7 +23,7 @@ Times = Annotated[int, Field(ge=0)]
 class ExecutorSettings(Executor):
     """Where trials run, in processes of their own or ``inline``, in this one."""
 
-    kind: Literal["process", "inline"]
+    kind: Annotated[str, AfterValidator(partial(one_of, known=EXECUTORS, what="an executor"))]
 
 
 class WarmStart(Closed):
