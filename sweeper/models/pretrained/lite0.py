@@ -83,7 +83,7 @@ def efficientnet_lite0(images: Any, drop_connect_rate: float) -> keras.Model:
     """EfficientNet-Lite0 without its classifier, randomly initialised.
 
     Args:
-        images: Keras tensor ``[batch, height, width, 3]`` in [0, 255].
+        images: Keras tensor ``[batch, height, width, 3]`` in [0, 255], of one input.
         drop_connect_rate: chance to skip a residual branch while training, for the deepest
             block; block i of n gets ``drop_connect_rate * i / n``.
 
@@ -98,7 +98,8 @@ def efficientnet_lite0(images: Any, drop_connect_rate: float) -> keras.Model:
         stride = stage.stride if repeat == 0 else 1
         x = _inverted_residual(x, name, stage, stride, drop_connect_rate * index / len(names))
     x = _norm(_conv(x, "top_", 1280), "top_bn", "top_activation")
-    return keras.Model(images, x, name="EfficientNetLite0")
+    (source,) = keras.utils.get_source_inputs(images)  # which may have been preprocessed
+    return keras.Model(source, x, name="EfficientNetLite0")
 
 
 def weights_file() -> Path:
