@@ -51,6 +51,9 @@ type: $(READY)  ## Check types
 backbones: $(READY)  ## Print the table of docs/backbones.md from the networks themselves
 	$(BIN)/python -m sweeper.models.catalogue
 
+reference: $(READY)  ## Write docs/reference.md from the schema of the recipe and of hydra.sweeper
+	$(BIN)/python docs/make_reference.py
+
 ui: $(READY)  ## Open the MLflow UI on http://127.0.0.1:5000
 	$(BIN)/mlflow ui --host 127.0.0.1 --port 5000 --backend-store-uri sqlite:///mlruns/mlflow.db
 

@@ -8,9 +8,15 @@ from sweeper.config.fields import Closed, Count, File, Fraction, NotNegative, Sh
 
 
 class _Dataset(Closed):
-    """What every source has; a ``test_fraction`` of 0 means no test.
+    """What every source has.
 
     Keys that came later have defaults, those of ``conf/``, so that older recipes can be read.
+
+    Attributes:
+        validation_fraction: of train, stratified, where the data set does not say what validates.
+        test_fraction: of all, stratified, where the data set has no test; 0 for no test.
+        split_seed: of the draws of validation and test.
+        fraction: of all images, stratified, for a first try: 0.1 is a tenth.
     """
 
     validation_fraction: Share
@@ -20,18 +26,40 @@ class _Dataset(Closed):
 
 
 class _Files(_Dataset):
+    """What every source of image files has.
+
+    Attributes:
+        on_corrupt: ``skip`` leaves out images that cannot be decoded, and counts them.
+        max_pixels: of an image; more are refused before they are decoded.
+    """
+
     on_corrupt: Literal["error", "skip"]
     max_pixels: Count = 100_000_000
 
 
 class Digits(_Dataset):
-    """scikit-learn's 1,797 handwritten digits."""
+    """scikit-learn's 1,797 handwritten digits.
+
+    Attributes:
+        source: kind of data set, chosen with dataset=<option>.
+    """
 
     source: Literal["digits"]
 
 
 class Tfds(_Files):
-    """A data set of tensorflow-datasets, by name."""
+    """A data set of tensorflow-datasets.
+
+    Attributes:
+        source: kind of data set, chosen with dataset=<option>.
+        name: of the data set in tensorflow-datasets, with its configuration and version if need be.
+        data_dir: folder of prepared data; null for TFDS_DATA_DIR, else ~/tensorflow_datasets.
+        train_split: what trains, in the syntax of tensorflow-datasets.
+        test_split: what tests; null draws test_fraction of train.
+        validation_split: what validates with validation=given; null for none.
+        image_key: of a record, its image.
+        label_key: of a record, its class.
+    """
 
     source: Literal["tfds"]
     name: str
@@ -44,16 +72,27 @@ class Tfds(_Files):
 
 
 class Folder(_Files):
-    """Images in one folder a class, with or without ``train/`` and ``test/`` above them."""
+    """Images in one folder a class, with or without ``train/`` and ``test/`` above them.
+
+    Attributes:
+        source: kind of data set, chosen with dataset=<option>.
+        path: of the folder, or of the table.
+    """
 
     source: Literal["folder"]
     path: File
 
 
 class Csv(_Files):
-    """A table of image paths and labels; ``split_column`` (train, validation or test) or null.
+    """A table of image paths and labels.
 
-    Paths are relative to ``root``, null for the folder of the table.
+    Attributes:
+        source: kind of data set, chosen with dataset=<option>.
+        path: of the folder, or of the table.
+        root: folder that the paths in the table start from; null for that of the table.
+        image_column: path of the file.
+        label_column: name of the class, or its number.
+        split_column: train, validation or test; null draws test_fraction of all rows.
     """
 
     source: Literal["csv"]
@@ -68,7 +107,11 @@ Dataset = Annotated[Digits | Tfds | Folder | Csv, Discriminator("source")]
 
 
 class Auto(Closed):
-    """``given`` where the data set says which images validate, else ``split``."""
+    """``given`` where the data set says which images validate, else ``split``.
+
+    Attributes:
+        kind: what validates, chosen with validation=<option>.
+    """
 
     kind: Literal["auto"]
 
@@ -86,7 +129,12 @@ class Split(Closed):
 
 
 class KFold(Closed):
-    """Each trial trains ``folds`` times, each time validated on another part; their mean counts."""
+    """Each trial trains once for each fold, validated on another part; their mean counts.
+
+    Attributes:
+        kind: what validates, chosen with validation=<option>.
+        folds: how many parts train is split into.
+    """
 
     kind: Literal["kfold"]
     folds: Annotated[int, Field(ge=2)]
@@ -105,6 +153,7 @@ class Augment(Closed):
     """Random changes of training images; 0 (of ``flip``: none) switches each off.
 
     Attributes:
+        flip: left and right, up and down, or both, each with a chance of one half.
         rotation: of a full turn, either way.
         translation: of the side, either way, each axis by itself.
         zoom: of the side, in or out.

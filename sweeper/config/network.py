@@ -34,13 +34,21 @@ OmegaConf.register_new_resolver("compound", compound, replace=True)
 class Backbone(Closed):
     """A network without its classifier; one YAML each under ``conf/backbone/``.
 
-    ``blocks`` is how many :func:`sweeper.models.blocks.find_blocks` finds, here so that a recipe
-    can be checked, and a search bounded, without the network; null where it depends on other keys.
-    ``preprocessing`` is what ImageNet images in [0, 255] went through in training, by the names of
-    ``keras.applications.imagenet_utils``: ``tf`` (to [-1, 1]), ``torch`` (to [0, 1], then mean and
-    deviation of ImageNet), ``caffe`` (BGR, ImageNet's mean taken off), ``none`` (the network does
-    it itself).
-    ``phi`` is the compound coefficient that an efficientnet_scaled derives its size from.
+    Attributes:
+        name: of a network of ``keras.applications``, or EfficientNetLite0.
+        resolution: side in pixels of the images that it was trained with.
+        blocks: how many :func:`sweeper.models.blocks.find_blocks` finds, here so that a recipe can
+            be checked, and a search bounded, without the network; null where it depends on other
+            keys.
+        preprocessing: what ImageNet images in [0, 255] went through in training, by the names of
+            ``keras.applications.imagenet_utils``: ``tf`` (to [-1, 1]), ``torch`` (to [0, 1], then
+            mean and deviation of ImageNet), ``caffe`` (BGR, ImageNet's mean taken off), ``none``
+            (the network does it itself).
+        stochastic_depth: whether it has layers that drop_connect_rate acts on.
+        weights: imagenet, a file, or null for random ones.
+        width_coefficient: of efficientnet_scaled: times the channels of EfficientNet-B0.
+        depth_coefficient: of efficientnet_scaled: times the layers of EfficientNet-B0.
+        phi: the compound coefficient that efficientnet_scaled derives its size from.
     """
 
     name: str
@@ -117,7 +125,7 @@ class Freeze(Closed):
             and offset learn, while the statistics stay and are used, as with Keras'
             ``base_model(x, training=False)``. ``trained``: it normalizes by the batch's statistics
             and its own follow them.
-        scratch: no pretrained weights, one phase; :func:`sweeper.config.recipe.from_scratch`.
+        scratch: no pretrained weights, one phase; chosen with freeze=scratch.
     """
 
     unfreeze_blocks: Annotated[int | Literal["all"] | None, BeforeValidator(_blocks)]

@@ -66,9 +66,13 @@ def _devices(value: object) -> object:
 
 
 class Executor(Closed):
-    """Where trials run: ``auto`` (every visible GPU, else the CPU), ``cpu``, or CUDA devices.
+    """Where trials run.
 
-    ``threads`` are those of TensorFlow's operations in each trial on the CPU; None for one a core.
+    Attributes:
+        devices: ``auto`` (every visible GPU, else the CPU), ``cpu``, or a list of CUDA devices.
+        trials_per_device: at a time; null for one, or as many as hydra.sweeper.n_jobs asks for.
+        threads: of TensorFlow's operations in each trial on the CPU, on which curves depend; null
+            for one a core, or as many as the study began with.
     """
 
     devices: Annotated[str | list[int | str], PlainValidator(_devices)]
@@ -77,14 +81,25 @@ class Executor(Closed):
 
 
 class Cache(Closed):
-    """What trials share: fixed augmented views of each image (0: none), on a disk of limits."""
+    """What trials share.
+
+    Attributes:
+        views: fixed ways in which each image is augmented, used in turn, one an epoch; 0 augments
+            anew in every epoch.
+        budget_gb: of everything kept on this machine; what was used longest ago is evicted first.
+    """
 
     views: Annotated[int, Field(ge=0), IMAGES | TRAINING]
     budget_gb: Annotated[NotNegative, PLACE]
 
 
 class Tracking(Closed):
-    """Where MLflow keeps the runs."""
+    """Where MLflow keeps the runs.
+
+    Attributes:
+        uri: address of the store.
+        experiment: that the runs belong to.
+    """
 
     uri: Annotated[str, Field(min_length=1), PlainSerializer(without_secrets)]
     experiment: Annotated[str, Field(min_length=1, max_length=500)]

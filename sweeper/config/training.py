@@ -26,9 +26,22 @@ class Optimizer(Closed):
     """A class of ``keras.optimizers`` and its keywords, by their Keras names.
 
     The keywords that all of them share are checked here, the others by Keras; see
-    :func:`sweeper.train.optimizers.by_name.check_optimizer`. ``layer_decay`` is by how much each
-    block's learning rate is below that of the block above it (the head's is the phase's); 1 for one
-    rate.
+    :func:`sweeper.train.optimizers.by_name.check_optimizer`.
+
+    Attributes:
+        name: a class of ``keras.optimizers``; its own keywords are added beside it.
+        learning_rate: the default of each phase's, which is the one that counts.
+        layer_decay: each block's rate is this times that of the block above it (the head's is the
+            phase's); 1 for one rate.
+        weight_decay: times the learning rate, off each weight at each update.
+        clipnorm: the largest norm of each gradient.
+        clipvalue: the largest value in a gradient.
+        global_clipnorm: the largest norm of all gradients together.
+        use_ema: an average of the weights is validated and kept.
+        ema_momentum: how much of the average stays at each step.
+        ema_overwrite_frequency: after so many steps the weights become their average.
+        loss_scale_factor: times the loss, for half precision.
+        gradient_accumulation_steps: batches whose gradients make one update.
     """
 
     model_config = ConfigDict(extra="allow")
@@ -79,14 +92,25 @@ class Optimizer(Closed):
 
 
 class Constant(Closed):
-    """The learning rate of a phase stays, after a warm-up of this many epochs."""
+    """The learning rate of a phase stays, after a warm-up.
+
+    Attributes:
+        name: how the rate moves within each phase, chosen with schedule=<option>.
+        warmup_epochs: of each phase, along a straight line from 0 up to its rate.
+    """
 
     name: Literal["constant"]
     warmup_epochs: Warmup
 
 
 class Cosine(Closed):
-    """Warm-up, then half a cosine down to ``final_fraction`` of the rate at the phase's end."""
+    """Warm-up, then half a cosine down.
+
+    Attributes:
+        name: how the rate moves within each phase, chosen with schedule=<option>.
+        warmup_epochs: of each phase, along a straight line from 0 up to its rate.
+        final_fraction: of the phase's rate, at its end.
+    """
 
     name: Literal["cosine"]
     warmup_epochs: Warmup
@@ -97,7 +121,13 @@ Step = Annotated[tuple[Count, Annotated[float, Field(gt=0, le=1)]], Strict(False
 
 
 class Table(Closed):
-    """``steps`` are pairs: after this many epochs of the phase, this fraction of its rate."""
+    """Steps down, after a warm-up.
+
+    Attributes:
+        name: how the rate moves within each phase, chosen with schedule=<option>.
+        warmup_epochs: of each phase, along a straight line from 0 up to its rate.
+        steps: pairs: after this many epochs of the phase, this fraction of its rate.
+    """
 
     name: Literal["table"]
     warmup_epochs: Warmup
@@ -121,9 +151,16 @@ class Table(Closed):
 
 
 class Plateau(Closed):
-    """Times ``factor`` whenever ``monitor`` was no better for ``patience`` epochs.
+    """Down whenever validation was no better for some epochs.
 
-    Better is by more than ``min_delta``; ``min_learning_rate`` is where it ends.
+    Attributes:
+        name: how the rate moves within each phase, chosen with schedule=<option>.
+        warmup_epochs: of each phase, along a straight line from 0 up to its rate.
+        monitor: what has to become better.
+        factor: the rate is multiplied by it,
+        patience: after so many epochs in a row that were not better
+        min_delta: by more than this.
+        min_learning_rate: where it ends.
     """
 
     name: Literal["plateau"]
@@ -139,7 +176,15 @@ Schedule = Annotated[Constant | Cosine | Table | Plateau, Discriminator("name")]
 
 
 class Phase(Closed):
-    """Some epochs with one set of trainable layers; null takes the recipe's."""
+    """Some epochs with one set of trainable layers; null skips the phase.
+
+    Attributes:
+        epochs: how many there are; early stopping may end them before.
+        learning_rate: of the phase, where its schedule begins.
+        optimizer: of the phase alone (+optimizer@phases.frozen.optimizer=sgd); null for the
+            recipe's.
+        schedule: of the phase alone; null for the recipe's.
+    """
 
     epochs: Count
     learning_rate: Positive
@@ -189,10 +234,12 @@ def _class_weight(value: object) -> object:
 
 
 class Loss(Closed):
-    """Cross-entropy, of training only: smoothed labels, and weights of the classes.
+    """Cross-entropy, of training only.
 
-    ``class_weight`` is ``balanced`` (n / (classes * n of the class), as scikit-learn has it), or a
-    weight for each class name, the others 1.
+    Attributes:
+        label_smoothing: share of the target that is spread over all classes.
+        class_weight: ``balanced`` (n / (classes * n of the class), as scikit-learn has it), or a
+            weight for each class name, the others 1.
     """
 
     label_smoothing: Fraction
@@ -202,10 +249,13 @@ class Loss(Closed):
 
 
 class EarlyStopping(Closed):
-    """Within each phase: end it after ``patience`` epochs (null: never) without a better one.
+    """Within each phase, by the validation data.
 
-    ``restore_best`` makes the next phase, and the model that is kept, begin from the epoch with the
-    best ``monitor``.
+    Attributes:
+        monitor: what has to become better.
+        patience: epochs without a better one that end the phase; null for never.
+        min_delta: better is by more than this.
+        restore_best: the next phase, and the model that is kept, begin from the best epoch.
     """
 
     monitor: Monitor
@@ -215,7 +265,12 @@ class EarlyStopping(Closed):
 
 
 class Sanity(Closed):
-    """How far, in nats above ln(number of classes), a loss may stand."""
+    """How far, in nats above ln(number of classes), a loss may stand.
+
+    Attributes:
+        initial_excess: before training, as the first training steps see it.
+        first_epoch_excess: averaged over the first epoch of a phase.
+    """
 
     initial_excess: Positive
     first_epoch_excess: Positive

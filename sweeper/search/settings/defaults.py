@@ -17,6 +17,7 @@ SWEEPER: Mapping[str, Any] = {
     "direction": "minimize",
     # an Optuna storage url, e.g. sqlite:///studies.db; null keeps the study in memory
     "storage": None,
+    # by which it is continued; null: one of its own for each sweep
     "study_name": None,
     # finished trials in all: the same command again runs only those that are missing. null: no
     # total, something else has to end the study

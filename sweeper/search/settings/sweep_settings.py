@@ -21,20 +21,37 @@ Times = Annotated[int, Field(ge=0)]
 
 
 class ExecutorSettings(Executor):
-    """Where trials run, in processes of their own or ``inline``, in this one."""
+    """Where trials run.
+
+    Attributes:
+        kind: process, or inline: in this process, one after the other.
+    """
 
     kind: Annotated[str, AfterValidator(partial(one_of, known=EXECUTORS, what="an executor"))]
 
 
 class WarmStart(Closed):
-    """A study to learn from; ``storage`` None is that of the sweep itself."""
+    """A study to learn from.
+
+    Attributes:
+        study_name: of that study; warm_start=<name> says the same.
+        storage: where it is kept; null for where the sweep's own is.
+    """
 
     study_name: str
     storage: str | None = None
 
 
 class Retries(Closed):
-    """How often a trial is tried again, by the cause of its failure."""
+    """How often a trial is tried again, by the cause of its failure; a number is for killed.
+
+    Attributes:
+        killed: its process was killed, by a signal or the system.
+        raised: it raised an error.
+        timeout: it took longer than trial_timeout.
+        oom: it ran out of memory.
+        nonsense: it returned something else than numbers.
+    """
 
     killed: Times
     raised: Times
