@@ -93,8 +93,16 @@ def _outputs(operation: keras.Operation) -> list[Any]:
     return list(keras.tree.flatten(operation.output))
 
 
-def _crossings(model: keras.Model) -> Iterator[tuple[keras.Operation, bool]]:
-    """Operations in topological order, each with whether its output alone is needed later on."""
+def crossings(model: keras.Model) -> Iterator[tuple[keras.Operation, bool]]:
+    """Operations in topological order, each with whether its output alone is needed later on.
+
+    The model can be cut there: ``keras.Model(model.input, cut)`` and ``keras.Model(cut,
+    model.output)`` are then the whole. This does not depend on the order chosen: every operation is
+    before such a tensor or after it.
+
+    Raises:
+        ValueError: the model calls a layer more than once.
+    """
     operations = list(model.operations)
     made = {id(tensor) for operation in operations for tensor in _outputs(operation)}
     uses = Counter(id(tensor) for operation in operations for tensor in inputs_of(operation))
@@ -109,18 +117,6 @@ def _crossings(model: keras.Model) -> Iterator[tuple[keras.Operation, bool]]:
                 alive.discard(id(tensor))
         alive.update(id(tensor) for tensor in _outputs(operation))
         yield operation, len(alive) == 1
-
-
-def find_cuts(model: keras.Model) -> tuple[str, ...]:
-    """Names of the operations at whose output the model can be cut, from its input to its output.
-
-    ``keras.Model(model.input, cut)`` and ``keras.Model(cut, model.output)`` are then the whole.
-    Cuts do not depend on the order chosen: every operation is before such a tensor or after it.
-
-    Raises:
-        ValueError: the model calls a layer more than once.
-    """
-    return tuple(operation.name for operation, alone in _crossings(model) if alone)
 
 
 def divide(model: keras.Model, lower: Sequence[Block]) -> tuple[keras.Model, keras.Model]:
@@ -146,7 +142,7 @@ def divide(model: keras.Model, lower: Sequence[Block]) -> tuple[keras.Model, ker
 def _segments(model: keras.Model) -> list[_Segment]:
     segments: list[_Segment] = []
     run: list[keras.Operation] = []
-    for operation, alone in _crossings(model):
+    for operation, alone in crossings(model):
         run.append(operation)
         if alone or _mark(operation.name, _ENDS):
             segments.append(_Segment(tuple(run)))

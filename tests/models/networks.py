@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from sweeper import config
 from sweeper.models import catalogue
+from sweeper.models.blocks import crossings
 
 SIZE = 32
 _LARGER = {"Xception": 71, "InceptionV3": 75, "InceptionResNetV2": 75}
@@ -79,3 +80,8 @@ def tiny_backbone() -> keras.Model:
         branch = keras.layers.Dropout(0.5, noise_shape=(None, 1, 1, 1), name=f"{block}drop")(branch)
         x = keras.layers.Add(name=f"{block}add")([x, branch])
     return keras.Model(images, x, name="Tiny")
+
+
+def cuts(model: keras.Model) -> list[str]:
+    """Names of the operations at whose output the model can be cut."""
+    return [operation.name for operation, alone in crossings(model) if alone]

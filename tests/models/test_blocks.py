@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from networks import SIZE, backbone_config
+from networks import SIZE, backbone_config, cuts
 
-from sweeper.models.blocks import divide, find_blocks, find_cuts
+from sweeper.models.blocks import divide, find_blocks
 from sweeper.models.pretrained import backbones
 
 
@@ -19,12 +19,12 @@ def _check_partition(model: keras.Model) -> None:
     place = {operation.name: index for index, operation in enumerate(model.operations)}
     # each exactly once, and in an order in which every operation follows its inputs
     assert [name for block in blocks for name in block.layers] == list(place)
-    assert {block.output for block in blocks} <= set(find_cuts(model))
+    assert {block.output for block in blocks} <= set(cuts(model))
     assert all(block.output == block.layers[-1] for block in blocks)
 
 
 def test_blocks_of_efficientnets(b0: keras.Model, lite0: keras.Model) -> None:
-    assert len(find_cuts(b0)) == 83
+    assert len(cuts(b0)) == 83
     repeats = [1, 2, 2, 3, 3, 4, 1]
     middle = [f"block{n}{'abcd'[i]}" for n, count in enumerate(repeats, 1) for i in range(count)]
     for model in (b0, lite0):
@@ -38,7 +38,7 @@ def test_blocks_of_efficientnets(b0: keras.Model, lite0: keras.Model) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "size", "cuts"),
+    ("name", "size", "count"),
     [
         ("VGG16", SIZE, 19),
         ("MobileNetV2", SIZE, 74),
@@ -46,10 +46,10 @@ def test_blocks_of_efficientnets(b0: keras.Model, lite0: keras.Model) -> None:
         pytest.param("ResNet50", SIZE, 39, marks=pytest.mark.slow),
     ],
 )
-def test_cuts_of_other_applications(name: str, size: int, cuts: int) -> None:
+def test_cuts_of_other_applications(name: str, size: int, count: int) -> None:
     model = backbones.build_backbone(backbone_config(name), size, None)
     ours = {"tf": 1, "caffe": 2}[backbone_config(name).preprocessing]
-    assert len(find_cuts(model)) == cuts + ours
+    assert len(cuts(model)) == count + ours
     _check_partition(model)
 
 
@@ -149,7 +149,7 @@ def _is_cut(model: keras.Model, name: str) -> bool:
 def test_random_networks_are_cut_and_recomposed(stages: Sequence[Any]) -> None:
     model = _draw_network(stages)
     operations = [operation.name for operation in model.operations]
-    assert list(find_cuts(model)) == [name for name in operations if _is_cut(model, name)]
+    assert cuts(model) == [name for name in operations if _is_cut(model, name)]
     _check_partition(model)
 
     features = np.random.default_rng(0).normal(size=(5, 3)).astype("float32")

@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from networks import freeze_config, head_config, one_step, random_images, smallest_size
+from networks import cuts, freeze_config, head_config, one_step, random_images, smallest_size
 from test_catalogue import PAGE
 
 from sweeper import config
 from sweeper.models import catalogue
-from sweeper.models.blocks import Block, divide, find_blocks, find_cuts
+from sweeper.models.blocks import Block, divide, find_blocks
 from sweeper.models.build import Classifier, attach_head
 from sweeper.models.pretrained import backbones, weights
 from sweeper.models.size import flops
@@ -87,9 +87,9 @@ def test_its_operations_can_be_counted(network: Network) -> None:
 def test_blocks_end_where_one_tensor_crosses(network: Network) -> None:
     ends = [block.output for block in network.blocks]
     if not network.config.name.startswith("NASNet"):
-        assert set(ends) <= set(find_cuts(network.model))
+        assert set(ends) <= set(cuts(network.model))
         return
-    assert len(set(ends) & set(find_cuts(network.model))) == 2  # the stem, and the top
+    assert len(set(ends) & set(cuts(network.model))) == 2  # the stem, and the top
     for block in network.blocks[1:]:
         cell = block.name.removeprefix("cell_")
         learning = [name for name in block.layers if _weights(network.model, name)]

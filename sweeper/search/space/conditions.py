@@ -1,8 +1,7 @@
-"""What is settled of a search space before any trial: conditions that fail for good, and order."""
+"""Conditions of a search space that hold, or fail, whatever the trial: decided before the first."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
-from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
 from hydra.core.object_type import ObjectType
@@ -22,21 +21,22 @@ from sweeper.search.space.cases import (
     bare,
     below,
     look_up,
-    needs,
     read_values,
     resolve,
 )
 from sweeper.search.space.distributions import in_words, same, takes
 from sweeper.search.space.entries import Entry
+from sweeper.search.space.ordering import in_order
 from sweeper.search.space.syntax import distribution_of, read_override, spell
 
 
-class Settlement:
-    """Entries as far as they are settled before any trial.
+class ConditionResolver:
+    """Entries as far as they can be resolved before any trial.
 
-    ``fixed`` holds whole overrides. ``searched`` has lost the cases that cannot hold, and is in an
-    order in which each parameter comes after those it depends on. ``faults`` has one sentence for
-    each condition that cannot be meant.
+    Attributes:
+        fixed: whole overrides.
+        searched: by key the cases that may hold; each parameter after those it depends on.
+        faults: a sentence for each condition that cannot be meant.
     """
 
     def __init__(
@@ -55,9 +55,12 @@ class Settlement:
         self.fixed = tuple(entry.line for entry in fixed)
         self._fixed = {bare(entry.key): entry for entry in fixed}
         self._searched = {bare(entry.key): entry for entry in searched}
-        self.searched = self._in_order(
-            {entry.key: tuple(self._settle(entry)) for entry in searched}
-        )
+        resolved = {entry.key: tuple(self._resolve(entry)) for entry in searched}
+        try:
+            self.searched = in_order(resolved)
+        except ValueError as circle:
+            self.searched = {}
+            self.faults.append(str(circle))
 
     def _is_plain(self, entry: Entry) -> bool:
         """Whether Hydra itself reads the entry, ``${...}`` and all, as a value and no sweep."""
@@ -86,7 +89,7 @@ class Settlement:
         except ValueError:
             return True
 
-    def _settle(self, entry: Entry) -> Iterator[Case]:
+    def _resolve(self, entry: Entry) -> Iterator[Case]:
         """The cases of ``entry`` that may hold, without the conditions that always do."""
         for case in entry.cases:
             when: dict[str, tuple[Value, ...]] = {}
@@ -157,47 +160,6 @@ class Settlement:
                 self.faults.append(
                     f"{entry.key}: the group {name} has no option {spell(option)}{hint}"
                 )
-
-    def _in_order(self, settled: Mapping[str, tuple[Case, ...]]) -> dict[str, tuple[Case, ...]]:
-        graph = {
-            key: {parent for case in cases for parent in needs(key, case, settled)}
-            for key, cases in settled.items()
-        }
-        sorter = TopologicalSorter(graph)
-        try:
-            sorter.prepare()
-        except CycleError as error:
-            circle = " -> ".join(reversed(error.args[1]))
-            self.faults.append(f"parameters depend on one another in a circle: {circle}")
-            return {}
-        place = {key: number for number, key in enumerate(settled)}
-        ready: list[str] = []
-        ordered: dict[str, tuple[Case, ...]] = {}
-        while sorter.is_active():
-            ready += sorter.get_ready()
-            # what is read from the composed rest comes as late as it can
-            key = min(ready, key=lambda key: (self._is_late(settled[key]), place[key]))
-            ready.remove(key)
-            sorter.done(key)
-            # one that can never exist takes with it the cases that are about it
-            cases = tuple(
-                case
-                for case in settled[key]
-                if all(
-                    self._searched[name].key in ordered
-                    for name in case.when
-                    if name in self._searched
-                )
-            )
-            if cases:
-                ordered[key] = cases
-        return ordered
-
-    def _is_late(self, cases: Sequence[Case]) -> bool:
-        return any(
-            isinstance(case.values, Composed) or not case.when.keys() <= self._searched.keys()
-            for case in cases
-        )
 
 
 def _flat(node: Any, prefix: str = "") -> Iterator[tuple[str, object]]:

@@ -22,7 +22,7 @@ from sweeper.search.space.cases import (
     bare,
     needs,
 )
-from sweeper.search.space.conditions import Settlement
+from sweeper.search.space.conditions import ConditionResolver
 from sweeper.search.space.corners import Survey, survey
 from sweeper.search.space.distributions import cast, enumerate_values, same, suggest
 from sweeper.search.space.entries import read_entries
@@ -174,10 +174,10 @@ def parse_space(
     Raises:
         ConfigError: naming every entry that cannot be read, and every condition that cannot be.
     """
-    settlement = Settlement(parser, read_entries(parser, params, arguments), compose)
-    if settlement.faults:
-        raise ConfigError(settlement.faults)
-    space = SearchSpace(settlement.searched, settlement.fixed, compose, parser)
+    resolver = ConditionResolver(parser, read_entries(parser, params, arguments), compose)
+    if resolver.faults:
+        raise ConfigError(resolver.faults)
+    space = SearchSpace(resolver.searched, resolver.fixed, compose, parser)
     if space.conditional:
         space.corners()  # raises what is wrong with texts and cases
     return space
