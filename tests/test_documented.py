@@ -1,0 +1,57 @@
+"""What the documentation shows works: ``>>>`` examples, and commands up to their first trial."""
+
+import doctest
+import importlib
+import os
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+from unittest import mock
+
+import pytest
+from entry import WOULD_RUN, run
+from PIL import Image
+
+ROOT = Path(__file__).parents[1]
+EXAMPLES = sorted(
+    ".".join(path.relative_to(ROOT).with_suffix("").parts)
+    for path in (ROOT / "sweeper").rglob("*.py")
+    if ">>>" in path.read_text()
+)
+
+
+def commands() -> Iterator[tuple[str, str]]:
+    """Command lines of the job in blocks of code, with the page they stand on."""
+    for page in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))):
+        for block in re.findall(r"^```\w*\n(.*?)^```", page.read_text(), re.DOTALL | re.MULTILINE):
+            for line in block.replace("\\\n", " ").splitlines():
+                if line.startswith("python -m sweeper "):
+                    yield page.name, re.sub(r"\s#.*", "", line).strip()
+
+
+@pytest.mark.parametrize("module", EXAMPLES)
+def test_examples_give_what_they_show(module: str) -> None:
+    with mock.patch.dict(os.environ):  # credentials go there
+        found = doctest.testmod(importlib.import_module(module))
+    assert found.attempted
+    assert not found.failed
+
+
+@pytest.mark.parametrize(("page", "line"), sorted(set(commands())))
+def test_commands_of_the_documentation_run(page: str, line: str, tmp_path: Path) -> None:
+    # three dots stand for any recipe
+    words = ["+experiment=digits_lite0" if w == "..." else w for w in shlex.split(line)[3:]]
+    if any("<" in word or word.isupper() for word in words):
+        pytest.skip("it has a placeholder")
+    for name in ("cat", "dog"):
+        (tmp_path / "photos" / name).mkdir(parents=True)
+        for number in range(9):
+            Image.new("RGB", (40, 40), (number, 0, 0)).save(
+                tmp_path / f"photos/{name}/{number}.png"
+            )
+    ended = run(tmp_path, *words)
+    shows = {"--help", "--cfg", "--hydra-help", "-sc", "--version"} & set(words)
+    # neither data nor weights can be fetched here; that they are not there comes after all checks
+    absent = "are not here" in ended.screen or "is not prepared" in ended.screen
+    assert ended.code == 0 if shows else WOULD_RUN in ended.screen or absent, ended.screen
