@@ -126,7 +126,7 @@ class Findings:
 
     @contextmanager
     def collected(self) -> Iterator[None]:
-        """Keep what is raised within, and go on after it."""
+        """Keep what is raised within, and continue after it."""
         try:
             yield
         except MissingInput as error:

@@ -1,7 +1,7 @@
 """The command line, looked at before Hydra composes it.
 
 Hydra stops at the first key or option it does not know. A person who made three typing errors
-wants to hear of three, with the nearest valid names, and of the impossible values beside them.
+wants to see all three, with the nearest valid names, and of the impossible values beside them.
 """
 
 import contextlib

@@ -39,7 +39,7 @@ class Entry:
 
     ``build_seconds`` is what their computation took, here or wherever they were built: what the
     cache saves where ``built_here`` is False. ``waited_seconds`` went by until others had built it,
-    or had let go of the store.
+    or had released the store.
     """
 
     folder: Path

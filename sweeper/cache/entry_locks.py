@@ -1,4 +1,4 @@
-"""Locks on files that the system takes back when their holder dies, however it dies.
+"""Locks on files that the system releases when their holder dies, however it dies.
 
 They are those of ``flock``: many may share one, or one may have it alone. A lock belongs to an open
 file, so that it outlives a rename of its folder, works between threads as between processes, and is

@@ -15,7 +15,7 @@ class LineProgress:
     def __init__(self, console: Console, outline: Outline) -> None:
         self._console = console
         self._outline = outline
-        # a signal handler may speak while the main thread does
+        # a signal handler may print while the main thread does
         self._lock = threading.RLock()
 
     def note(self, text: str) -> None:

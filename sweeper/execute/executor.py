@@ -10,10 +10,10 @@ from sweeper.records import Decision, EpochReport, Note
 
 
 class Channel(Protocol):
-    """How a worker speaks with its controller. Both ends have these methods."""
+    """How a worker and its controller exchange messages. Both ends have these methods."""
 
     def report(self, report: EpochReport) -> Decision:
-        """Say how far the work is, and hear whether to go on."""
+        """Report how far the work is; the decision says whether to continue."""
         ...
 
     def note(self, note: Note) -> None:
@@ -25,7 +25,7 @@ class SilentChannel:
     """The controller's end for work whose reports nobody needs."""
 
     def report(self, _report: EpochReport) -> Decision:
-        """Let the work go on."""
+        """Let the work continue."""
         return Decision()
 
     def note(self, _note: Note) -> None:

@@ -24,7 +24,7 @@ _OUT_OF_MEMORY_MESSAGES = (
 
 _FULL = "free some space on that disk"
 _FORBIDDEN = "make that place writable"
-_BROKEN = "look after that disk"
+_BROKEN = "check that disk"
 _ADVICE: Mapping[int, str] = {
     errno.ENOSPC: _FULL,
     errno.EDQUOT: _FULL,
@@ -109,10 +109,10 @@ def death(exitcode: int | None, out_of_memory: bool) -> TrialFailed:
 
     Args:
         exitcode: as ``multiprocessing.Process.exitcode`` has it, negative for a signal.
-        out_of_memory: whether the kernel killed a process for want of memory meanwhile.
+        out_of_memory: whether the kernel killed a process because it was out of memory meanwhile.
     """
     if exitcode is None or exitcode >= 0:
-        reason = f"the process ended without a word (exit code {exitcode})"
+        reason = f"the process exited without a result (exit code {exitcode})"
         return TrialFailed(reason, cause=Cause.KILLED)
     name = f"signal {-exitcode}"
     with contextlib.suppress(ValueError):
@@ -123,7 +123,7 @@ def death(exitcode: int | None, out_of_memory: bool) -> TrialFailed:
 
 
 def count_oom_kills(root: Path = Path("/")) -> int:
-    """How many processes the kernel has killed for want of memory, 0 where it does not say.
+    """How many processes the kernel killed to free memory, 0 where it does not say.
 
     In our own control group where that is counted (cgroup v2 ``memory.events``), else on the
     whole machine (``/proc/vmstat``); both are described in the kernel's admin guide.

@@ -60,8 +60,8 @@ class ProcessExecutor:
         server_log: Path,
         start_method: Literal["forkserver", "spawn"] | None = None,
     ) -> None:
-        # multiprocessing looks after all children whenever it starts one, and two threads that
-        # look after the same child can lose its exit code. Reentrant, for a signal handler that
+        # multiprocessing reaps ended children whenever it starts one, and two threads that
+        # reap the same child can lose its exit code. Reentrant, for a signal handler that
         # kills while its own thread starts a worker
         self._lock = threading.RLock()
         self._running: set[Worker] = set()
@@ -115,7 +115,7 @@ class ProcessExecutor:
             failed = TrialFailed("killed by its controller", cause=Cause.KILLED)
         else:
             failed = death(exitcode, out_of_memory=count_oom_kills() > oom_kills)
-        # a worker that fails before it has a log says so where the fork server speaks
+        # a worker that fails before it has a log says so in the fork server's log
         words = tail(log if log.exists() else self._server_log)
         raise TrialFailed(failed.reason, words, failed.cause)
 

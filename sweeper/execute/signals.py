@@ -27,8 +27,8 @@ def handled(names: Sequence[str], handler: Handler) -> Iterator[None]:
         handler(number, frame)
 
     numbers = [getattr(signal, name) for name in names if hasattr(signal, name)]
-    heeded = [number for number in numbers if signal.getsignal(number) is not signal.SIG_IGN]
-    before = {number: signal.signal(number, handle) for number in heeded}
+    handled_here = [number for number in numbers if signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, handle) for number in handled_here}
     try:
         yield
     finally:

@@ -1,4 +1,4 @@
-"""What the numbers that a network gives depend on, as a word."""
+"""A hash of all that the numbers which a network gives depend on."""
 
 import hashlib
 import json
@@ -12,7 +12,7 @@ _INERT = frozenset({"rate", "drop_path_rate", "seed", "trainable", "momentum"})
 
 
 def fingerprint(model: keras.Model) -> str:
-    """A word that is another one when ``model`` may give other numbers in inference mode.
+    """A hash that differs when ``model`` may give other numbers in inference mode.
 
     It is made of the operations with their settings, of how they are connected, and of all
     weights. Names, which Keras numbers by what else a process has built, do not count, nor do

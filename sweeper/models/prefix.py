@@ -15,13 +15,13 @@ class Facts:
     """What is asked of a frozen part where all that it gives is kept.
 
     Attributes:
-        word: its :func:`~sweeper.models.network_hash.fingerprint`.
+        hash: its :func:`~sweeper.models.network_hash.fingerprint`.
         shape: of what it gives for one image.
         operations: how many it is made of; of two parts of a network the higher one has more.
         size: how large it is; nothing in it trains.
     """
 
-    word: str
+    hash: str
     shape: tuple[int, ...]
     operations: int
     size: Size

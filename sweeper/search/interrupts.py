@@ -14,7 +14,7 @@ closed."""
 
 
 @contextlib.contextmanager
-def heed_interrupts(
+def handle_interrupts(
     first: Callable[[], None], second: Callable[[], None], note: Callable[[str], None]
 ) -> Iterator[list[int]]:
     """Within the block, call ``first`` at the first interrupt and ``second`` at the next ones.
@@ -25,7 +25,7 @@ def heed_interrupts(
     came: list[int] = []
     handlings = 0
 
-    def heed(number: int) -> None:
+    def act(number: int) -> None:
         came.append(number)
         if len(came) == 1:
             text = "interrupted: trials stop at their next report; once more to stop them now"
@@ -42,7 +42,7 @@ def heed_interrupts(
         if handlings == 2:
             signal.signal(signal.SIGINT, signal.default_int_handler)
 
-    with handled(_SIGNALS, leave_third), watched(_SIGNALS, heed):
+    with handled(_SIGNALS, leave_third), watched(_SIGNALS, act):
         yield came
 
 

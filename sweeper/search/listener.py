@@ -22,7 +22,7 @@ class TrialListener:
         self._spec = spec
         self._slot = slot
         # with several objectives Optuna neither takes reports nor prunes
-        self._heeds = len(session.study.directions) == 1
+        self._takes_reports = len(session.study.directions) == 1
         self._prunes = not isinstance(session.study.pruner, NopPruner)
         self._steps: set[int] = set()
         self.interrupted = False
@@ -41,7 +41,7 @@ class TrialListener:
             self.interrupted = True
             return Decision(stop=True, reason=error.reason)
         # Optuna keeps the first report of a step, and warns about others
-        if not (self._heeds and report.compared) or report.step in self._steps:
+        if not (self._takes_reports and report.compared) or report.step in self._steps:
             return Decision()
         self._steps.add(report.step)
         try:

@@ -83,7 +83,7 @@ class TrialRunner:
     def run(
         self, trial: optuna.Trial, slot: int, place: Placement, gate: ExitStack
     ) -> tuple[float, ...]:
-        """The objective that Optuna optimizes; ``gate`` is let go once parameters are suggested.
+        """The objective that Optuna optimizes; ``gate`` is released once parameters are suggested.
 
         Raises:
             optuna.TrialPruned: the trial was given up.

@@ -76,7 +76,7 @@ class Slots:
 
     @property
     def interrupted(self) -> bool:
-        """Whether the trials came to an end before the study was done."""
+        """Whether the trials ended before the study was done."""
         return self._session.stop_signal.interrupted
 
     def _fill(self, slot: int) -> None:

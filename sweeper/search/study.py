@@ -114,7 +114,7 @@ def remove_empty(study: optuna.Study, store: Store) -> str | None:
 
 
 def check_fingerprint(study: optuna.Study, now: Mapping[str, str]) -> None:
-    """Refuse to go on with a study that was begun with another recipe or search space.
+    """Refuse to continue a study that was begun with another recipe or search space.
 
     ``now`` says by key what the trials would have in common. Results of two recipes in one table
     would compare what is not alike, and a sampler would learn from both.

@@ -19,7 +19,7 @@ from sweeper.records import State, StudySummary
 from sweeper.search.attributes import STUDY_ID
 from sweeper.search.continuing import begin_or_continue
 from sweeper.search.hooks import hooks_of
-from sweeper.search.interrupts import heed_interrupts
+from sweeper.search.interrupts import handle_interrupts
 from sweeper.search.job import Application, job_maker
 from sweeper.search.plan import planned, print_plan
 from sweeper.search.queue import requeue_interrupted
@@ -213,7 +213,7 @@ class Sweep:
         slots = Slots(session, plan, stopping, request.points, request.placements)
         try:
             kill = session.executor.kill
-            with heed_interrupts(slots.interrupt, kill, progress.note) as signals:
+            with handle_interrupts(slots.interrupt, kill, progress.note) as signals:
                 slots.run()
         except BaseException:
             progress.close()

@@ -52,8 +52,8 @@ def to_json(known: Sequence[Known]) -> str:
 
 def find(text: str, recipe: Recipe) -> Known | None:
     """What the ``text`` of :func:`to_json` says of the backbone of ``recipe``, if anything."""
-    word = backbone_key(recipe)
-    return next((known for known in _JSON.validate_json(text) if known.of == word), None)
+    key = backbone_key(recipe)
+    return next((known for known in _JSON.validate_json(text) if known.of == key), None)
 
 
 def build_backbone_for(recipe: Recipe) -> keras.Model:

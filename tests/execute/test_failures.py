@@ -110,7 +110,7 @@ def test_a_message_that_cannot_be_shown_hides_nothing() -> None:
         (-9, True, "killed by SIGKILL: the machine ran out of memory", Cause.OOM),
         (-11, True, "killed by SIGSEGV", Cause.KILLED),
         (-99, False, "killed by signal 99", Cause.KILLED),
-        (1, True, "the process ended without a word (exit code 1)", Cause.KILLED),
+        (1, True, "the process exited without a result (exit code 1)", Cause.KILLED),
     ],
 )
 def test_deaths_have_names(exitcode: int, out_of_memory: bool, reason: str, cause: Cause) -> None:

@@ -147,7 +147,7 @@ def test_an_exit_without_a_word_is_a_failure_with_a_name(
     executor: ProcessExecutor, log: Path
 ) -> None:
     for leave in (os._exit, sys.exit):
-        with pytest.raises(TrialFailed, match=r"without a word \(exit code 3\)") as caught:
+        with pytest.raises(TrialFailed, match=r"without a result \(exit code 3\)") as caught:
             executor.run(lambda _, leave=leave: leave(3), log, IGNORE)
         assert caught.value.cause is Cause.KILLED
 
@@ -337,7 +337,7 @@ class TestSeveralThreads:
         codes = range(1, 41)
         with ThreadPoolExecutor(4) as slots:
             for code, reason in zip(codes, slots.map(run, codes), strict=True):
-                assert reason == f"the process ended without a word (exit code {code})"
+                assert reason == f"the process exited without a result (exit code {code})"
 
 
 class TestKill:

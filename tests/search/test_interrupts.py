@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from patience import PATIENCE
 
-from sweeper.search.interrupts import heed_interrupts
+from sweeper.search.interrupts import handle_interrupts
 
 
 @pytest.fixture(autouse=True)
@@ -50,7 +50,7 @@ class Heard:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_once_and_twice(number: int) -> None:
     heard = Heard()
-    with heed_interrupts(heard.on_first, heard.on_second, heard.note):
+    with handle_interrupts(heard.on_first, heard.on_second, heard.note):
         os.kill(os.getpid(), number)
         assert heard.first.wait(PATIENCE)
         assert "once more to stop them now" in heard.wait_for_note()
@@ -62,7 +62,7 @@ def test_once_and_twice(number: int) -> None:
 
 def test_a_scheduler_may_come_before_a_person() -> None:
     heard = Heard()
-    with heed_interrupts(heard.on_first, heard.on_second, heard.note):
+    with handle_interrupts(heard.on_first, heard.on_second, heard.note):
         os.kill(os.getpid(), signal.SIGTERM)
         assert heard.first.wait(PATIENCE)
         os.kill(os.getpid(), signal.SIGINT)
@@ -78,7 +78,7 @@ def interrupt_and_wait() -> None:
 
 def test_a_third_interrupt_is_for_python() -> None:
     heard = Heard()
-    with heed_interrupts(heard.on_first, heard.on_second, heard.note):
+    with handle_interrupts(heard.on_first, heard.on_second, heard.note):
         for acted in (heard.first, heard.second):
             os.kill(os.getpid(), signal.SIGINT)
             assert acted.wait(PATIENCE)
@@ -94,7 +94,7 @@ def test_an_action_may_take_the_locks_of_the_code_it_cuts_into() -> None:
         with lock:
             done.set()
 
-    with heed_interrupts(act, act, lambda _text: None):
+    with handle_interrupts(act, act, lambda _text: None):
         with lock:
             os.kill(os.getpid(), signal.SIGINT)
         assert done.wait(PATIENCE)
@@ -103,7 +103,7 @@ def test_an_action_may_take_the_locks_of_the_code_it_cuts_into() -> None:
 def test_signals_act_while_the_main_thread_does_not_handle_them() -> None:
     """A signal that comes right before it waits for a lock does not end that wait."""
     heard = Heard()
-    with heed_interrupts(heard.on_first, heard.on_second, heard.note):
+    with handle_interrupts(heard.on_first, heard.on_second, heard.note):
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
             for acted in (heard.first, heard.second):
@@ -116,7 +116,7 @@ def test_signals_act_while_the_main_thread_does_not_handle_them() -> None:
 def test_no_thread_and_no_wakeup_file_remain() -> None:
     heard = Heard()
     before = threading.active_count()
-    with heed_interrupts(heard.on_first, heard.on_second, heard.note):
+    with handle_interrupts(heard.on_first, heard.on_second, heard.note):
         assert threading.active_count() > before
     assert threading.active_count() == before
     assert signal.set_wakeup_fd(-1) == -1
@@ -131,7 +131,7 @@ def test_afterwards_signals_mean_what_they_did(fault: type[Exception] | None) ->
         pass
 
     try:
-        with heed_interrupts(nothing, nothing, lambda _text: None):
+        with handle_interrupts(nothing, nothing, lambda _text: None):
             assert [signal.getsignal(number) for number in numbers] != before
             if fault is not None:
                 raise fault
@@ -145,7 +145,7 @@ def test_another_thread_leaves_signals_alone() -> None:
     seen: list[object] = []
 
     def run(nothing: Callable[[], None]) -> None:
-        with heed_interrupts(nothing, nothing, lambda _text: None):
+        with handle_interrupts(nothing, nothing, lambda _text: None):
             seen.append(signal.getsignal(signal.SIGINT))
 
     thread = threading.Thread(target=run, args=(lambda: None,))
@@ -157,7 +157,7 @@ def test_another_thread_leaves_signals_alone() -> None:
 def test_what_was_ignored_from_the_start_stays_ignored() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     heard = Heard()
-    with heed_interrupts(heard.on_first, heard.on_second, heard.note):
+    with handle_interrupts(heard.on_first, heard.on_second, heard.note):
         os.kill(os.getpid(), signal.SIGINT)
         os.kill(os.getpid(), signal.SIGTERM)
         assert heard.first.wait(PATIENCE)

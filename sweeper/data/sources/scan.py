@@ -122,7 +122,7 @@ def _advance(on_images: OnImages, before: int, total: int, done: int) -> None:
 
 
 def _fingerprint(parts: Sequence[Part]) -> str:
-    """Another word whenever other images, or the same ones decoded otherwise, may be found."""
+    """A hash that differs whenever other images, or other pixels of them, may be found."""
     # the decoder's version; and of each file all that changes when its bytes do
     seen = hashlib.sha256(f"{_VERSION} {tf.version.VERSION}".encode())
     faults = []

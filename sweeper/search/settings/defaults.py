@@ -45,7 +45,7 @@ SWEEPER: Mapping[str, Any] = {
     "target": None,
     # the study ends after this many finished trials without improvement
     "patience": None,
-    # go on with the study of this name; false puts one that is there aside and begins anew
+    # continue the study of this name; false archives it and begins a new one
     "resume": True,
     # seconds between the signs of life of a running trial, in a store that machines share
     "heartbeat_interval": 60,

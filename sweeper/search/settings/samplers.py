@@ -77,7 +77,7 @@ def plain(config: Any, resolve: bool = True) -> Any:
 
 @contextmanager
 def _experimental_accepted() -> Iterator[None]:
-    """Who chose a sampler need not hear that Optuna may change its keywords one day."""
+    """Hide Optuna's warnings that keywords may change in later versions."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ExperimentalWarning)
         yield

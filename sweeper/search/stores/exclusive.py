@@ -59,7 +59,7 @@ class Store:
         """Make what has been written survive a loss of power."""
 
     def close(self) -> None:
-        """Let go of the store."""
+        """Close the store."""
 
 
 class SqliteStore(Store):

@@ -57,25 +57,25 @@ class Features:
         self._cache = cache
         self._on_images = on_images
         self._done, self._total = 0, 0
-        unique = {prefix.facts.word: prefix for prefix in prefixes}
+        unique = {prefix.facts.hash: prefix for prefix in prefixes}
         # from the lowest cut to the highest, in every process alike: see _build
-        order = sorted(unique, key=lambda word: (unique[word].facts.operations, word))
-        self._place_of = [order.index(prefix.facts.word) for prefix in prefixes]
-        self._facts = [unique[word].facts for word in order]
+        order = sorted(unique, key=lambda key: (unique[key].facts.operations, key))
+        self._place_of = [order.index(prefix.facts.hash) for prefix in prefixes]
+        self._facts = [unique[key].facts for key in order]
         self._common: list[dict[str, JsonValue]] = [
             {
-                "network": word,
+                "network": key,
                 "precision": precision,
                 # the last bits depend on what is computed together
                 "numbers": f"{frozen_pass.NUMBERS}, batches of {BATCH}",
                 "keras": keras.__version__,
                 "tensorflow": tf.__version__,
             }
-            for word in order
+            for key in order
         ]
         self._wanted: dict[int, dict[Images, None]] = {}
         self._held: dict[int, contextlib.ExitStack] = {}
-        self._pass = FrozenPass([unique[word] for word in order])
+        self._pass = FrozenPass([unique[key] for key in order])
         self.seconds = 0.0
         """What has been computed here took so long."""
 
@@ -135,7 +135,7 @@ class Features:
         return any(not self._cache.has(key) for key in keys)
 
     def _lose(self, place: int) -> None:
-        """Let go of the views of a prefix: without one of them the others are of no use."""
+        """Release the views of a prefix: without one of them the others are of no use."""
         self._wanted.pop(place, None)
         self._held[place].close()
 

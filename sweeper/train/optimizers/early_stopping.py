@@ -22,7 +22,7 @@ class Best:
         self._waited = 0
 
     def after_epoch(self, metrics: Mapping[str, float]) -> bool:
-        """Hear an epoch's ``metrics``; returns whether it is the best so far."""
+        """Called after each epoch; returns whether it is the best so far."""
         value = self._sign * metrics[self._settings.monitor]
         if math.isnan(value):
             value = -math.inf
@@ -46,6 +46,6 @@ class Best:
         return {"value": self._value, "mark": self._mark, "waited": self._waited}
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Go on from what :meth:`state` gave."""
+        """Continue from what :meth:`state` gave."""
         self._value, self._mark = state["value"], state["mark"]
         self._waited = state["waited"]

@@ -102,7 +102,7 @@ class Plateau:
         self._waited = 0
 
     def after_epoch(self, metrics: Mapping[str, float]) -> float:
-        """Hear an epoch's ``metrics``; returns the factor, of the phase's rate, that follows."""
+        """Called after each epoch; returns the factor of the phase's rate that follows."""
         value = self._sign * metrics[self._settings.monitor]
         if value - self._settings.min_delta > self._best:
             self._best, self._waited = value, 0
@@ -118,6 +118,6 @@ class Plateau:
         return {"factor": self._factor, "best": self._best, "waited": self._waited}
 
     def restore(self, state: Mapping[str, float]) -> None:
-        """Go on from what :meth:`state` gave."""
+        """Continue from what :meth:`state` gave."""
         self._factor, self._best = state["factor"], state["best"]
         self._waited = int(state["waited"])
