@@ -1,6 +1,6 @@
 """What the network is to answer: labels to target distributions, and how much each image counts."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -93,36 +93,49 @@ def class_weights(
     if loss.class_weight is None:
         return None
     if loss.class_weight == "balanced":
-        counts = np.bincount(labels, minlength=len(class_names))
-        faults = [
-            f"loss.class_weight=balanced needs training images of every class, got none of "
-            f"{name!r}; add some, or set loss.class_weight=null"
-            for name, count in zip(class_names, counts, strict=True)
-            if not count
-        ]
-        if faults:
-            raise ConfigError(faults)
-        return (len(labels) / (len(class_names) * counts)).astype(np.float32)
+        return _balanced(class_names, labels)
+    return _named(loss.class_weight, class_names)
+
+
+def _balanced(class_names: Sequence[str], labels: NDArray[np.int64]) -> NDArray[np.float32]:
+    counts = np.bincount(labels, minlength=len(class_names))
+    faults = [
+        f"loss.class_weight=balanced needs training images of every class, got none of "
+        f"{name!r}; add some, or set loss.class_weight=null"
+        for name, count in zip(class_names, counts, strict=True)
+        if not count
+    ]
+    if faults:
+        raise ConfigError(faults)
+    return (len(labels) / (len(class_names) * counts)).astype(np.float32)
+
+
+def _named(given: Mapping[str, float], class_names: Sequence[str]) -> NDArray[np.float32]:
     weights = np.ones(len(class_names), np.float32)
     faults = []
-    for name, weight in loss.class_weight.items():
+    for name, weight in given.items():
         meant = _meant(name, class_names)
         if len(meant) == 1:
             weights[class_names.index(meant[0])] = weight
-        elif meant:
-            alike = " and ".join(f"'{one}'" for one in meant)
-            faults.append(
-                f"loss.class_weight names {name}, which YAML makes of {alike}; put the name that "
-                f"you mean in quotes"
-            )
         else:
-            faults.append(
-                f"loss.class_weight names {str(name)!r}, which is no class of the data set"
-                f"{config.nearest(name, class_names)}"
-            )
+            faults.append(_unclear(name, meant, class_names))
     if faults:
         raise ConfigError(faults)
     return weights
+
+
+def _unclear(name: str, meant: Sequence[str], class_names: Sequence[str]) -> str:
+    """A fault of a name that stands for no class, or for several."""
+    if not meant:
+        return (
+            f"loss.class_weight names {str(name)!r}, which is no class of the data set"
+            f"{config.nearest(name, class_names)}"
+        )
+    alike = " and ".join(f"'{one}'" for one in meant)
+    return (
+        f"loss.class_weight names {name}, which YAML makes of {alike}; put the name that "
+        f"you mean in quotes"
+    )
 
 
 def _meant(name: str, class_names: Sequence[str]) -> list[str]:

@@ -64,43 +64,52 @@ def plan_placements(
         ConfigError: a device is not there, a number makes no sense, or ``n_jobs`` trials do not
             fit on the devices.
     """
-    devices, trials_per_device, n_jobs = asked.devices, asked.trials_per_device, asked.n_jobs
-    gpus, faults = _choose(devices, visible)
-    if trials_per_device is not None and trials_per_device < 1:
-        faults.append(
-            f"executor.trials_per_device must be >= 1, got {trials_per_device}; null leaves it "
-            "to n_jobs"
-        )
-    if n_jobs is not None and n_jobs < 1 and n_jobs != -1:
-        faults.append(
-            f"n_jobs must be >= 1, got {n_jobs}; -1 takes as many slots as the devices have room "
-            "for"
-        )
+    gpus, faults = _choose(asked.devices, visible)
+    faults += _number_faults(asked)
     if faults:
         raise ConfigError(faults)
-    count = max(1, len(gpus))
-    if n_jobs is None or n_jobs == -1:
-        alone = len(cores) if n_jobs == -1 and not gpus else 1
-        slots = count * (trials_per_device or alone)
-    elif trials_per_device is None or n_jobs <= count * trials_per_device:
-        slots = n_jobs
-    else:
-        raise ConfigError(
-            [
-                f"n_jobs={n_jobs} trials do not fit on {count} "
-                f"{'devices' if count > 1 else 'device'} with executor.trials_per_device="
-                f"{trials_per_device}; lower n_jobs to {count * trials_per_device}, raise "
-                f"trials_per_device to {-(-n_jobs // count)}, or leave either out"
-            ]
-        )
+    slots = _count_slots(asked, len(gpus), len(cores))
     if gpus:
         return tuple(_gpu(gpus[slot % len(gpus)]) for slot in range(slots))
-    hidden = {"CUDA_VISIBLE_DEVICES": "-1"} if devices == "cpu" else {}
+    hidden = {"CUDA_VISIBLE_DEVICES": "-1"} if asked.devices == "cpu" else {}
     threads = asked.threads or len(cores)
     if slots == 1:
         own = {} if threads == len(cores) else {_THREADS: str(threads)}
         return (Placement(environment={**hidden, **own}),)
     return tuple(_cpu(share, threads, hidden) for share in _divide(cores, slots))
+
+
+def _number_faults(asked: Asked) -> list[str]:
+    faults = []
+    if asked.trials_per_device is not None and asked.trials_per_device < 1:
+        faults.append(
+            f"executor.trials_per_device must be >= 1, got {asked.trials_per_device}; null leaves "
+            "it to n_jobs"
+        )
+    if asked.n_jobs is not None and asked.n_jobs < 1 and asked.n_jobs != -1:
+        faults.append(
+            f"n_jobs must be >= 1, got {asked.n_jobs}; -1 takes as many slots as the devices have "
+            "room for"
+        )
+    return faults
+
+
+def _count_slots(asked: Asked, gpus: int, cores: int) -> int:
+    n_jobs, each = asked.n_jobs, asked.trials_per_device
+    count = max(1, gpus)
+    if n_jobs is None or n_jobs == -1:
+        alone = cores if n_jobs == -1 and not gpus else 1
+        return count * (each or alone)
+    if each is None or n_jobs <= count * each:
+        return n_jobs
+    raise ConfigError(
+        [
+            f"n_jobs={n_jobs} trials do not fit on {count} "
+            f"{'devices' if count > 1 else 'device'} with executor.trials_per_device={each}; lower "
+            f"n_jobs to {count * each}, raise trials_per_device to {-(-n_jobs // count)}, or leave "
+            "either out"
+        ]
+    )
 
 
 def _is_device(entry: str) -> bool:

@@ -1,6 +1,7 @@
 """What a scan of the images found, in sentences for the person who is about to train on them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -61,6 +62,22 @@ def unvalidated(source: Source) -> list[str]:
     ]
 
 
+@dataclass(frozen=True)
+class _Twins:
+    """Groups of images that are the same bytes, with what each image is for."""
+
+    listing: Listing
+    groups: Sequence[Sequence[_Image]]
+    labels: Mapping[_Image, int]
+    uses: Mapping[_Image, str]
+
+    def name(self, image: _Image) -> str:
+        return self.listing.parts[image[0]].examples.name(image[1])
+
+    def used(self, group: Sequence[_Image], use: str) -> list[_Image]:
+        return [image for image in group if self.uses.get(image) == use]
+
+
 def twins(listing: Listing, source: Source, found: Scan) -> list[str]:
     """How many images are the same bytes as another: in two classes, in train and test, or twice.
 
@@ -74,48 +91,55 @@ def twins(listing: Listing, source: Source, found: Scan) -> list[str]:
         )
     }
     groups = [[image for image in group if image in labels] for group in found.twins]
-    uses = _uses(source, len(listing.parts))
+    same = _Twins(listing, groups, labels, _uses(source, len(listing.parts)))
+    pairs = (("test", "train"), ("test", "validation"), ("validation", "train"))
+    return [
+        *_conflicts(same),
+        *(sentence for one, other in pairs for sentence in _shared(same, one, other)),
+        *_copies(same, drawn=not len(source.validation)),
+    ]
 
-    def name(image: _Image) -> str:
-        return listing.parts[image[0]].examples.name(image[1])
 
-    sentences = []
-    conflicts = [group for group in groups if len({labels[image] for image in group}) > 1]
-    if conflicts:
-        sentences.append(
-            f"warning: {sum(map(len, conflicts)):,} images are in two classes or more with the "
+def _conflicts(same: _Twins) -> Iterator[str]:
+    found = [group for group in same.groups if len({same.labels[image] for image in group}) > 1]
+    if found:
+        yield (
+            f"warning: {sum(map(len, found)):,} images are in two classes or more with the "
             "same bytes, so one label at least is wrong; keep one of each: "
-            f"{_few([' = '.join(name(image) for image in group[:2]) for group in conflicts])}"
+            f"{_few([' = '.join(same.name(image) for image in group[:2]) for group in found])}"
         )
-    for one, other in (("test", "train"), ("test", "validation"), ("validation", "train")):
-        shared = [
-            (image, next(i for i in group if uses.get(i) == other))
-            for group in groups
-            if any(uses.get(i) == other for i in group)
-            for image in group
-            if uses.get(image) == one
-        ]
-        if shared:
-            total = sum(use == one for use in uses.values())
-            pairs = [f"{name(image)} = {name(twin)}" for image, twin in shared]
-            sentences.append(
-                f"warning: {len(shared):,} of {total:,} {one} images are {other} images too, byte "
-                f"for byte, so accuracy on them says nothing of new images; remove them from one "
-                f"of the two: {_few(pairs)}"
-            )
+
+
+def _shared(same: _Twins, one: str, other: str) -> Iterator[str]:
+    shared = [
+        (image, theirs[0])
+        for group in same.groups
+        if (theirs := same.used(group, other))
+        for image in same.used(group, one)
+    ]
+    if shared:
+        total = sum(use == one for use in same.uses.values())
+        pairs = [f"{same.name(image)} = {same.name(twin)}" for image, twin in shared]
+        yield (
+            f"warning: {len(shared):,} of {total:,} {one} images are {other} images too, byte "
+            f"for byte, so accuracy on them says nothing of new images; remove them from one "
+            f"of the two: {_few(pairs)}"
+        )
+
+
+def _copies(same: _Twins, drawn: bool) -> Iterator[str]:
     copies = [
         image
-        for group in groups
+        for group in same.groups
         for use in ("train", "validation", "test")
-        for image in [one for one in group if uses.get(one) == use][1:]
+        for image in same.used(group, use)[1:]
     ]
     if copies:
-        drawn = "" if len(source.validation) else "; validation images may be drawn from both"
-        sentences.append(
-            f"warning: {len(copies):,} images are copies of another one of the same part{drawn}: "
-            f"{_few([name(image) for image in copies])}"
+        both = "; validation images may be drawn from both" if drawn else ""
+        yield (
+            f"warning: {len(copies):,} images are copies of another one of the same part{both}: "
+            f"{_few([same.name(image) for image in copies])}"
         )
-    return sentences
 
 
 def _uses(source: Source, parts: int) -> dict[_Image, str]:
