@@ -1,6 +1,6 @@
 """Images in one folder a class: ``train/<class>/`` and ``test/<class>/``, or ``<class>/`` alone."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -74,26 +74,30 @@ def _roles(root: Path, found: Findings) -> tuple[dict[Role, Path], list[str]]:
         return {}, []
     if not roles or (others and not ("train" in roles and len(roles) > 1)):
         return {"train": root}, _loose(beside, root)
-    for folder, role in deep.items():
-        if roles[role] != folder:
-            found.faults.append(
-                f"{folder} and {roles[role]} are both taken for {role}; join them, or remove one"
-            )
-    found.faults += [
-        f"{printable(one)} is neither train nor test nor validation; move its classes there, or "
-        "remove it"
-        for one in others
-    ]
+    found.faults += _role_faults(root, deep, others)
     if "train" not in roles:
-        only = next(iter(roles.values()))
-        found.faults.append(
-            f"dataset.path {root} has class folders in {', '.join(one.name for one in deep)} but "
-            f"not in train; add {root / 'train'}, or set dataset.path={only} to train on a part "
-            "of that"
-        )
-        roles = {"train": only}
+        roles = {"train": next(iter(roles.values()))}
     flat = [folder for folder in named if folder not in deep]
     return roles, [*_loose(beside, root), *(_unlabelled(folder) for folder in flat)]
+
+
+def _role_faults(root: Path, deep: Mapping[Path, Role], others: list[Path]) -> Iterator[str]:
+    """What is wrong with folders ``deep`` for train, test and validation, and ``others`` beside."""
+    roles = {role: folder for folder, role in deep.items()}
+    for folder, role in deep.items():
+        if roles[role] != folder:
+            yield f"{folder} and {roles[role]} are both taken for {role}; join them, or remove one"
+    for one in others:
+        yield (
+            f"{printable(one)} is neither train nor test nor validation; move its classes there, "
+            "or remove it"
+        )
+    if "train" not in roles:
+        yield (
+            f"dataset.path {root} has class folders in {', '.join(one.name for one in deep)} but "
+            f"not in train; add {root / 'train'}, or set dataset.path={next(iter(roles.values()))} "
+            "to train on a part of that"
+        )
 
 
 def _loose(files: list[Path], root: Path) -> list[str]:

@@ -100,6 +100,22 @@ def classes(root: Path, found: Findings) -> Classes:
     return files
 
 
+_IMAGE, _OTHER = "image", "other"
+
+
+def _kind(file: Path) -> str:
+    """:data:`_IMAGE`, :data:`_OTHER`, or what kind of image it is that cannot be decoded here."""
+    suffix = file.suffix.lower()
+    if suffix in formats.READABLE:
+        return _IMAGE
+    if suffix in formats.UNREADABLE:
+        return suffix
+    kind = formats.kind_of_file(file)
+    if kind == "heif" or (kind is None and suffix in formats.HEIF):
+        return _IMAGE if formats.reads_heif() else "HEIC"
+    return _OTHER if kind is None else _IMAGE
+
+
 def _images(folder: Path, found: Findings) -> list[str]:
     before = len(found.faults)
     folders, files = contents(folder, found.faults)
@@ -109,22 +125,10 @@ def _images(folder: Path, found: Findings) -> list[str]:
             f"{name} holds the folder '{printable(folders[0].name)}'; move its images up, or "
             "remove it"
         )
-    images: list[str] = []
-    undecodable: Counter[str] = Counter()
-    others = []
-    for file in files:
-        suffix = file.suffix.lower()
-        if suffix in formats.READABLE:
-            images.append(str(file))
-            continue
-        kind = None if suffix in formats.UNREADABLE else formats.kind_of_file(file)
-        heif = kind == "heif" or (kind is None and suffix in formats.HEIF)
-        if suffix in formats.UNREADABLE or (heif and not formats.reads_heif()):
-            undecodable["HEIC" if heif else suffix] += 1
-        elif kind is not None or suffix in formats.HEIF:
-            images.append(str(file))
-        else:
-            others.append(file)
+    kinds = [(file, _kind(file)) for file in files]
+    images = [str(file) for file, kind in kinds if kind == _IMAGE]
+    others = [file for file, kind in kinds if kind == _OTHER]
+    undecodable = Counter(kind for _, kind in kinds if kind not in (_IMAGE, _OTHER))
     found.faults += [
         f"{name} holds {n:,} HEIC files; {formats.INSTALL_HEIF} them"
         if suffix == "HEIC"
