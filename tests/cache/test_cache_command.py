@@ -1,4 +1,4 @@
-"""``python -m sweeper.cache``, as a person runs it."""
+"""``python -m sweeper.commands.cache``, as a person runs it."""
 
 import os
 import subprocess
@@ -10,9 +10,9 @@ import pytest
 from others import KEY, SIZE, build
 from processes import ENVIRONMENT, Other
 
-from sweeper.cache.__main__ import main
 from sweeper.cache.cache import Cache
 from sweeper.cache.key import Key
+from sweeper.commands.cache import main
 from sweeper.paths import entries_dir
 
 _DAY = 86_400 * 10**9
@@ -43,7 +43,7 @@ FEATURES = Key("features", {"network": "lite0"})
 def test_the_command_lists_what_is_kept(store: Cache) -> None:
     _put(store, KEY)
     environment = {**ENVIRONMENT, "XDG_CACHE_HOME": os.environ["XDG_CACHE_HOME"], "COLUMNS": "250"}
-    command = [sys.executable, "-m", "sweeper.cache", "list"]
+    command = [sys.executable, "-m", "sweeper.commands.cache", "list"]
     ended = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
     assert ended.returncode == 0, ended.stderr
     assert KEY.name in ended.stdout

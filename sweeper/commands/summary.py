@@ -1,4 +1,4 @@
-"""``python -m sweeper.summary RECIPE``: the network of a recipe, and what of it trains.
+"""``python -m sweeper.commands.summary RECIPE``: the network of a recipe, and what of it trains.
 
 Takes what ``python -m sweeper`` takes; ``--layers`` shows each layer, whose names
 ``freeze.unfreeze_from`` takes as well as those of blocks. No weights are needed.
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from sweeper.models.build import Classifier
 
 _LAYERS = "--layers"
-_USAGE = "usage: python -m sweeper.summary +experiment=NAME [key=value ...] [--layers]"
+_USAGE = "usage: python -m sweeper.commands.summary +experiment=NAME [key=value ...] [--layers]"
 _NOTHING_KEPT = (
     "hydra.run.dir=.",
     "hydra.output_subdir=null",

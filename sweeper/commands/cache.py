@@ -1,4 +1,4 @@
-"""``python -m sweeper.cache``: list, verify and clear what is kept for all sweeps."""
+"""``python -m sweeper.commands.cache``: list, verify and clear what is kept for all sweeps."""
 
 import argparse
 import sys
@@ -35,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m sweeper.cache", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m sweeper.commands.cache", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("list", help="what is kept, the entry used last first")
     commands.add_parser("verify", help="read everything; exit code 1 where something is damaged")
@@ -87,7 +87,7 @@ def _verify(cache: Cache, console: Console) -> int:
     for fault in faults:
         console.print(
             f"{fault.name}: {fault.what}; "
-            f"remove it with python -m sweeper.cache clear {fault.name}",
+            f"remove it with python -m sweeper.commands.cache clear {fault.name}",
             soft_wrap=True,
         )
     if not faults:
