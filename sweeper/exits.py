@@ -10,7 +10,6 @@
 import contextlib
 import logging
 import os
-import re
 import select
 import signal
 import sys
@@ -21,11 +20,6 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
-from hydra.errors import HydraException
-from omegaconf.errors import OmegaConfBaseException
-from yaml import MarkedYAMLError, YAMLError
-
-from sweeper.absent_keys import absent_key
 from sweeper.addresses import without_secrets
 from sweeper.errors import SweeperError
 from sweeper.execute.failures import described, machine_fault
@@ -33,9 +27,6 @@ from sweeper.execute.signals import handled
 from sweeper.paths import crash_log, write_aside
 
 ASKED, FAILED = 2, 1
-_READERS = ("hydra", "omegaconf", "antlr4", "yaml")
-"""Packages that read what a person wrote; errors of any class from their code are about that."""
-_NOWHERE = re.compile(r"Interpolation key '(.+)' not found")
 _HYDRAS_SWITCH = "HYDRA_FULL_ERROR"
 
 
@@ -83,6 +74,8 @@ def reported(interrupted: str | Callable[[], str] = "interrupted") -> Iterator[N
     except Exception as error:
         if isinstance(error, BrokenPipeError) and _reader_gone():
             leave("the reader of the output has ended: interrupted", 128 + signal.SIGPIPE)
+        from sweeper.asked_faults import asked_fault  # its Hydra takes half a second to import
+
         asked = asked_fault(error)
         if asked is not None:
             _show(error)
@@ -135,71 +128,6 @@ def leave(text: str, code: int) -> NoReturn:
 def signal_of(error: KeyboardInterrupt) -> int:
     """The number of the signal that ``error`` stands for."""
     return error.number if isinstance(error, Stopped) else signal.SIGINT
-
-
-def asked_fault(error: BaseException) -> str | None:
-    """What a person wrote that Hydra or YAML cannot take, None where ``error`` is something else.
-
-    Its text is one sentence with the file or the override, whatever the library makes of it.
-    """
-    if isinstance(error, YAMLError):
-        return _yaml_fault(error)
-    if isinstance(error, HydraException | OmegaConfBaseException):
-        cause = error.__cause__
-        if isinstance(cause, YAMLError):
-            return _yaml_fault(cause)
-        more = cause if isinstance(cause, OmegaConfBaseException) else None
-        if absent := absent_key(error):
-            return f"{absent}; leave it out, or choose an option that has it"
-        return ": ".join(_located(one) for one in (error, more) if one is not None)
-    if isinstance(error, UnicodeDecodeError) and (file := _file_being_read(error)):
-        return f"{file} is not UTF-8; save it as UTF-8"
-    if _raised_in(error) in _READERS:
-        return " ".join(described(error).split())
-    return None
-
-
-def _raised_in(error: BaseException) -> str:
-    """The package whose code raised ``error``."""
-    *_, last = (frame for frame, _ in traceback.walk_tb(error.__traceback__))
-    return str(last.f_globals.get("__name__", "")).partition(".")[0]
-
-
-def _file_being_read(error: BaseException) -> str | None:
-    """The recipe that Hydra was reading; its readers' errors do not say."""
-    for frame, _ in traceback.walk_tb(error.__traceback__):
-        if frame.f_code.co_name == "load_config" and "full_path" in frame.f_locals:
-            return str(frame.f_locals["full_path"])
-    return None
-
-
-def _located(error: HydraException | OmegaConfBaseException) -> str:
-    key = error.full_key if isinstance(error, OmegaConfBaseException) else None
-    text = _first_paragraph(str(error))
-    if found := _NOWHERE.search(text):
-        text = (
-            f"${{{found[1]}}} refers to no key of the configuration; correct it in the recipe or "
-            "on the command line"
-        )
-    return f"{key}: {text}" if key and key not in text else text
-
-
-def _yaml_fault(error: YAMLError) -> str:
-    if isinstance(error, MarkedYAMLError) and error.problem_mark is not None:
-        mark = error.problem_mark
-        return (
-            f"{mark.name}, line {mark.line + 1}, column {mark.column + 1} is no YAML: "
-            f"{error.problem or error.context}; correct it there"
-        )
-    file = _file_being_read(error) or "a recipe"
-    return f"{file} is no YAML: {' '.join(str(error).split())}"
-
-
-def _first_paragraph(text: str) -> str:
-    """What Hydra says before it lists its search path; on one line."""
-    lines = [" ".join(line.split()) for line in text.strip().splitlines()]
-    shown = [line for line in lines if line and not line.startswith(("full_key:", "object_type="))]
-    return "; ".join(shown[:4])
 
 
 def _unexpected(error: BaseException) -> str:

@@ -1,0 +1,80 @@
+"""Faults of what a person wrote, as Hydra, OmegaConf and YAML raise them: one sentence each."""
+
+import re
+import traceback
+
+from hydra.errors import HydraException
+from omegaconf.errors import OmegaConfBaseException
+from yaml import MarkedYAMLError, YAMLError
+
+from sweeper.absent_keys import absent_key
+from sweeper.execute.failures import described
+
+_READERS = ("hydra", "omegaconf", "antlr4", "yaml")
+"""Packages that read what a person wrote; errors of any class from their code are about that."""
+_NOWHERE = re.compile(r"Interpolation key '(.+)' not found")
+
+
+def asked_fault(error: BaseException) -> str | None:
+    """What a person wrote that Hydra or YAML cannot take, None where ``error`` is something else.
+
+    Its text is one sentence with the file or the override, whatever the library makes of it.
+    """
+    if isinstance(error, YAMLError):
+        return _yaml_fault(error)
+    if isinstance(error, HydraException | OmegaConfBaseException):
+        cause = error.__cause__
+        if isinstance(cause, YAMLError):
+            return _yaml_fault(cause)
+        more = cause if isinstance(cause, OmegaConfBaseException) else None
+        if absent := absent_key(error):
+            return f"{absent}; leave it out, or choose an option that has it"
+        return ": ".join(_located(one) for one in (error, more) if one is not None)
+    if isinstance(error, UnicodeDecodeError) and (file := _file_being_read(error)):
+        return f"{file} is not UTF-8; save it as UTF-8"
+    if _raised_in(error) in _READERS:
+        return " ".join(described(error).split())
+    return None
+
+
+def _raised_in(error: BaseException) -> str:
+    """The package whose code raised ``error``."""
+    *_, last = (frame for frame, _ in traceback.walk_tb(error.__traceback__))
+    return str(last.f_globals.get("__name__", "")).partition(".")[0]
+
+
+def _file_being_read(error: BaseException) -> str | None:
+    """The recipe that Hydra was reading; its readers' errors do not say."""
+    for frame, _ in traceback.walk_tb(error.__traceback__):
+        if frame.f_code.co_name == "load_config" and "full_path" in frame.f_locals:
+            return str(frame.f_locals["full_path"])
+    return None
+
+
+def _located(error: HydraException | OmegaConfBaseException) -> str:
+    key = error.full_key if isinstance(error, OmegaConfBaseException) else None
+    text = _first_paragraph(str(error))
+    if found := _NOWHERE.search(text):
+        text = (
+            f"${{{found[1]}}} refers to no key of the configuration; correct it in the recipe or "
+            "on the command line"
+        )
+    return f"{key}: {text}" if key and key not in text else text
+
+
+def _yaml_fault(error: YAMLError) -> str:
+    if isinstance(error, MarkedYAMLError) and error.problem_mark is not None:
+        mark = error.problem_mark
+        return (
+            f"{mark.name}, line {mark.line + 1}, column {mark.column + 1} is no YAML: "
+            f"{error.problem or error.context}; correct it there"
+        )
+    file = _file_being_read(error) or "a recipe"
+    return f"{file} is no YAML: {' '.join(str(error).split())}"
+
+
+def _first_paragraph(text: str) -> str:
+    """What Hydra says before it lists its search path; on one line."""
+    lines = [" ".join(line.split()) for line in text.strip().splitlines()]
+    shown = [line for line in lines if line and not line.startswith(("full_key:", "object_type="))]
+    return "; ".join(shown[:4])
