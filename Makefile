@@ -49,7 +49,7 @@ type: $(READY)  ## Check types
 	$(BIN)/mypy
 
 backbones: $(READY)  ## Print the table of docs/backbones.md from the networks themselves
-	$(BIN)/python -m sweeper.models.catalogue
+	$(BIN)/sweeper backbones --parameters
 
 reference: $(READY)  ## Write docs/reference.md from the schema of the recipe and of hydra.sweeper
 	$(BIN)/python docs/make_reference.py

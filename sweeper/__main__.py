@@ -1,11 +1,12 @@
-"""``python -m sweeper``: Hydra in, wiring, nothing else."""
+"""``sweeper`` and ``python -m sweeper``: a command, or a recipe that Hydra composes."""
 
+import os
 import sys
+from collections.abc import Sequence
 
 from sweeper import __version__
-from sweeper.app.task import fine_tune
-from sweeper.entry import run
-from sweeper.exits import ASKED, leave
+from sweeper.commands import COMPLETE, listing
+from sweeper.exits import ASKED, leave, reported
 
 _USAGE = """\
 usage: python -m sweeper +experiment=NAME        fine-tune one model
@@ -14,13 +15,43 @@ usage: python -m sweeper +experiment=NAME        fine-tune one model
 
 
 def main() -> None:
-    """Compose a recipe from the command line and run it, or with ``-m`` search over it."""
-    if not sys.argv[1:]:
-        leave(_USAGE, ASKED)
-    if "--version" in sys.argv[1:]:
-        print(f"sweeper {__version__}")
-        return
-    run(fine_tune)
+    """Do what the command line asks for, and import no more than that needs."""
+    arguments = sys.argv[1:]
+    with reported():
+        if instruction := os.environ.get(COMPLETE):
+            from sweeper.commands.main import complete
+
+            complete(instruction)
+        if not arguments:
+            leave(_USAGE, ASKED)
+        if arguments in (["--help"], ["-h"]):
+            from sweeper.commands.page import page
+
+            print(page())
+        elif _is_command(arguments[0]):
+            from sweeper.commands.main import run
+
+            run(arguments)
+        elif "--version" in arguments:
+            print(f"sweeper {__version__}")
+        else:
+            _compose(arguments)
+
+
+def _is_command(word: str) -> bool:
+    """Whether ``word`` is no override and no option of Hydra."""
+    return not word.startswith(("-", "+", "~")) and "=" not in word
+
+
+def _compose(arguments: Sequence[str]) -> None:
+    """Compose a recipe and fine-tune it, or with ``-m`` search over it."""
+    from omegaconf import OmegaConf
+
+    from sweeper.app.task import fine_tune
+    from sweeper.entry import run
+
+    OmegaConf.register_new_resolver("commands", listing, replace=True)  # of the page of --help
+    run(fine_tune, arguments)
 
 
 if __name__ == "__main__":

@@ -17,10 +17,17 @@ from sweeper.exits import reported
 from sweeper.paths import conf_dir, file_name
 
 
-def run(task: Callable[[DictConfig], Any], *overrides: str) -> None:
-    """Compose a recipe from ``sys.argv`` and ``overrides``, and run ``task`` on it.
+def run(
+    task: Callable[[DictConfig], Any], arguments: Sequence[str], more: Sequence[str] = ()
+) -> None:
+    """Compose a recipe from ``arguments``, and run ``task`` on it.
 
     Ends the process, as :mod:`sweeper.exits` says, where something is wrong.
+
+    Args:
+        task: called with the recipe.
+        arguments: the command line of a person.
+        more: overrides of ours.
     """
     OmegaConf.register_new_resolver("zero_pad", lambda n: f"{n:04d}", replace=True)
     OmegaConf.register_new_resolver("file_name", lambda text: file_name(str(text)), replace=True)
@@ -28,8 +35,9 @@ def run(task: Callable[[DictConfig], Any], *overrides: str) -> None:
         sys.stdout.reconfigure(errors="backslashreplace")  # names that the screen cannot show
     os.environ["KERAS_BACKEND"] = "tensorflow"  # whatever other programs of this person use
     with reported():
-        if not completes_words(sys.argv[1:]):
-            sys.argv[1:] = [*_checked(sys.argv[1:]), *overrides]
+        if not completes_words(arguments):
+            arguments = [*_checked(arguments), *more]
+        sys.argv[1:] = arguments  # where Hydra reads them
         main = hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="config")
         with _errors_from_hydra():
             main(task)()

@@ -7,6 +7,7 @@ wants to see all three, with the nearest valid names, and of the impossible valu
 import contextlib
 import os
 import shlex
+from argparse import Namespace
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -76,7 +77,8 @@ def check_arguments(arguments: Sequence[str]) -> None:
         a.startswith(("--config-dir", "-cd", "--config-path", "-cp")) for a in arguments
     )
     parser = OverridesParser.create()
-    faults = list(_excluding(arguments))
+    options, _ = get_args_parser().parse_known_args(list(arguments))
+    faults = [*_excluding(options), *_no_overrides(options.overrides)]
     good: list[str] = []
     for argument in arguments:
         if not _is_override(argument):
@@ -97,9 +99,17 @@ def check_arguments(arguments: Sequence[str]) -> None:
         raise ConfigError([*faults, *_value_faults(good)])
 
 
-def _excluding(arguments: Sequence[str]) -> Iterable[str]:
+def _no_overrides(words: Sequence[str]) -> Iterable[str]:
+    for word in words:
+        if not _is_override(word):
+            yield (
+                f"{_shortened(word)!r} is no override (key=value); a command comes first: "
+                "sweeper COMMAND"
+            )
+
+
+def _excluding(options: Namespace) -> Iterable[str]:
     """Faults of options that Hydra does not take together."""
-    options, _ = get_args_parser().parse_known_args(list(arguments))
     asked = {"--run": options.run, "--multirun (-m)": options.multirun}
     shows = {"--cfg": options.cfg is not None, "--info": options.info is not None}
     chosen = [name for name, is_there in (asked | shows).items() if is_there]

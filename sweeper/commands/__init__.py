@@ -1,1 +1,24 @@
-"""What a person can ask for beside a fine-tune or a sweep, one module a command."""
+"""What a person can ask for beside a fine-tune or a sweep, one module a command.
+
+A command is a module of this package, named as in the table below, with a click command called
+``command``, which returns its exit code or None. It imports what is heavy when it runs, so that
+help and shell completion stay fast.
+"""
+
+from collections.abc import Mapping
+
+COMMANDS: Mapping[str, str] = {
+    "backbones": "list the networks that backbone= takes",
+    "cache": "list, verify and clear what is kept for all sweeps",
+    "completion": "print the script that completes words in a shell",
+    "summary": "show the network of a recipe, and what of it trains",
+}
+"""Every command and what it does."""
+
+COMPLETE = "_SWEEPER_COMPLETE"
+"""Variable of the environment in which a shell asks what completes a word."""
+
+
+def listing() -> str:
+    """The commands as ``--help`` shows them, a line each."""
+    return "\n".join(f"  sweeper {name:<12} {what}" for name, what in COMMANDS.items())

@@ -1,22 +1,12 @@
-"""``python -m sweeper.commands.summary RECIPE``: the network of a recipe, and what of it trains.
-
-Takes what ``python -m sweeper`` takes; ``--layers`` shows each layer, whose names
-``freeze.unfreeze_from`` takes as well as those of blocks. No weights are needed.
-"""
+"""``sweeper summary``: the network of a recipe, and what of it trains. No weights are needed."""
 
 import os
-import sys
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
-from omegaconf import DictConfig
+import click
 
-from sweeper.entry import run
-from sweeper.errors import MissingInput
-from sweeper.execute.output import output_to
-from sweeper.exits import ASKED, leave, reported
-from sweeper.validation import parse
+from sweeper.commands.recipe import composed, recipe_command
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -24,55 +14,52 @@ if TYPE_CHECKING:
     from sweeper.config import Recipe
     from sweeper.models.build import Classifier
 
-_LAYERS = "--layers"
-_USAGE = "usage: python -m sweeper.commands.summary +experiment=NAME [key=value ...] [--layers]"
-_NOTHING_KEPT = (
-    "hydra.run.dir=.",
-    "hydra.output_subdir=null",
-    "hydra/job_logging=disabled",
-    "~hydra.callbacks.start",
-)
 _CLASSES_WITHOUT_DATA = 2
 _WIDTH = 120
 
 
-def main() -> None:
-    """Show the network of the recipe that the command line composes."""
-    each_layer = _LAYERS in sys.argv[1:]
-    sys.argv[1:] = [argument for argument in sys.argv[1:] if argument != _LAYERS]
-    if not sys.argv[1:] or {"-m", "--multirun"} & set(sys.argv[1:]):
-        leave(_USAGE, ASKED)
-    run(partial(_show, each_layer), *_NOTHING_KEPT)
+@recipe_command("summary", required=True)
+@click.option("--layers", is_flag=True, help="Each layer, by the name that unfreeze_from= takes.")
+def command(overrides: tuple[str, ...], layers: bool) -> None:
+    """Show the network of a recipe, and what of it trains in each phase.
 
+    OVERRIDES name the recipe, as for a fine-tune: +experiment=dogs_b0 freeze.unfreeze_blocks=4
+    """
+    from sweeper.execute.output import output_to
+    from sweeper.validation import parse
 
-def _show(each_layer: bool, config: DictConfig) -> None:
+    recipe = parse(composed(overrides))
     # what TensorFlow prints as it starts is not for the screen, whatever its own settings say
-    with reported(), output_to(Path(os.devnull)) as screen:
-        from rich.console import Console
+    with output_to(Path(os.devnull)) as screen:
+        _show(recipe, layers, screen)
 
-        from sweeper.train.building import build_classifier_for
-        from sweeper.train.runtime import numerics
 
-        recipe = parse(config)
-        random = recipe.model_copy(
-            update={"backbone": recipe.backbone.model_copy(update={"weights": None})}
-        )
-        numerics.use_plain_keras()
-        classes, origin = _classes(recipe)
-        classifier = build_classifier_for(random, classes)
-        console = Console(file=screen, markup=False, emoji=False, highlight=False)
-        side = recipe.image_size
-        console.print(
-            f"{recipe.backbone.name} at {side} x {side} px, {len(classifier.blocks)} blocks; "
-            f"{classes} classes {origin}",
-            soft_wrap=True,
-        )
-        _print_parts(console, recipe, classifier, each_layer)
-        _print_totals(console, recipe, classifier)
+def _show(recipe: "Recipe", each_layer: bool, screen: TextIO) -> None:
+    from rich.console import Console
+
+    from sweeper.train.building import build_classifier_for
+    from sweeper.train.runtime import numerics
+
+    random = recipe.model_copy(
+        update={"backbone": recipe.backbone.model_copy(update={"weights": None})}
+    )
+    numerics.use_plain_keras()
+    classes, origin = _classes(recipe)
+    classifier = build_classifier_for(random, classes)
+    console = Console(file=screen, markup=False, emoji=False, highlight=False)
+    side = recipe.image_size
+    console.print(
+        f"{recipe.backbone.name} at {side} x {side} px, {len(classifier.blocks)} blocks; "
+        f"{classes} classes {origin}",
+        soft_wrap=True,
+    )
+    _print_parts(console, recipe, classifier, each_layer)
+    _print_totals(console, recipe, classifier)
 
 
 def _classes(recipe: "Recipe") -> tuple[int, str]:
     from sweeper.data.sources import loading
+    from sweeper.errors import MissingInput
 
     try:
         return len(loading.load(recipe.dataset).class_names), "in the data"
@@ -125,7 +112,3 @@ def _print_totals(console: "Console", recipe: "Recipe", classifier: "Classifier"
                 f"{trains.variables} variables",
                 soft_wrap=True,
             )
-
-
-if __name__ == "__main__":
-    main()

@@ -1,15 +1,10 @@
-"""The table of backbones in ``docs/backbones.md``, printed by ``python -m`` of this module.
-
-It makes every network once, with random weights: about two minutes and 2 GB of memory.
-"""
+"""The table of backbones, as ``docs/backbones.md`` has it and ``sweeper backbones`` prints it."""
 
 from collections.abc import Iterator
 
-import keras
 from omegaconf import OmegaConf
 
 from sweeper import config
-from sweeper.models.pretrained.backbones import build_backbone
 from sweeper.paths import conf_dir
 
 HEADER = (
@@ -47,17 +42,25 @@ def row(option: str, backbone: config.Backbone, parameters: int | None) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def rows() -> Iterator[str]:
-    """The table, its header first."""
+def rows(count: bool) -> Iterator[str]:
+    """The table, its header first.
+
+    Args:
+        count: whether to count parameters. It makes every network once, with random weights: about
+            two minutes and 2 GB of memory.
+    """
     yield HEADER
     for option, backbone in options().items():
-        random = backbone.model_copy(update={"weights": None})
-        model = build_backbone(random, _SIZE, None)
-        yield row(option, backbone, model.count_params())
-        del model
+        yield row(option, backbone, _parameters(backbone) if count else None)
+
+
+def _parameters(backbone: config.Backbone) -> int:
+    import keras
+
+    from sweeper.models.pretrained.backbones import build_backbone
+
+    random = backbone.model_copy(update={"weights": None})
+    try:
+        return int(build_backbone(random, _SIZE, None).count_params())
+    finally:
         keras.backend.clear_session()
-
-
-if __name__ == "__main__":
-    for line in rows():
-        print(line, flush=True)

@@ -1,4 +1,4 @@
-"""``python -m sweeper.commands.cache``, as a person runs it."""
+"""``sweeper cache``, as a person runs it."""
 
 import os
 import subprocess
@@ -12,7 +12,7 @@ from processes import ENVIRONMENT, Other
 
 from sweeper.cache.cache import Cache
 from sweeper.cache.key import Key
-from sweeper.commands.cache import main
+from sweeper.commands.main import run
 from sweeper.paths import entries_dir
 
 _DAY = 86_400 * 10**9
@@ -37,13 +37,20 @@ def _names(store: Cache) -> set[str]:
     return {entry.name for entry in store.entries()}
 
 
+def main(arguments: list[str]) -> int:
+    with pytest.raises(SystemExit) as ended:
+        run(["cache", *arguments])
+    return int(ended.value.code or 0)
+
+
 FEATURES = Key("features", {"network": "lite0"})
 
 
-def test_the_command_lists_what_is_kept(store: Cache) -> None:
+@pytest.mark.parametrize("arguments", [[], ["list"]])
+def test_the_command_lists_what_is_kept(arguments: list[str], store: Cache) -> None:
     _put(store, KEY)
     environment = {**ENVIRONMENT, "XDG_CACHE_HOME": os.environ["XDG_CACHE_HOME"], "COLUMNS": "250"}
-    command = [sys.executable, "-m", "sweeper.commands.cache", "list"]
+    command = [sys.executable, "-m", "sweeper", "cache", *arguments]
     ended = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
     assert ended.returncode == 0, ended.stderr
     assert KEY.name in ended.stdout
@@ -129,6 +136,6 @@ def test_clear_removes_what_a_killed_builder_left(store: Cache) -> None:
 
 @pytest.mark.parametrize("days", ["soon", "-1", "nan", "inf"])
 def test_an_age_that_is_none(days: str, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit):
-        main(["clear", f"--older-than={days}"])
-    assert "days" in capsys.readouterr().err or days == "-1"
+    assert main(["clear", f"--older-than={days}"]) == 2
+    wanted = "must not be negative" if days == "-1" else "must be a number of days"
+    assert wanted in capsys.readouterr().err

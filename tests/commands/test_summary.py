@@ -1,4 +1,4 @@
-"""``python -m sweeper.commands.summary``: blocks, layers, and what of them trains."""
+"""``sweeper summary``: blocks, layers, and what of them trains."""
 
 import subprocess
 import sys
@@ -8,7 +8,7 @@ import pytest
 
 
 def summary(folder: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
-    command = [sys.executable, "-m", "sweeper.commands.summary", *arguments]
+    command = [sys.executable, "-m", "sweeper", "summary", *arguments]
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
 
 
@@ -42,8 +42,8 @@ def test_each_layer_is_shown_with_a_name_that_freeze_takes(tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "usage: python -m sweeper.commands.summary"),
-        (["+experiment=digits_lite0", "-m"], "usage: python -m sweeper.commands.summary"),
+        ([], "Missing argument 'OVERRIDES...'"),
+        (["+experiment=digits_lite0", "-m"], "takes one recipe; leave out -m"),
         (["imag_size=3"], "imag_size is not a key of the recipe; did you mean 'image_size'?"),
         (["freeze=from_block", "freeze.unfreeze_from=block9"], "freeze.unfreeze_from must name"),
     ],
