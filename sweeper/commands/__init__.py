@@ -11,6 +11,7 @@ COMMANDS: Mapping[str, str] = {
     "backbones": "list the networks that backbone= takes",
     "cache": "list, verify and clear what is kept for all sweeps",
     "completion": "print the script that completes words in a shell",
+    "doctor": "check this machine, and what a recipe needs of it",
     "summary": "show the network of a recipe, and what of it trains",
 }
 """Every command and what it does."""

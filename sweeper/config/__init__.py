@@ -25,6 +25,7 @@ from sweeper.config.recipe import (
     Cache,
     Executor,
     Recipe,
+    Tracking,
     from_scratch,
     reported,
 )
@@ -83,6 +84,7 @@ __all__ = [
     "Table",
     "TestSet",
     "Tfds",
+    "Tracking",
     "Unquoted",
     "Unused",
     "Validation",

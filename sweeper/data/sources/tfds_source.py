@@ -20,7 +20,7 @@ from sweeper.data.sources.listing import Listing, Part, files_content, unequal_c
 from sweeper.data.stratified import Indices
 from sweeper.errors import ConfigError, MissingInput
 
-_TFDS_SITE = "https://www.tensorflow.org/datasets"
+SITE = "https://www.tensorflow.org/datasets"
 
 
 def listing(dataset: Tfds) -> Listing:
@@ -72,7 +72,7 @@ def prepare(dataset: Tfds) -> None:
         if not placed and builder.MANUAL_DOWNLOAD_INSTRUCTIONS:
             instructions = " ".join(builder.MANUAL_DOWNLOAD_INSTRUCTIONS.split())
             raise _missing(builder, "must be downloaded by hand", f"{manual}: {instructions}")
-        if not placed and not any_answers([url for url in (homepage, _TFDS_SITE) if url]):
+        if not placed and not any_answers([url for url in (homepage, SITE) if url]):
             archives = [one.filename for one in (builder.url_infos or {}).values() if one.filename]
             raise _missing(
                 builder,
