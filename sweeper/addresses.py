@@ -6,8 +6,10 @@ from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 _SQLITE = re.compile(r"sqlite(?:\+\w+)?:///(?P<path>[^?]*)(?P<query>\?.*)?", re.DOTALL)
-_USERINFO = re.compile(r"(?<=://)(?:([^\s/?#'\":@<>]*:)[^\s/?#'\"<>]*|[^\s/?#'\"<>]+)(?=@)")
-_PASSWORD = re.compile(r"(?<=[?&])((?:\w*password|passwd|pwd|\w*token|\w*secret)=)[^&\s'\"]+", re.I)
+_USERINFO = re.compile(r"(?<=://)[^\s/?#'\"<>]+(?=@)")
+_NAMED = re.compile(
+    r"(?<=[?&])((?:user|username|uid|\w*password|passwd|pwd|\w*token|\w*secret)=)[^&\s'\"]+", re.I
+)
 _HIDDEN = "***"
 _RESERVED = "%?#{}"
 """What has a meaning in addresses; ``{}`` in Optuna's."""
@@ -37,15 +39,14 @@ def sqlite_url(file: Path) -> str:
 
 
 def without_secrets(text: str) -> str:
-    """``text`` with the passwords and tokens in its addresses replaced by ``***``.
+    """``text`` with the user names, passwords and tokens in its addresses replaced by ``***``.
 
     >>> without_secrets("MLflow at http://me:secret@host:5000 cannot be used")
-    'MLflow at http://me:***@host:5000 cannot be used'
+    'MLflow at http://***@host:5000 cannot be used'
     >>> without_secrets("postgresql://host/studies?user=me&password=secret")
-    'postgresql://host/studies?user=me&password=***'
+    'postgresql://host/studies?user=***&password=***'
     """
-    named = _USERINFO.sub(lambda found: f"{found[1] or ''}{_HIDDEN}", text)
-    return _PASSWORD.sub(lambda found: f"{found[1]}{_HIDDEN}", named)
+    return _NAMED.sub(lambda found: f"{found[1]}{_HIDDEN}", _USERINFO.sub(_HIDDEN, text))
 
 
 def hide_credentials(key: str, address: str) -> str:

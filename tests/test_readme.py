@@ -42,10 +42,10 @@ def test_the_page_is_brought_up_to_date_and_holds_no_secret(tmp_path: Path) -> N
     assert "1 complete, 1 pruned, 0 failed" in ended
     assert "- Best: trial 3, val_accuracy 0.5, with `a.b=0.25`." in ended
     assert "- Test of the best: test accuracy 0.4." in ended
-    assert "study     first\nMLflow    its page:\n          http://me:***@host:5000" in ended
+    assert "study     first\nMLflow    its page:\n          http://***@host:5000" in ended
     for text in (begun, ended):
         assert "secret" not in text
-        assert "tracking.uri=http://me:***@host:5000" in text
+        assert "tracking.uri=http://***@host:5000" in text
 
 
 def test_several_objectives_and_no_database(tmp_path: Path) -> None:

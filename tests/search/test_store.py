@@ -96,7 +96,7 @@ def test_a_sqlite_store_writes_ahead_and_leaves_one_file(tmp_path: Path) -> None
     ("url", "said"),
     [
         ("nonsense", "cannot be opened"),
-        ("postgresql+psycopg://me:secret@127.0.0.1:1/none", "me:***@127.0.0.1:1/none cannot"),
+        ("postgresql+psycopg://me:secret@127.0.0.1:1/none", "***@127.0.0.1:1/none cannot"),
     ],
 )
 def test_a_store_that_does_not_open_is_a_sentence(url: str, said: str) -> None:
@@ -122,7 +122,7 @@ def test_a_server_that_does_not_answer_is_noticed_before_anything_is_prepared(
         ),
     ):
         (fault,) = storage_faults(settings, tmp_path)
-        assert "me:***@127.0.0.1:1/none cannot be opened: " in fault
+        assert "***@127.0.0.1:1/none cannot be opened: " in fault
         assert f"set {key} to sqlite:///<file>, or to a server that answers" in fault
     with postgres(tmp_path) as url:
         assert storage_faults(storage_settings(storage=url), tmp_path) == []

@@ -27,5 +27,5 @@ def test_the_cause_is_named_without_remarks_around_it(text: str, cause: str) -> 
     with pytest.raises(TrackerError) as caught, usable("http://me:secret@127.0.0.1:1"):
         raise MlflowException(text)
     assert str(caught.value).startswith(
-        f"MLflow at http://me:***@127.0.0.1:1 cannot be used: {cause}; see that it works"
+        f"MLflow at http://***@127.0.0.1:1 cannot be used: {cause}; see that it works"
     )
