@@ -9,6 +9,7 @@ import optuna
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
+from sweeper.ranking import best_of, joined
 from sweeper.records import State, StudySummary, TrialRow
 from sweeper.search.attributes import CAUSE, FOLDER, OOM, REASON, RETRY_OF, SECONDS, WARM_START
 
@@ -104,29 +105,14 @@ class StudyStatus:
             self.counted += 1
             self.failed += state is State.FAILED
             self.since_best += 1
-        if row.values and row.feasible and not any(self._beats(o, row) for o in self._front):
-            self._front = [other for other in self._front if not self._beats(row, other)]
-            self._front.append(row)
+        self._front = joined(self._front, row, self.maximize)
+        if self._front[-1:] == [row]:
             self.since_best = 0
-
-    def _beats(self, one: TrialRow, other: TrialRow) -> bool:
-        """Whether ``one`` is nowhere worse; of equals with one objective the earlier trial."""
-        ours, theirs = self._losses(one), self._losses(other)
-        no_worse = all(a <= b for a, b in zip(ours, theirs, strict=True))
-        if ours == theirs:
-            return len(ours) == 1 and one.number < other.number
-        return no_worse
-
-    def _losses(self, row: TrialRow) -> tuple[float, ...]:
-        return tuple(
-            -value if maximize else value
-            for value, maximize in zip(row.values, self.maximize, strict=True)
-        )
 
     @property
     def best(self) -> TrialRow | None:
         """The feasible complete trial that is best in the first objective."""
-        return min(self._front, key=lambda row: (self._losses(row)[0], row.number), default=None)
+        return best_of(self._front, self.maximize)
 
     def row(self, number: int) -> TrialRow | None:
         """The finished trial ``number``, None where it was interrupted."""
