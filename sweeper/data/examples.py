@@ -35,6 +35,8 @@ class Examples:
         decode: from one raw element to an image, ``[height, width, 3]`` uint8, as graph operations.
         size: height and width in pixels when all images share them, else None.
         name: from a position to what a person calls that image: its file, or its record.
+        identify: from a position to what identifies that image in its source, wherever that lies:
+            the file's path below the folder of the data set, or the number of its record.
         class_names: label ``k`` means ``class_names[k]``; may be empty when nobody asks.
         content: a text that is another one whenever some image of the source, as ``decode`` gives
             it, may be another; TensorFlow's version apart. It reads no image, and raises OSError
@@ -49,6 +51,7 @@ class Examples:
     decode: Callable[[Any], tf.Tensor]
     size: tuple[int, int] | None
     name: Callable[[int], str] = "image {}".format
+    identify: Callable[[int], str] = str
     class_names: tuple[str, ...] = ()
     content: Callable[[], str] | None = None
     batched: bool = False

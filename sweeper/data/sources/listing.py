@@ -160,6 +160,7 @@ def image_files(
         decode=lambda path: decoder(tf.io.read_file(path)),
         size=None,
         name=lambda position: printable(paths[position]),
+        identify=lambda position: printable(paths[position].removeprefix(f"{root}{os.sep}")),
         class_names=class_names,
         content=lambda: files_content(root.name, root, paths, decoder.key),
     )

@@ -200,7 +200,8 @@ def _part(dataset: Tfds, builder: Any, split: str, key: str) -> Part:
         read=read,
         decode=decoder,
         size=(height, width) if height and width else None,
-        name=lambda position: _record_name(files, position),
+        name=lambda position: "record {} of {}".format(*_record(files, position)),
+        identify=lambda position: "record {} of {.name}".format(*_record(files, position)),
         class_names=tuple(builder.info.features[dataset.label_key].names),
         content=lambda: files_content(
             builder.info.full_name, Path(builder.data_path), paths, decoder.key, *records
@@ -240,11 +241,11 @@ def _damaged(files: Sequence[Any]) -> list[str]:
     return found
 
 
-def _record_name(files: Sequence[Any], position: int) -> str:
-    """The file and the record within it, from 0, that stands at ``position`` of a split."""
+def _record(files: Sequence[Any], position: int) -> tuple[int, Path]:
+    """The record, from 0, and the file with it, that stands at ``position`` of a split."""
     for file in files:
         if position < file.take:
-            return f"record {file.skip + position} of {file.filename}"
+            return file.skip + position, Path(file.filename)
         position -= file.take
     raise IndexError(position)
 
