@@ -192,6 +192,20 @@ class StudyPaths:
         return self.folder / "multirun.yaml"
 
     @property
+    def about(self) -> Path:
+        """What the study is: name, id, objectives."""
+        return self.folder / "study.json"
+
+    @property
+    def mlflow(self) -> "MlflowPaths":
+        return MlflowPaths(self.folder / "mlflow")
+
+    @property
+    def trials(self) -> list[Path]:
+        """Folders of the trials, in the order of their names."""
+        return sorted(path for path in (self.folder / "trials").glob("*") if path.is_dir())
+
+    @property
     def server_log(self) -> Path:
         return self.folder / "logs" / "server.log"
 
@@ -217,8 +231,36 @@ class StudyPaths:
             self.winner,
             self.page,
             self.master,
+            self.about,
+            self.mlflow.folder,
         )
         return (*(file.name for file in files), "logs")
+
+
+@dataclass(frozen=True)
+class MlflowPaths:
+    """What MLflow is to get of one run, and how far it got it: ``mlflow/`` in the run's folder."""
+
+    folder: Path
+
+    @property
+    def journal(self) -> Path:
+        return self.folder / "journal.jsonl"
+
+    @property
+    def delivered(self) -> Path:
+        return self.folder / "delivered.json"
+
+    @property
+    def model(self) -> Path:
+        """The model as MLflow keeps models, until it is delivered."""
+        return self.folder / "model"
+
+    @staticmethod
+    def below(folder: Path) -> "list[MlflowPaths]":
+        """All that there are below ``folder``, those of a study before those of its trials."""
+        found = [path.parent for path in folder.rglob("mlflow/journal.jsonl")]
+        return [MlflowPaths(one) for one in sorted(found, key=lambda one: (len(one.parts), one))]
 
 
 @dataclass(frozen=True)
@@ -257,6 +299,30 @@ class TrialPaths:
         return self.folder / "model.keras"
 
     @property
+    def about(self) -> Path:
+        """What the trial of a study is: its number and parameters, written when it starts."""
+        return self.folder / "trial.json"
+
+    @property
+    def metrics(self) -> Path:
+        """A line of JSON for each epoch."""
+        return self.folder / "metrics.jsonl"
+
+    @property
+    def result(self) -> Path:
+        """How the trial ended, and its final metrics; not there before."""
+        return self.folder / "result.json"
+
+    @property
+    def predictions(self) -> Path:
+        """Probabilities and logits of the validation images."""
+        return self.folder / "predictions.npz"
+
+    @property
+    def mlflow(self) -> MlflowPaths:
+        return MlflowPaths(self.folder / "mlflow")
+
+    @property
     def learned(self) -> Path:
         """What the trial learned, which the model can be made of."""
         return self.folder / "learned.npz"
@@ -266,8 +332,15 @@ class TrialPaths:
         return self.folder / f"learned.fold{fold}.npz"
 
     def remove_results(self) -> None:
-        """Remove what an earlier run in this folder produced; logs and checkpoints stay."""
-        results = (self.model, *self.folder.glob("learned*.npz"), *self.plots.glob("*.png"))
+        """Remove what an earlier run in this folder produced.
+
+        Logs and checkpoints stay, and the journal of what MLflow is to get of that run.
+        """
+        results = (
+            *(self.model, self.metrics, self.result, self.predictions),
+            *self.folder.glob("learned*.npz"),
+            *self.plots.glob("*.png"),
+        )
         for path in results:
             path.unlink(missing_ok=True)
 

@@ -69,9 +69,10 @@ class DataUse:
 
 @dataclass(frozen=True)
 class Owner:
-    """Whose files lie in a trial's folder: the run of one attempt, and the study it belongs to.
+    """Whose files lie in a trial's folder: one attempt, and the study it belongs to.
 
-    ``run`` is the id of the MLflow run; ``study`` that of the study, empty for a single fine-tune.
+    ``run`` is the trial's number in its study, or a random id of a single fine-tune; ``study`` the
+    id of the study, empty for a single fine-tune.
     """
 
     run: str = ""

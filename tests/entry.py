@@ -54,7 +54,7 @@ def _nothing_heavy() -> Iterator[None]:
         raise ConfigError([WOULD_RUN])
 
     with (
-        mock.patch("sweeper.app.task._run_alone", stop),
+        mock.patch("sweeper.app.alone._run", stop),
         mock.patch.object(Sweep, "_open_executor", stop),
         mock.patch.object(Start, "new", []),
         # it closes the handlers that there are, and absl's closes pytest's screen with it

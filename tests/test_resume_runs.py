@@ -32,32 +32,32 @@ QUICK = (
 )
 DIES_WITH_A_NEW_RUN = """
 import os, signal
-import sweeper.track.mlflow
+import sweeper.track.store
 from sweeper.__main__ import main
 
-start_run = sweeper.track.mlflow.start_run
+start_run = sweeper.track.store.start_run
 
 def start_and_die(*arguments):
     start_run(*arguments)
     os.kill(os.getpid(), signal.SIGKILL)
 
-sweeper.track.mlflow.start_run = start_and_die
+sweeper.track.store.start_run = start_and_die
 main()
 """
 DIES_WITH_A_COMPLETE_TRIAL = """
 import os, signal
 from sweeper.__main__ import main
 from sweeper.records import State
-from sweeper.track.mlflow import MlflowRun
+from sweeper.track.journal import Journal
 
-end = MlflowRun.end
+end = Journal.end
 
-def die_or_end(run, state, *reason, **when):
+def die_or_end(journal, state, *reason):
     if state is State.COMPLETE:
         os.kill(os.getpid(), signal.SIGKILL)
-    end(run, state, *reason, **when)
+    end(journal, state, *reason)
 
-MlflowRun.end = die_or_end
+Journal.end = die_or_end
 main()
 """
 

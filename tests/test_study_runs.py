@@ -1,7 +1,6 @@
 """The runs of a study in MLflow, and what its winner gets, without training anything."""
 
-import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +9,17 @@ import pytest
 import yaml
 from recipes import recipe
 
-from sweeper.app.runs import StudyRuns, open_runs
+from sweeper.app.runs import StudyRuns
 from sweeper.app.winner import evaluate_winner, winning_recipe
 from sweeper.config import Recipe
 from sweeper.execute.executor import Placement
 from sweeper.execute.inline import InlineExecutor
-from sweeper.paths import TrialPaths
+from sweeper.paths import StudyPaths, TrialPaths
 from sweeper.records import Owner, State, TrialRow, TrialSpec
+from sweeper.track.delivery import Delivery
+from sweeper.track.journal import Journal
+from sweeper.track.outbox import read_delivered
+from sweeper.track.result import read_result
 from sweeper.train.building import build_classifier_for
 from sweeper.train.trained_weights import save_learned
 
@@ -35,21 +38,35 @@ class Counting(InlineExecutor):
 
 
 @pytest.fixture
-def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> StudyRuns:
-    uri = f"sqlite:///{tmp_path}/mlflow.db"
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)  # MLflow leaves its address there
-    return open_runs(uri, "digits", "digits", "study", {}, "A study.", [], frozenset())
+def runs(tmp_path: Path) -> Iterator[StudyRuns]:
+    made = opened(tmp_path)
+    made.start({}, "A study.")
+    yield made
+    made.delivery.hurry()
+    made.delivery.finish()
+
+
+def opened(folder: Path, study: str = "study") -> StudyRuns:
+    delivery = Delivery(f"sqlite:///{folder}/mlflow.db", print)
+    return StudyRuns(StudyPaths(folder), "digits", study, "digits", delivery)
+
+
+def delivered(runs: StudyRuns, paths: TrialPaths | StudyPaths) -> Any:
+    """The run in MLflow, once it has all of it."""
+    assert not runs.delivery.finish()
+    return runs.delivery.store.client.get_run(read_delivered(paths.mlflow).run_id)
 
 
 def spec(folder: Path, number: int, again: Sequence[int] = ()) -> TrialSpec:
-    before = tuple(folder / f"{one:04d}" for one in again)
-    return TrialSpec(number, {"seed": number}, ("seed=1",), folder / f"{number:04d}", again=before)
+    before = tuple(folder / "trials" / f"{one:04d}" for one in again)
+    return TrialSpec(
+        number, {"seed": number}, ("seed=1",), folder / "trials" / f"{number:04d}", again=before
+    )
 
 
 def row(folder: Path, number: int, made: Recipe) -> TrialRow:
     """A complete trial: its recipe and what it learned are in its folder."""
-    paths = TrialPaths(folder / f"{number:04d}")
-    paths.folder.mkdir()
+    paths = TrialPaths(folder / "trials" / f"{number:04d}")
     resolved = made.model_dump(mode="json", exclude_unset=True)
     paths.config.write_text(yaml.safe_dump(resolved, sort_keys=False))
     return TrialRow(number, State.COMPLETE, (0.5,), 1.0, {"seed": number}, paths.folder)
@@ -66,48 +83,47 @@ def test_a_winner_without_test_images_is_kept_once_and_ends_as_it_had_ended(
     tmp_path: Path, runs: StudyRuns, capsys: pytest.CaptureFixture[str]
 ) -> None:
     made = recipe("image_size=32", "phases.unfrozen=null", "dataset.test_fraction=0")
+    paths = runs.start_trial(spec(tmp_path, 0))
     best = row(tmp_path, 0, made)
-    run = runs.start_trial(spec(tmp_path, 0))
-    learn(made, TrialPaths(best.folder), Owner(run.run_id, "study"))
-    ended = int(time.time() * 1000) - 3_600_000
-    run.end(State.COMPLETE, ended=ended)
+    learn(made, paths, Owner("0", "study"))
+    runs.end_trial(best)
     executor = Counting()
     for _ in range(2):  # a study that is continued asks again
         recalled = winning_recipe(best, runs)
         evaluate_winner(best, recalled, runs, executor, Placement(), tmp_path / "winner.log")
-        kept = runs.study.client.get_run(run.run_id)
         assert executor.works == 1
-        assert kept.info.status == "FINISHED"
-        assert kept.info.end_time == ended
-        assert kept.data.tags["mlflow.note.content"].startswith("**State:** complete\n")
+    assert paths.model.exists()
+    assert "no test (dataset.test_fraction=0)" in capsys.readouterr().out
+    kept = delivered(runs, paths)
+    assert kept.info.status == "FINISHED"
+    (end,) = [one.time for one in Journal(paths.mlflow).entries() if one.kind == "end"]
+    assert kept.info.end_time == end
+    assert kept.data.tags["mlflow.note.content"].startswith("**State:** complete\n")
     assert "model_val_accuracy" in kept.data.metrics
     assert not any(name.startswith("test_") for name in kept.data.metrics)
-    assert TrialPaths(best.folder).model.exists()
-    assert "no test (dataset.test_fraction=0)" in capsys.readouterr().out
-    runs.study.flush()
-    study = runs.study.client.get_run(runs.study.run_id).data
-    assert study.tags["sweeper.best_trial"] == "0"
-    assert not any(name.startswith("test_") for name in study.metrics)
     # the model is to be found from the run
     models = kept.outputs.model_outputs
     assert len(models) == 1
+    study = delivered(runs, runs.paths).data
+    assert study.tags["sweeper.best_trial"] == "0"
+    assert not any(name.startswith("test_") for name in study.metrics)
 
 
 def test_pruned_failed_and_repeated_trials_say_what_they_are(
     tmp_path: Path, runs: StudyRuns
 ) -> None:
-    client = runs.study.client
     ends = {
         0: (State.PRUNED, "val_accuracy 0.41 at epoch 3, median 0.58", ""),
         1: (State.FAILED, "killed by SIGKILL", "killed"),
-        2: (State.FAILED, "interrupted", ""),
     }
-    started = {number: runs.start_trial(spec(tmp_path, number)) for number in ends}
+    started = {number: runs.start_trial(spec(tmp_path, number)) for number in range(3)}
     started[3] = runs.start_trial(spec(tmp_path, 3, again=[1]))
     started[4] = runs.start_trial(spec(tmp_path, 4, again=[2, 0]))
     for number, (state, reason, cause) in ends.items():
-        started[number].end(state, reason, cause)
-    found = {number: client.get_run(run.run_id) for number, run in started.items()}
+        folder = started[number].folder
+        runs.end_trial(TrialRow(number, state, (), 1.0, {}, folder, reason, cause=cause))
+    runs.interrupt_trial(started[2], "interrupted: SIGTERM")
+    found = {number: delivered(runs, paths) for number, paths in started.items()}
     assert {number: run.info.run_name for number, run in found.items()} == {
         0: "0000 seed=0",
         1: "0001 seed=1",
@@ -120,27 +136,48 @@ def test_pruned_failed_and_repeated_trials_say_what_they_are(
         assert notes[number].startswith(f"**State:** {state}: {reason}\n\nTrial {number} of")
     assert notes[3].startswith("**State:** running\n")
     assert "which repeats trial 0001" in notes[3]
+    results = {number: read_result(paths.result) for number, paths in started.items()}
+    assert {number: one and (str(one.state), one.reason) for number, one in results.items()} == {
+        0: ("pruned", ends[0][1]),
+        1: ("failed", ends[1][1]),
+        2: ("interrupted", "interrupted: SIGTERM"),
+        3: None,
+        4: None,
+    }
 
 
-def test_a_trial_that_was_open_for_its_test_keeps_its_end(tmp_path: Path, runs: StudyRuns) -> None:
-    client = runs.study.client
-    tested, training = (runs.start_trial(spec(tmp_path, number)) for number in (0, 1))
-    tested.end(State.COMPLETE, ended=1_000_000_000_000)
-    tested.resume()  # and the controller dies
-    rows = [TrialRow(number, State.COMPLETE, (0.5,), 1.0, {}, tmp_path) for number in (0, 1)]
-    runs.end_orphans(rows)
-    assert client.get_run(tested.run_id).info.end_time == 1_000_000_000_000
-    assert client.get_run(training.run_id).info.end_time > 1_000_000_000_000
-    assert {client.get_run(one.run_id).info.status for one in (tested, training)} == {"FINISHED"}
+def test_what_a_dead_controller_left_open_is_closed(tmp_path: Path) -> None:
+    """Its trials ended, were interrupted, run elsewhere; MLflow was never reached."""
+    dead = opened(tmp_path)
+    dead.study.start(dead._new("digits", dead._of_study, {}, ""))
+    started = [dead.start_trial(spec(tmp_path, number)) for number in range(4)]
+    ended = [
+        TrialRow(number, State.PRUNED, (), 1.0, {}, started[number].folder, "too slow")
+        for number in (0, 1)
+    ]
+    dead.end_trial(ended[0])
+    other = opened(tmp_path, "another")  # whose trials lie in the same folder
+    stranger = other.start_trial(spec(tmp_path, 9))
+    runs = opened(tmp_path)
+    runs.start({}, "")
+    runs.end_orphans(ended, running=frozenset({3}))
+    status = [delivered(runs, paths).info.status for paths in started]
+    assert status == ["KILLED", "KILLED", "FAILED", "RUNNING"]
+    assert read_delivered(stranger.mlflow).offset == 0
+    result = read_result(started[2].result)
+    assert result is not None
+    assert result.state == "interrupted"
+    assert [one.kind for one in Journal(started[0].mlflow).entries()] == ["start", "end"]
 
 
 def test_a_study_is_found_again_with_the_description_that_it_had(
     tmp_path: Path, runs: StudyRuns
 ) -> None:
     runs.study.end(State.FAILED, "interrupted: SIGTERM")
-    again = open_runs(runs.uri, "digits", "other", "study", {}, "Another.", [], frozenset())
-    assert again.study.run_id == runs.study.run_id
-    again.study.flush()
-    found = again.study.client.get_run(again.study.run_id)
+    first = delivered(runs, runs.paths)
+    again = StudyRuns(runs.paths, "digits", "study", "other", Delivery(runs.uri, print))
+    again.start({}, "Another.")
+    found = delivered(again, runs.paths)
+    assert found.info.run_id == first.info.run_id
     assert found.info.run_name == "digits"
     assert found.data.tags["mlflow.note.content"] == "**State:** running\n\nA study."

@@ -31,13 +31,13 @@ def write_best_recipe(summary: StudySummary) -> None:
     write_aside(paths.best_recipe, header + yaml.safe_dump(content, sort_keys=False))
 
 
-def write_winner(summary: StudySummary, results: Mapping[str, float], run: str) -> None:
+def write_winner(summary: StudySummary, results: Mapping[str, float], run: str | None) -> None:
     """Write what is known of the best trial.
 
     Args:
         summary: the study; it has a best trial.
         results: of its test and of its kept model, by the names that MLflow has them under.
-        run: id of its MLflow run.
+        run: id of its MLflow run, None where MLflow has not got it yet.
     """
     assert summary.best is not None
     best, paths = summary.best, StudyPaths(summary.folder)

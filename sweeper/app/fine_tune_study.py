@@ -14,6 +14,7 @@ from sweeper.app.best_recipe import write_best_recipe, write_winner
 from sweeper.app.default_space import default_space
 from sweeper.app.fine_tune_plan import with_fine_tunes
 from sweeper.app.ledger import add_prebuilt, close_ledger
+from sweeper.app.outstanding import say_outstanding
 from sweeper.app.preflight import check, prebuild, prepare
 from sweeper.app.readme import Page
 from sweeper.app.winner import evaluate_winner, keep_models, winning_recipe
@@ -24,10 +25,14 @@ from sweeper.execute.executor import Executor, Placement
 from sweeper.paths import StudyPaths, TrialPaths, shown_path
 from sweeper.records import State, StudySummary, TrialRow, TrialSpec
 from sweeper.search.hooks import Entry, StudyHooks
+from sweeper.track.delivery import PATIENCE_SECONDS
 from sweeper.validation import parse
 
 if TYPE_CHECKING:
-    from sweeper.track.mlflow import MlflowRun
+    from sweeper.app.runs import StudyRuns
+
+_PATIENCE_SECONDS = 5.0
+"""For MLflow, at the end of a sweep that was interrupted."""
 
 
 class FineTuneStudy(StudyHooks):
@@ -36,11 +41,10 @@ class FineTuneStudy(StudyHooks):
     preload: ClassVar[tuple[str, ...]] = (
         "tensorflow",
         "keras",
-        "mlflow",
-        "mlflow.keras",
         "sklearn.datasets",
         "matplotlib.figure",
         "matplotlib.backends.backend_agg",
+        "sweeper.app.recorded",
         "sweeper.app.task",
         "sweeper.train.trial",
         "sweeper.train.winning_model",
@@ -50,7 +54,8 @@ class FineTuneStudy(StudyHooks):
     )
 
     def __init__(self) -> None:
-        self._open: dict[int, MlflowRun] = {}
+        self._open: dict[int, TrialPaths] = {}
+        self._runs: StudyRuns | None = None
         self._prebuilt: float | None = None  # until it is recorded
         self._known = "[]"
         self._plan: Sequence[Entry] = ()
@@ -102,24 +107,26 @@ class FineTuneStudy(StudyHooks):
     ) -> None:
         """Open the study's run, or go on with the one it has."""
         from sweeper.app.descriptions import study_note, study_tags
-        from sweeper.app.runs import open_runs
+        from sweeper.app.runs import StudyRuns
+        from sweeper.track.delivery import Delivery
+        from sweeper.track.result import AboutStudy, write
 
         recipe, overrides = parse(config), sys.argv[1:]
         self._objectives = recipe.objectives
-        self._runs = open_runs(
-            recipe.tracking.uri,
-            recipe.tracking.experiment,
-            str(config.hydra.sweeper.study_name or recipe.name),
-            study_id,
+        name = str(config.hydra.sweeper.study_name or recipe.name)
+        paths, delivery = StudyPaths(summary.folder), Delivery(recipe.tracking.uri, self._tell)
+        runs = StudyRuns(paths, recipe.tracking.experiment, study_id, name, delivery)
+        write(paths.about, AboutStudy(name, study_id, tuple(recipe.objectives), summary.maximize))
+        runs.start(
             {"sweeper.command": command(overrides), **study_tags(space)},
             study_note(recipe.name, recipe.objectives, summary, space, overrides),
-            summary.rows,
-            running,
         )
+        runs.end_orphans(summary.rows, running)
+        self._runs = runs
         storage = config.hydra.sweeper.storage
         self._summary, self._page = (
             summary,
-            Page(overrides, self._plan, storage and str(storage), ui_command(self._runs.uri)),
+            Page(overrides, self._plan, storage and str(storage), ui_command(runs.uri)),
         )
         self._page.write(summary, f"running since {_now()}")
 
@@ -128,24 +135,14 @@ class FineTuneStudy(StudyHooks):
         if "tracking" in config:  # its file shall not hold credentials
             with read_write(config), open_dict(config):
                 config.tracking.uri = hide_credentials("tracking.uri", str(config.tracking.uri))
-        run = self._runs.start_trial(spec)
-        self._open[spec.number] = run
-        return {
-            "uri": self._runs.uri,
-            "run_id": run.run_id,
-            "study_id": self._runs.study_id,
-            "known": self._known,
-        }
+        runs = self._opened
+        self._open[spec.number] = runs.start_trial(spec)
+        return {"study_id": runs.study_id, "known": self._known}
 
     def trial_finished(self, row: TrialRow, summary: StudySummary) -> None:
         """Close the trial's run, and keep what the best trials learned, and only that."""
-        self._runs.check_kept()
-        run = self._open.pop(row.number, None)
-        if run is not None:  # a trial whose recipe did not compose has none
-            log = TrialPaths(row.folder).log
-            if row.state is State.FAILED and log.exists():
-                run.log_file(log, "logs")  # the process may have died before it could
-            run.end(row.state, row.reason, row.cause)
+        if self._open.pop(row.number, None) is not None:  # one that did not compose has none
+            self._opened.end_trial(row)
         self._record_study(summary)
         from sweeper.display.leaderboard import write_leaderboard
 
@@ -159,31 +156,30 @@ class FineTuneStudy(StudyHooks):
         self._summary = summary
 
     def trial_interrupted(self, number: int, reason: str) -> None:
-        """Close the trial's run, which another controller may have opened.
-
-        A tracker that is gone has the run open still; whoever continues the study closes it.
-        """
-        if not self._runs.answers():
-            return
-        run = self._open.pop(number, None) or self._runs.find_trial(number)
-        if run is not None:
-            run.end(State.FAILED, f"interrupted: {reason}")
+        """Close the trial's run, which another controller may have opened."""
+        runs, reason = self._opened, f"interrupted: {reason}"
+        paths = self._open.pop(number, None) or runs.find_trial(number)
+        if paths is None:
+            runs.end_elsewhere({number: (State.FAILED, reason, "")})
+        else:
+            runs.interrupt_trial(paths, reason)
 
     def study_finished(self, summary: StudySummary, executor: Executor, place: Placement) -> None:
         """Test and keep the winner, close the study's run, and show what came out."""
         from sweeper.display.leaderboard import print_table, write_leaderboard
 
-        runs, paths, console = self._runs, StudyPaths(summary.folder), open_console()
+        runs, paths, console = self._opened, StudyPaths(summary.folder), open_console()
         runs.end_orphans(summary.rows)  # of another controller that died after its last trial
         write_leaderboard(summary, paths.leaderboard)
         print_table(summary, console)
         for path in (paths.results, paths.leaderboard, paths.master):
             runs.study.log_file(path, "study")
         self._record_study(summary)
-        close_ledger(summary, runs)
+        close_ledger(summary, runs.study)
         if summary.best is None:
             self._page.write(summary, f"finished at {_now()}; no trial completed")
             runs.study.end(State.FAILED, "no trial completed")
+            self._deliver_rest()
             return
         recipe = winning_recipe(summary.best, runs)
         write_best_recipe(summary)
@@ -191,11 +187,12 @@ class FineTuneStudy(StudyHooks):
         log = paths.winner_log
         results = evaluate_winner(summary.best, recipe, runs, executor, place, log)
         keep_models(summary.front, runs, executor, place, log)
-        write_winner(summary, results, runs.owner(summary.best.number).run)
+        write_winner(summary, results, runs.run_id(summary.best))
         self._page.write(summary, f"finished at {_now()}", spelled_test(results))
         for path in (paths.winner, paths.page):
             runs.study.log_file(path, "study")
         runs.study.end(State.COMPLETE)
+        self._deliver_rest()
         folder = shown_path(summary.folder)
         again = command(["--config-dir", str(folder), "--config-name", "best"])
         console.print(f"files:         {folder}/{paths.page.name} explains them", soft_wrap=True)
@@ -205,26 +202,46 @@ class FineTuneStudy(StudyHooks):
 
     def study_interrupted(self, reason: str) -> None:
         """Close the runs that are open; the same command resumes the study."""
+        if self._runs is None:
+            return
         with contextlib.suppress(OSError):  # what ended the sweep may be the disk
             self._page.write(self._summary, f"interrupted at {_now()}: {' '.join(reason.split())}")
-        if not self._runs.answers():
-            return
-        self._record_prebuilt()
-        for run in (*self._open.values(), self._runs.study):
-            run.end(State.FAILED, f"interrupted: {reason}")
+            self._record_prebuilt()
+            for paths in self._open.values():
+                self._runs.interrupt_trial(paths, f"interrupted: {reason}")
+            self._runs.study.end(State.FAILED, f"interrupted: {reason}")
+        self._deliver_rest(_PATIENCE_SECONDS)
+
+    def hurry(self) -> None:
+        """Wait for MLflow no more."""
+        if self._runs is not None:
+            self._runs.delivery.hurry()
+
+    @property
+    def _opened(self) -> "StudyRuns":
+        assert self._runs is not None, "study_started has opened them"
+        return self._runs
+
+    def _tell(self, text: str) -> None:
+        self.say(text)
+
+    def _deliver_rest(self, patience: float = PATIENCE_SECONDS) -> None:
+        """Give MLflow some time for what it lacks, and say what it lacks then."""
+        runs = self._opened
+        say_outstanding(runs.delivery, runs.paths.folder, self.say, patience)
 
     def _record_study(self, summary: StudySummary) -> None:
         """Record the best objectives so far, then the rest: MLflow shows first what came first."""
         if summary.best is not None:
             values = zip(self._objectives, summary.best.values, strict=True)
             best = {f"best_{name}": value for name, value in values}
-            self._runs.study.log_metrics(best, step=len(summary.rows))
+            self._opened.study.log_metrics(best, step=len(summary.rows))
         self._record_prebuilt()
 
     def _record_prebuilt(self) -> None:
         """Record, once, the seconds that went into what all trials share."""
         if self._prebuilt is not None:
-            add_prebuilt(self._runs.study, self._prebuilt)
+            add_prebuilt(self._opened.study, self._prebuilt)
             self._prebuilt = None
 
 

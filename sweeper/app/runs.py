@@ -1,130 +1,148 @@
-"""The runs of a study in MLflow: its own, and below it one of each trial."""
+"""The runs of a study, its own and those of its trials: recorded here, delivered to MLflow."""
 
-from collections.abc import Container, Iterable, Mapping
+import time
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
-from sweeper.addresses import sqlite_file
+from sweeper.addresses import without_secrets
 from sweeper.app.descriptions import trial_name, trial_note, trial_tags
+from sweeper.app.outstanding import is_first_look
 from sweeper.display.wording import command
-from sweeper.errors import SweeperError, TrackerError
-from sweeper.records import Owner, TrialRow, TrialSpec
-from sweeper.track.mlflow import (
-    MlflowRun,
-    connect,
-    end_orphans,
-    ensure_experiment,
-    find_run,
-    start_run,
-)
-from sweeper.track.mlflow_store import absolute_uri, answers
-from sweeper.watched_files import WatchedFiles
+from sweeper.paths import StudyPaths, TrialPaths
+from sweeper.records import Owner, State, TrialRow, TrialSpec
+from sweeper.track import result
+from sweeper.track.delivery import Delivery
+from sweeper.track.journal import Journal, NewRun
+from sweeper.track.outbox import read_delivered
 
 
 @dataclass(frozen=True)
 class StudyRuns:
-    """Where the runs of a study are: the store, the experiment, and the study's own run.
+    """Where the runs of a study are recorded: journals in its folder, and their delivery.
 
-    Every method raises :class:`~sweeper.errors.TrackerError` where the store cannot be used.
+    Methods raise OSError where the disk does not take what they write; MLflow is not waited for.
     """
 
-    uri: str
-    experiment_id: str
-    study: MlflowRun
+    paths: StudyPaths
+    experiment: str
     study_id: str
     study_name: str
-    kept: WatchedFiles
+    delivery: Delivery
 
-    def check_kept(self) -> None:
-        """See that the file of the store is still there.
+    @property
+    def uri(self) -> str:
+        """The store in MLflow."""
+        return self.delivery.store.uri
+
+    @property
+    def study(self) -> Journal:
+        """The study's own run."""
+        return Journal(self.paths.mlflow)
+
+    def start(self, tags: Mapping[str, str], note: str) -> None:
+        """Open the run of the study, or open it again where there is one.
 
         Raises:
-            TrackerError: it was deleted, moved or replaced.
+            TrackerError: the store cannot be opened, and nobody has looked at it before.
         """
-        path = self.kept.lost()
-        if path is not None:
-            raise TrackerError(
-                f"{path} was deleted, moved or replaced while the sweep ran, so that nothing more "
-                "can be recorded in MLflow; put it back and run the same command to continue"
-            )
+        self.study.start(self._new(self.study_name, self._of_study, tags, note))
+        self.delivery.add([self.paths.mlflow])
+        self.delivery.begin(required=is_first_look(self.uri))
 
-    def start_trial(self, spec: TrialSpec) -> MlflowRun:
-        """Open the run of a trial."""
-        self.check_kept()
-        tags = {
+    def start_trial(self, spec: TrialSpec) -> TrialPaths:
+        """Open the run of a trial; returns its folder."""
+        paths = TrialPaths(spec.folder)
+        paths.remove_results()
+        of_trial = {
             "sweeper.role": "trial",
-            **self._of_trial(spec.number),
-            "sweeper.command": command(spec.overrides),
-            **trial_tags(spec.params),
+            "sweeper.study_id": self.study_id,
+            "sweeper.trial_number": str(spec.number),
         }
-        name, note = trial_name(spec), trial_note(spec, self.study_name)
-        return start_run(self.study.client, self.experiment_id, name, tags, note)
+        tags = {"sweeper.command": command(spec.overrides), **trial_tags(spec.params)}
+        again = int(spec.again[0].name) if spec.again and spec.again[0].name.isdigit() else None
+        about = result.AboutTrial(spec.number, self.study_id, spec.params, time.time(), again)
+        result.write(paths.about, about)
+        Journal(paths.mlflow).start(
+            self._new(trial_name(spec), of_trial, tags, trial_note(spec, self.study_name), True)
+        )
+        self.delivery.add([paths.mlflow])
+        return paths
 
-    def answers(self) -> bool:
-        """Whether the store is there, asked without waiting for one that is not."""
-        return self.kept.lost() is None and answers(self.uri)
+    def end_trial(self, row: TrialRow) -> None:
+        """Close the run of a trial that has ended."""
+        paths = TrialPaths(row.folder)
+        journal = Journal(paths.mlflow)
+        if row.state is State.FAILED and paths.log.exists():
+            journal.log_file(paths.log, "logs")  # the process may have died before it could
+        journal.end(row.state, row.reason, row.cause)
+        result.settle(paths.result, row)
+        self.delivery.wake()
 
-    def find_trial(self, number: int) -> MlflowRun | None:
-        """The run of a trial, which another controller may have opened; None where it has none."""
-        return find_run(self.study.client, self.experiment_id, self._of_trial(number))
+    def interrupt_trial(self, paths: TrialPaths, reason: str) -> None:
+        """Close the run of a trial that was interrupted."""
+        Journal(paths.mlflow).end(State.FAILED, reason)
+        result.settle_interrupted(paths.result, reason)
+        self.delivery.add([paths.mlflow])
 
     def owner(self, number: int) -> Owner:
-        """Whose files lie in the folder of a trial.
+        """Whose files lie in the folder of a trial."""
+        return Owner(str(number), self.study_id)
 
-        Raises:
-            SweeperError: the trial has no run.
+    def run_id(self, row: TrialRow) -> str | None:
+        """Id of a trial's run in MLflow, None where MLflow has not got it yet."""
+        return read_delivered(TrialPaths(row.folder).mlflow).run_id or None
+
+    def find_trial(self, number: int) -> TrialPaths | None:
+        """The folder of a trial of this study, None where it is not here or has none."""
+        found = (paths for paths in self._trials() if self._number(paths) == number)
+        return next(found, None)
+
+    def end_elsewhere(self, ends: Mapping[int, tuple[State, str, str]]) -> None:
+        """Close runs of trials whose folders are on other machines, where they are left open."""
+        if ends:
+            self.study.end_others(ends)
+
+    def end_orphans(self, rows: Sequence[TrialRow], running: Container[int] | None = None) -> None:
+        """Close the runs that a controller left open when it died, and deliver what it left.
+
+        Those of ``rows`` end as the trials did; the others were interrupted, unless their trials
+        are in ``running``, under another controller now. None where that is not known.
         """
-        run = self.find_trial(number)
-        if run is None:
-            raise SweeperError(
-                f"the run of trial {number} is not in MLflow at {self.uri}; start a new study with "
-                "hydra.sweeper.study_name=<name>"
-            )
-        return Owner(run.run_id, self.study_id)
+        ended = {row.number: row for row in rows}
+        for paths in self._trials(row.folder for row in rows):
+            number = self._number(paths)
+            journal, delivered = Journal(paths.mlflow), read_delivered(paths.mlflow)
+            whole = journal.size() <= delivered.offset
+            if number is None or (whole and delivered.ended):
+                continue
+            if not any(one.kind == "end" for one in journal.entries(delivered.start)):
+                if number in ended:
+                    self.end_trial(ended.pop(number))
+                elif running is not None and number not in running:
+                    self.interrupt_trial(paths, "interrupted")
+            self.delivery.add([paths.mlflow])
 
-    def end_orphans(self, rows: Iterable[TrialRow], running: Container[int] | None = None) -> None:
-        """Close what a controller left open; see :func:`sweeper.track.mlflow.end_orphans`."""
-        end_orphans(self.study.client, self.experiment_id, self.study.run_id, rows, running)
+    def _trials(self, more: Iterable[Path] = ()) -> Iterator[TrialPaths]:
+        return map(TrialPaths, dict.fromkeys([*self.paths.trials, *more]))
 
-    def _of_trial(self, number: int) -> dict[str, str]:
-        return {"mlflow.parentRunId": self.study.run_id, "sweeper.trial_number": str(number)}
+    def _number(self, paths: TrialPaths) -> int | None:
+        """The number of the trial whose folder that is, None where it is not of this study."""
+        about = result.read_about_trial(paths.about)
+        return about.number if about is not None and about.study == self.study_id else None
 
+    @property
+    def _of_study(self) -> dict[str, str]:
+        return {"sweeper.role": "study", "sweeper.study_id": self.study_id}
 
-def open_runs(
-    uri: str,
-    experiment: str,
-    name: str,
-    study_id: str,
-    tags: Mapping[str, str],
-    note: str,
-    rows: Iterable[TrialRow],
-    running: Container[int],
-) -> StudyRuns:
-    """Open the run of a study, or go on with the one it has.
-
-    Args:
-        uri: the store; a relative sqlite path is made absolute.
-        experiment: name of the experiment, made if need be.
-        name: of a run that is new.
-        study_id: by which the run is found again.
-        tags: of a run that is new, beside those by which it is found.
-        note: that describes a run that is new, in Markdown.
-        rows: trials that have ended, whatever their runs say.
-        running: numbers of the trials that other controllers run now.
-
-    Raises:
-        TrackerError: the store cannot be used.
-    """
-    uri = absolute_uri(uri)
-    client = connect(uri)
-    experiment_id = ensure_experiment(client, uri, experiment)
-    file = sqlite_file(uri)
-    kept = WatchedFiles([file] if file else [])
-    found_by = {"sweeper.role": "study", "sweeper.study_id": study_id}
-    known = find_run(client, experiment_id, found_by)
-    if known is None:
-        new = start_run(client, experiment_id, name, {**found_by, **tags}, note)
-        return StudyRuns(uri, experiment_id, new, study_id, name, kept)
-    known.resume()
-    runs = StudyRuns(uri, experiment_id, known, study_id, name, kept)
-    runs.end_orphans(rows, running)
-    return runs
+    def _new(
+        self,
+        name: str,
+        found_by: Mapping[str, str],
+        tags: Mapping[str, str],
+        note: str,
+        below: bool = False,
+    ) -> NewRun:
+        parent = self._of_study if below else {}
+        uri = without_secrets(self.uri)
+        return NewRun(uri, self.experiment, name, found_by, tags, note, parent)

@@ -1,11 +1,9 @@
 """What the best trials get when a study ends: the winner its test, those of the front a model."""
 
-import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-import yaml
 
 from sweeper.config import Recipe
 from sweeper.display.console import open_console
@@ -13,16 +11,14 @@ from sweeper.display.wording import spelled_test, spelled_values
 from sweeper.errors import SweeperError
 from sweeper.execute.executor import Executor, Placement, SilentChannel, run_logged
 from sweeper.paths import TrialPaths, shown_path
-from sweeper.records import State, TrialRow
-from sweeper.track.mlflow import MlflowRun
+from sweeper.records import TrialRow
+from sweeper.report.reader import read_recipe
+from sweeper.track.journal import Journal, data_of, last_run
+from sweeper.track.result import Result, Status, read_result, write
 from sweeper.train.trained_weights import load_learned
 
 if TYPE_CHECKING:
     from sweeper.app.runs import StudyRuns
-
-
-_KEPT = "sweeper.model_kept"
-"""Tag of a trial's run: its model is logged. A recipe without test images gives no other sign."""
 
 
 def winning_recipe(best: TrialRow, runs: "StudyRuns") -> Recipe:
@@ -37,7 +33,7 @@ def winning_recipe(best: TrialRow, runs: "StudyRuns") -> Recipe:
             f"the best trial's folder {shown_path(best.folder)} is gone, so it can be neither "
             "tested nor kept; start a new study with hydra.sweeper.study_name=<name>"
         )
-    recipe = _recipe_of(trial)
+    recipe = read_recipe(trial)
     load_learned(trial.learned, recipe, runs.owner(best.number))
     return recipe
 
@@ -49,35 +45,32 @@ def evaluate_winner(
     executor: Executor,
     place: Placement,
     log: Path,
-) -> dict[str, float]:
+) -> Mapping[str, float]:
     """Give the best trial its test result and its model, unless it has them already.
 
     Returns:
         Results of the test and of the kept model, by the names that MLflow has them under.
 
     Raises:
-        SweeperError: its run is gone, or its test failed.
+        SweeperError: its test failed.
     """
-    owner = runs.owner(best.number)
-    known = runs.study.client.get_run(owner.run)
-    tested = known.data.metrics
-    if "test_accuracy" not in tested and _KEPT not in known.data.tags:
-        trial, uri = TrialPaths(best.folder), runs.uri
+    trial, owner = TrialPaths(best.folder), runs.owner(best.number)
+    known = read_result(trial.result) or Result(Status.COMPLETE)
+    of_model = known.tested
+    if of_model is None:
 
         def work(_channel: object) -> dict[str, float]:
             from sweeper.train.winning_model import finish
 
-            return finish(recipe, trial, uri, owner.run, owner.study)
+            return finish(recipe, trial, owner)
 
         tested = run_logged(executor, work, log, SilentChannel(), place)
-        run = MlflowRun(runs.study.client, owner.run)
-        run.set_tags({_KEPT: "true"})
-        # the test opened it again, hours after its training it may be
-        run.end(State.COMPLETE, ended=known.info.end_time)
-    of_model = {key: value for key, value in tested.items() if key.startswith(("test_", "model_"))}
+        named = ("test_", "model_")
+        of_model = {key: value for key, value in tested.items() if key.startswith(named)}
+        write(trial.result, replace(known, metrics={**known.metrics, **tested}, tested=of_model))
     values: dict[str, float] = dict(zip(recipe.objectives, best.values, strict=True))
     runs.study.log_metrics(of_model, step=best.number)
-    runs.study.copy_data(known)
+    runs.study.log_data(data_of(last_run(Journal(trial.mlflow).entries())))
     runs.study.set_tags({"sweeper.best_trial": str(best.number)})
     open_console().print(
         f"best trial {best.number}: {spelled_values(values)}, {spelled_test(of_model)}",
@@ -101,11 +94,7 @@ def keep_models(
         from sweeper.train.winning_model import keep
 
         for trial, owner in lacking:
-            keep(_recipe_of(trial), trial, owner)
+            keep(read_recipe(trial), trial, owner)
 
     if lacking:
         run_logged(executor, work, log, SilentChannel(), place)
-
-
-def _recipe_of(trial: TrialPaths) -> Recipe:
-    return Recipe.model_validate_json(json.dumps(yaml.safe_load(trial.config.read_text())))

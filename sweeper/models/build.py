@@ -134,6 +134,10 @@ class Classifier:
         second = expit(logits)
         return np.concatenate([1 - second, second], axis=1)
 
+    def class_logits(self, logits: NDArray[np.float32]) -> NDArray[np.float32]:
+        """``[n, units]`` logits as ``[n, n_classes]`` whose softmax is :meth:`probabilities`."""
+        return np.concatenate([np.zeros_like(logits), logits], axis=1) if self.one_logit else logits
+
     def inference_model(self) -> keras.Model:
         """A functional model of Keras' own layers only, from images to probabilities.
 

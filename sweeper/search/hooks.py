@@ -35,11 +35,20 @@ class Entry:
     command: str = ""
 
 
+def _print(text: str) -> None:
+    from sweeper.display.console import open_console
+
+    open_console().print(text, soft_wrap=True)
+
+
 class StudyHooks:
     """Called in the controller, one at a time; most methods do nothing here."""
 
     preload: ClassVar[tuple[str, ...]] = ()
     """Modules that the fork server imports before the first trial starts."""
+
+    say: Callable[[str], None] = staticmethod(_print)
+    """Shows a person a sentence, from any thread; while trials run, above their display."""
 
     def default_space(self, config: DictConfig) -> Mapping[str, Any]:
         """What to search where nothing is named, in the form of ``hydra.sweeper.params``.
@@ -144,6 +153,9 @@ class StudyHooks:
 
     def study_interrupted(self, reason: str) -> None:
         """Close what is open: the study stops here and may be continued later."""
+
+    def hurry(self) -> None:
+        """Wait for nothing any more: the person has interrupted twice. Called in any thread."""
 
 
 def with_hooks(hooks: type[StudyHooks]) -> Callable[[Task], Task]:

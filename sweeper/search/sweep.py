@@ -10,7 +10,7 @@ from hydra.types import HydraContext
 from omegaconf import DictConfig, OmegaConf
 
 from sweeper.display.console import open_console
-from sweeper.display.interface import Outline
+from sweeper.display.interface import Outline, Progress
 from sweeper.display.progress import open_progress
 from sweeper.errors import ConfigError, Findings, MissingInput, SweeperError, SweepInterrupted
 from sweeper.execute.executor import Executor
@@ -192,6 +192,14 @@ class Sweep:
             )
         return summary
 
+    def _end_now(self, executor: Executor) -> None:
+        executor.kill()
+        self._hooks.hurry()
+
+    def _close(self, progress: Progress) -> None:
+        progress.close()
+        self._hooks.say = self._say
+
     def _run_trials(self, session: Session, stopping: Stopping) -> StudySummary:
         """Fill the slots until the study is done.
 
@@ -211,16 +219,18 @@ class Sweep:
             settings.trial_timeout,
         )
         slots = Slots(session, plan, stopping, request.points, request.placements)
+        self._hooks.say = progress.note
         try:
-            kill = session.executor.kill
-            with handle_interrupts(slots.interrupt, kill, progress.note) as signals:
+            with handle_interrupts(
+                slots.interrupt, lambda: self._end_now(session.executor), progress.note
+            ) as signals:
                 slots.run()
         except BaseException:
-            progress.close()
+            self._close(progress)
             with contextlib.suppress(Exception):  # what ended the sweep is what a person sees
                 _settle(session.status, paths)
             raise
-        progress.close()
+        self._close(progress)
         summary = _settle(session.status, paths)
         if slots.interrupted:
             more = "; the same command continues" if settings.storage else ""

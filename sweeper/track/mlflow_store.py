@@ -17,6 +17,8 @@ from sweeper.errors import TrackerError
 from sweeper.locks import InUse, held
 
 _ANSWER_SECONDS = 10
+_REQUEST_SECONDS = 20
+"""For an answer to a request of MLflow's client, unless MLFLOW_HTTP_REQUEST_TIMEOUT says else."""
 _WAIT_SECONDS = 120
 """For another process to make the tables of a database, which takes seconds."""
 
@@ -35,6 +37,10 @@ def import_store(uri: str) -> None:
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     # the address of each run as it ends, in the middle of our display
     os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
+    # the client reads these at each request, from nowhere else; it would try again for minutes,
+    # which is done in :mod:`sweeper.track.delivery`, where it can be ended
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", str(_REQUEST_SECONDS))
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     import mlflow
 
     if not uri.startswith("http"):
@@ -119,7 +125,8 @@ def usable(uri: str) -> Iterator[None]:
     """Turn what the store raises within into one sentence.
 
     Raises:
-        TrackerError: the store cannot be reached, or refuses.
+        TrackerError: the store cannot be reached or used.
+        Refused: it answers, and does not take what it was sent.
     """
     from mlflow.exceptions import MlflowException
     from sqlalchemy.exc import SQLAlchemyError
@@ -127,8 +134,28 @@ def usable(uri: str) -> Iterator[None]:
     try:
         yield
     except (MlflowException, SQLAlchemyError, OSError) as error:
-        text = _cause(str(error)) or type(error).__name__
+        text = without_secrets(_cause(str(error)) or type(error).__name__)
+        named = f"MLflow at {without_secrets(uri)}"
+        if isinstance(error, MlflowException) and error.error_code in _REFUSALS:
+            raise Refused(f"{named} refuses: {text}", error.error_code == _NO_SUCH) from None
         raise TrackerError(
-            f"MLflow at {without_secrets(uri)} cannot be used: {without_secrets(text)}; "
+            f"{named} cannot be used: {text}; "
             "see that it works, or set tracking.uri=<uri> or MLFLOW_TRACKING_URI to another store"
         ) from None
+
+
+class Refused(TrackerError):
+    """The store answers, and takes this no better when it is sent again.
+
+    ``absent`` says that what it is about is not there.
+    """
+
+    def __init__(self, reason: str, absent: bool = False) -> None:
+        super().__init__(reason)
+        self.absent = absent
+
+
+_NO_SUCH = "RESOURCE_DOES_NOT_EXIST"
+_REFUSALS = (_NO_SUCH, "INVALID_PARAMETER_VALUE", "RESOURCE_ALREADY_EXISTS")
+"""MLflow's codes for what is at fault in a request. BAD_REQUEST also stands for a broken database,
+and what a person may not do today may be allowed tomorrow."""

@@ -26,12 +26,13 @@ OnUntrained = Callable[[float, float], None]
 class Outcome:
     """The epoch whose weights are kept, those that the last phase learned, and what they give.
 
-    That is probabilities ``[n, classes]`` of the validation images, in their order.
+    That is probabilities and logits ``[n, classes]`` of the validation images, in their order.
     """
 
     kept: Epoch
     learned: Sequence[NDArray[Any]]
     probabilities: NDArray[np.float32]
+    logits: NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,10 @@ class FineTune:
             earlier += run.epochs
         assert kept is not None
         learned = [variable.numpy() for variable in inputs.model.learned]
-        return Outcome(kept, learned, self.classifier.probabilities(run.logits()))
+        logits, classifier = run.logits(), self.classifier
+        return Outcome(
+            kept, learned, classifier.probabilities(logits), classifier.class_logits(logits)
+        )
 
     def _phase_run(self, phase: PlannedPhase, inputs: Inputs, first_step: int) -> PhaseRun:
         decay, multipliers = (phase.phase.optimizer or self.recipe.optimizer).layer_decay, None

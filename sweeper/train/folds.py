@@ -17,6 +17,7 @@ from sweeper.data.sources.loading import (
     split_validation,
 )
 from sweeper.errors import ConfigError
+from sweeper.track.predictions import Predictions, halved
 from sweeper.train.phases import Epoch
 
 
@@ -24,13 +25,15 @@ from sweeper.train.phases import Epoch
 class Fit:
     """What one fine-tune came to: the epoch that is kept, and its predictions for validation.
 
-    ``truth`` is ``[n]``, ``probabilities`` ``[n, classes]``; ``epochs`` are the metrics of all.
+    ``probabilities`` and ``logits`` are ``[n, classes]``, in the order of ``held_out``; ``epochs``
+    are the metrics of all.
     """
 
     kept: Epoch
     epochs: Sequence[Mapping[str, float]]
-    truth: NDArray[np.int64]
+    held_out: Examples
     probabilities: NDArray[np.float32]
+    logits: NDArray[np.float32]
     costs: Mapping[str, float]
     learned: Path
 
@@ -108,3 +111,16 @@ def typical(fits: Sequence[Fit]) -> Fit:
     """
     accuracies = np.array([fit.kept.metrics["val_accuracy"] for fit in fits])
     return fits[int(np.abs(accuracies - accuracies.mean()).argmin())]
+
+
+def predictions(fits: Sequence[Fit], class_names: Sequence[str]) -> Predictions:
+    """What all ``fits`` predict for their validation images, one after the other."""
+    parts = [fit.held_out for fit in fits]
+    return Predictions(
+        np.array([part.identify(int(place)) for part in parts for place in part.indices]),
+        np.concatenate([part.labels for part in parts]),
+        np.repeat(np.arange(len(fits)), [len(part) for part in parts]),
+        halved(np.concatenate([fit.probabilities for fit in fits])),
+        halved(np.concatenate([fit.logits for fit in fits])),
+        np.array(class_names),
+    )

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from sweeper.config import OF_EPOCHS, reported
 from sweeper.errors import TrialPruned
-from sweeper.track.tracker import Tracker
+from sweeper.track.tracker import Tracker, of_fold
 from sweeper.train.phases import Epoch
 from sweeper.train.sanity import Finding, LossCheck, Verdict
 
@@ -85,7 +85,7 @@ class Recorder:
         }
         finding = self._check.initial(loss)
         if finding.verdict is not Verdict.OK:
-            self._log(self._first, 0)
+            self._tracker.log_metrics(of_fold(self._first, self._fold), 0)
             self._first = {}
         self._act_on(finding, ends=True)
 
@@ -107,25 +107,19 @@ class Recorder:
             finding = self._check.any_epoch(epoch.step, loss)
         if self._fold == 0:  # the mean over folds, known later, would stand behind those of each
             self._tracker.log_metrics(best, epoch.step)
-        self._log(metrics | self._first, epoch.step)
+        # before the study knows of it: no epoch shall be missing here when the process is killed
+        self._tracker.log_epoch(metrics | self._first, epoch.step, epoch.phase, self._fold)
         self._first = {}
         shown = {key: epoch.metrics[key] for key in SHOWN}
         phase = epoch.phase if self._fold is None else f"fold {self._fold} {epoch.phase}"
         of = f" of {self._of}" if self._of else ""
         log.info("%s epoch %d%s: %s", phase, epoch.step + 1, of, shown)
-        # an epoch that the study knows of shall not be missing here when the process is killed
-        self._tracker.flush()
         value = metrics[self._objective]
         self._report(value, epoch.step, phase, shown, compared=self._fold is None, steps=self._of)
         self._act_on(finding, ends=True)
         if epoch.last:
             found = self._check.phase_end(phase, self._kept.edge, self._kept.metrics)
             self._act_on(found, ends=False)
-
-    def _log(self, metrics: Mapping[str, float], step: int) -> None:
-        if self._fold is not None:
-            metrics = {f"fold{self._fold}/{key}": value for key, value in metrics.items()}
-        self._tracker.log_metrics(metrics, step)
 
     def _act_on(self, finding: Finding, *, ends: bool) -> None:
         if finding.verdict is Verdict.OK:

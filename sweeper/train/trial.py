@@ -22,13 +22,14 @@ from sweeper.data.targets import Targets, class_weights
 from sweeper.errors import SweeperError, TrialPruned
 from sweeper.paths import TrialPaths, entries_dir
 from sweeper.records import UNOWNED, Owner
+from sweeper.track.predictions import save
 from sweeper.track.tracker import Tracker
 from sweeper.train import cost
 from sweeper.train.building import Known, build_classifier_for, weights_version
 from sweeper.train.checkpoint import Checkpoint
 from sweeper.train.data_uses import data_uses
 from sweeper.train.fine_tune import FineTune
-from sweeper.train.folds import Fit, means, objectives, splits_of, typical
+from sweeper.train.folds import Fit, means, objectives, predictions, splits_of, typical
 from sweeper.train.inputs import Feed, planned
 from sweeper.train.pictures import plots
 from sweeper.train.pictures.preview import save_augmented
@@ -192,8 +193,8 @@ class Trial:
         validation = evaluation_batches(held_out, recipe, len(class_names))
         size = classifier.size(planned(recipe)[-1].freeze)
         costs = cost.measure(size, classifier.inference_model, validation, recipe.objectives)
-        probabilities = outcome.probabilities
-        return Fit(outcome.kept, recorder.epochs, held_out.labels, probabilities, costs, path)
+        predicted = outcome.probabilities, outcome.logits
+        return Fit(outcome.kept, recorder.epochs, held_out, *predicted, costs, path)
 
     def _start(self, *parts: Examples) -> list[str]:
         """What a fine-tune begins from, beside the recipe: study, weights, images and labels."""
@@ -206,9 +207,9 @@ class Trial:
 
     def _keep(self, fits: Sequence[Fit], class_names: tuple[str, ...]) -> None:
         """Keep what one of them learned, and record what all fits came to."""
-        truth = np.concatenate([fit.truth for fit in fits])
-        probabilities = np.concatenate([fit.probabilities for fit in fits])
-        predicted = probabilities.argmax(axis=1)
+        truth = np.concatenate([fit.held_out.labels for fit in fits])
+        predicted = np.concatenate([fit.probabilities.argmax(axis=1) for fit in fits])
+        save(self._paths.predictions, predictions(fits, class_names))
         plots.save_confusion_matrix(self._paths.confusion_matrix, truth, predicted, class_names)
         step = max(int(fit.epochs[-1]["step"]) for fit in fits)
         kept = typical(fits)

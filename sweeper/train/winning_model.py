@@ -1,6 +1,8 @@
 """What only the best trial gets: a model, the one look at the test set, a place in MLflow."""
 
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -13,7 +15,7 @@ from sweeper.data.batches import Batches
 from sweeper.data.sources.loading import Source, load
 from sweeper.paths import TrialPaths
 from sweeper.records import UNOWNED, Owner
-from sweeper.track.mlflow_store import usable
+from sweeper.track.journal import Journal
 from sweeper.train.building import build_classifier_for
 from sweeper.train.cost import compiled, milliseconds_per_image
 from sweeper.train.folds import splits_of
@@ -26,10 +28,8 @@ from sweeper.train.trial import evaluation_batches
 Predict = Callable[[tf.Tensor], tf.Tensor]
 
 
-def finish(
-    recipe: Recipe, paths: TrialPaths, uri: str, run_id: str, study: str = ""
-) -> dict[str, float]:
-    """Make the trial's model, evaluate it on the test set, time it, and log all that to the run.
+def finish(recipe: Recipe, paths: TrialPaths, owner: Owner) -> dict[str, float]:
+    """Make the trial's model, evaluate it on the test set, time it, and record all that.
 
     Returns:
         What :func:`evaluate` measures of the test images, unless there are none;
@@ -39,32 +39,23 @@ def finish(
     Raises:
         SweeperError: what the trial learned is not there any more.
     """
-    import mlflow
-
     source = load(recipe.dataset)
     names = source.class_names
     images = evaluation_batches(
         source.train if source.test is None else source.test, recipe, len(names)
     )
-    model = make_model(recipe, len(names), paths, Owner(run_id, study))
+    model = make_model(recipe, len(names), paths, owner)
     predict = compiled(model)
     metrics = {} if source.test is None else evaluate(predict, images)
     metrics |= _validate(predict, source, recipe, paths)
     if "milliseconds_per_image" not in recipe.objectives:  # else the trial has measured it
         metrics["milliseconds_per_image"] = milliseconds_per_image(predict, images)
-    mlflow.set_tracking_uri(uri)
-    with usable(uri), mlflow.start_run(run_id=run_id):
-        mlflow.log_metrics(metrics)
-        if paths.confusion_matrix.exists():
-            mlflow.log_artifact(str(paths.confusion_matrix), "plots")
-        mlflow.keras.log_model(
-            model,
-            name="model",
-            signature=_signature(model),
-            # given, because inferring them imports the model in a process of its own (7 s)
-            pip_requirements=[f"keras=={keras.__version__}", f"tensorflow=={tf.__version__}"],
-            metadata={"class_names": list(names)},
-        )
+    journal = Journal(paths.mlflow)
+    journal.log_metrics(metrics, 0)
+    if paths.confusion_matrix.exists():
+        journal.log_file(paths.confusion_matrix, "plots")
+    _save_for_mlflow(model, paths.mlflow.model, names)
+    journal.log_model(paths.mlflow.model)
     return metrics
 
 
@@ -155,6 +146,21 @@ def _judge(
     of_truth = probabilities[np.arange(len(truth)), truth]
     loss = -np.log(np.maximum(of_truth, np.finfo(np.float32).tiny)).mean()
     return float(loss), probabilities.argmax(axis=1) == truth
+
+
+def _save_for_mlflow(model: keras.Model, folder: Path, names: Sequence[str]) -> None:
+    """Write ``model`` in the form in which MLflow keeps and loads it, without a store."""
+    import mlflow.keras
+
+    shutil.rmtree(folder, ignore_errors=True)
+    mlflow.keras.save_model(
+        model,
+        str(folder),
+        signature=_signature(model),
+        # given, because inferring them imports the model in a process of its own (7 s)
+        pip_requirements=[f"keras=={keras.__version__}", f"tensorflow=={tf.__version__}"],
+        metadata={"class_names": list(names)},
+    )
 
 
 def _signature(model: keras.Model) -> Any:

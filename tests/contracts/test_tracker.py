@@ -1,6 +1,7 @@
 """What every tracker must do, subclassed once for each."""
 
 import json
+import math
 import os
 import re
 import shutil
@@ -12,7 +13,9 @@ import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import mlflow.data
 import pytest
@@ -20,21 +23,27 @@ from disks import file_limit
 
 from sweeper.addresses import sqlite_url
 from sweeper.errors import SweeperError, TrackerError
-from sweeper.records import DataUse, State, TrialRow
+from sweeper.paths import MlflowPaths, TrialPaths
+from sweeper.records import DataUse, State
+from sweeper.track.journal import Journal, NewRun, data_of
+from sweeper.track.local import LocalTracker
 from sweeper.track.mlflow import (
     MlflowRun,
     _create_experiment,
     connect,
-    end_orphans,
+    end_others,
     ensure_experiment,
-    find_run,
+    find_runs,
     start_run,
 )
-from sweeper.track.mlflow_store import absolute_uri
+from sweeper.track.mlflow_model import log_model
+from sweeper.track.mlflow_store import Refused, absolute_uri
 from sweeper.track.origin import _checkout_tags, origin_tags
+from sweeper.track.outbox import Outbox, read_delivered
+from sweeper.track.result import Status, read_result
+from sweeper.track.store import Store
 from sweeper.track.tracker import NullTracker, Tracker
 
-BELOW = {"sweeper.role": "trial"}
 USED = [
     DataUse("pets", "1f", "training", Path("/data/pets"), 80, 2),
     DataUse("pets", "2f", "test", "a program", 20, 2),
@@ -75,8 +84,10 @@ class TrackerContract(ABC):
         file = tmp_path / "file.txt"
         file.write_text("content")
         tracker.log_params({"a.b": 1, "c": None, "long": "x" * 3000})
-        tracker.log_metrics({"loss": 0.5, "phase": 0}, step=0)
-        tracker.log_metrics({"loss": 0.4, "phase": 1}, step=1)
+        tracker.log_epoch({"loss": 0.5, "phase": 0}, 0, "frozen", None)
+        tracker.log_epoch({"loss": 0.4, "phase": 1}, 1, "unfrozen", None)
+        tracker.log_epoch({"loss": math.inf}, 1, "unfrozen", 2)
+        tracker.log_metrics({"best_epoch": 1}, step=1)
         tracker.set_tags({"sanity": "ok"})
         tracker.set_tags({"sanity": "high", "long": "y" * 9000})
         tracker.log_data(USED)
@@ -97,28 +108,68 @@ class TestNullTracker(TrackerContract):
         assert vars(tracker) == {}
 
 
-class TestMlflowRun(TrackerContract):
+class TestLocalTracker(TrackerContract):
     @pytest.fixture
     def tracker(self, tmp_path: Path) -> Tracker:
-        uri = f"sqlite:///{tmp_path}/mlruns/mlflow.db"
-        client = connect(uri)
-        experiment = ensure_experiment(client, uri, "one")
-        assert ensure_experiment(client, uri, "one") == experiment
-        return start_run(client, experiment, "run", BELOW)
+        self.paths = TrialPaths(tmp_path)
+        return LocalTracker(self.paths)
+
+    def check(self, tracker: Tracker) -> None:
+        assert isinstance(tracker, LocalTracker)
+        lines = [json.loads(line) for line in self.paths.metrics.read_text().splitlines()]
+        assert [(one["step"], one["phase"], one["fold"], one["metrics"]) for one in lines] == [
+            (0, "frozen", None, {"loss": 0.5, "phase": 0}),
+            (1, "unfrozen", None, {"loss": 0.4, "phase": 1}),
+            (1, "unfrozen", 2, {"loss": math.inf}),
+        ]
+        assert not self.paths.result.exists()
+        tracker.end(Status.COMPLETE, "", {"val_loss": 0.25})
+        result = read_result(self.paths.result)
+        assert result is not None
+        assert (result.state, result.objectives) == (Status.COMPLETE, {"val_loss": 0.25})
+        assert (result.best_epoch, result.sanity) == (1, "high")
+        assert result.metrics["loss"] == 0.4
+        assert result.metrics["fold2/loss"] == math.inf
+        assert result.started <= result.ended
+
+
+class TestJournal(TrackerContract):
+    @pytest.fixture
+    def uri(self, tmp_path: Path) -> str:
+        return f"sqlite:///{tmp_path}/mlruns/mlflow.db"
+
+    @pytest.fixture
+    def tracker(self, uri: str, tmp_path: Path) -> Tracker:
+        self.store = Store(uri)
+        return self.begun(tmp_path / "trial")
+
+    def begun(self, folder: Path, note: str = "") -> Journal:
+        journal = Journal(TrialPaths(folder).mlflow)
+        found_by = {"sweeper.role": "trial", "id": str(folder)}
+        journal.start(NewRun(self.store.uri, "one", "run", found_by, {}, note))
+        return journal
+
+    def deliver(self, journal: Journal) -> Any:
+        """The run in MLflow, as far as it is written."""
+        for _ in Outbox(journal.paths).deliver(self.store):
+            pass
+        return self.store.client.get_run(read_delivered(journal.paths).run_id)
 
     artifacts = "/mlruns/artifacts/one/"
 
     def check(self, tracker: Tracker) -> None:
-        assert isinstance(tracker, MlflowRun)
-        run = tracker.client.get_run(tracker.run_id)
+        assert isinstance(tracker, Journal)
+        run, client = self.deliver(tracker), self.store.client
         assert run.data.params["a.b"] == "1"
         assert run.data.params["c"] == "None"
-        assert run.data.metrics == {"loss": 0.4, "phase": 1.0}
-        history = tracker.client.get_metric_history(tracker.run_id, "loss")
+        assert run.data.metrics.pop("fold2/loss") > 1e300  # databases keep no infinity
+        assert run.data.metrics == {"loss": 0.4, "phase": 1.0, "best_epoch": 1}
+        history = client.get_metric_history(run.info.run_id, "loss")
         assert [(point.step, point.value) for point in history] == [(0, 0.5), (1, 0.4)]
         assert run.data.tags["sanity"] == "high"
         assert run.data.tags["sweeper.role"] == "trial"
-        assert [file.path for file in tracker.client.list_artifacts(tracker.run_id, "logs")] == [
+        assert run.data.tags["mlflow.source.type"] == "LOCAL"
+        assert [file.path for file in client.list_artifacts(run.info.run_id, "logs")] == [
             "logs/file.txt"
         ]
         assert self.artifacts in run.info.artifact_uri
@@ -130,82 +181,120 @@ class TestMlflowRun(TrackerContract):
         training, test = (mlflow.data.get_source(inputs[use.digest]) for use in USED)
         assert training.uri == "/data/pets"
         assert test.to_dict()["tags"] == {"mlflow.source.name": "a program"}
+        assert data_of(tracker.entries()) == USED
 
-    def test_its_description_begins_with_how_it_stands(self, tracker: Tracker) -> None:
-        assert isinstance(tracker, MlflowRun)
+    def test_what_is_sent_again_changes_nothing(self, tracker: Tracker, tmp_path: Path) -> None:
+        """As after an answer that was lost: the state says less than the store has."""
+        assert isinstance(tracker, Journal)
+        self.test_it_takes_params_metrics_tags_and_files(tracker, tmp_path)
+        tracker.log_metrics({"nan": math.nan}, 3)
+        tracker.end(State.COMPLETE)
+        once = self.deliver(tracker)
+        for kept in (read_delivered(tracker.paths).start, None):
+            if kept is None:  # not even that the run was opened
+                tracker.paths.delivered.unlink()
+            else:
+                state = replace(read_delivered(tracker.paths), offset=kept)
+                tracker.paths.delivered.write_text(json.dumps(asdict(state)))
+            again = self.deliver(tracker)
+            assert again.info == once.info
+            assert again.data.tags == once.data.tags
+            assert again.data.params == once.data.params
+            assert len(again.inputs.dataset_inputs) == len(USED)
+            for name in once.data.metrics:
+                history = self.store.client.get_metric_history(once.info.run_id, name)
+                assert len(history) == {"loss": 2, "phase": 2}.get(name, 1), name
 
-        def note(run: MlflowRun) -> str | None:
-            run.flush()
-            found = run.client.get_run(run.run_id).data.tags.get("mlflow.note.content")
+    def test_its_description_begins_with_how_it_stands(
+        self, tracker: Tracker, tmp_path: Path
+    ) -> None:
+        assert isinstance(tracker, Journal)
+
+        def note(journal: Journal) -> str | None:
+            found = self.deliver(journal).data.tags.get("mlflow.note.content")
             return None if found is None else str(found)
 
         tracker.end(State.COMPLETE)
         assert note(tracker) is None
-        experiment = tracker.client.get_run(tracker.run_id).info.experiment_id
         text = "One | two.\n\nThree."
-        run = start_run(tracker.client, experiment, "described", BELOW, text)
-        assert note(run) == f"**State:** running\n\n{text}"
-        run.end(State.PRUNED, "far\nbehind")
-        assert note(run) == f"**State:** pruned: far behind\n\n{text}"
-        run.resume()
-        assert note(run) == f"**State:** running\n\n{text}"
-        run.set_tags({"mlflow.note.content": "what a person wrote"})
-        run.flush()
-        run.end(State.COMPLETE)
-        assert note(run) == "**State:** complete\n\nwhat a person wrote"
+        journal = self.begun(tmp_path / "described", text)
+        assert note(journal) == f"**State:** running\n\n{text}"
+        journal.end(State.PRUNED, "far\nbehind")
+        assert note(journal) == f"**State:** pruned: far behind\n\n{text}"
+        again = self.begun(tmp_path / "described", "another")
+        assert note(again) == f"**State:** running\n\n{text}"
+        journal.set_tags({"mlflow.note.content": "what a person wrote"})
+        self.deliver(journal)
+        journal.end(State.COMPLETE)
+        assert note(journal) == "**State:** complete\n\nwhat a person wrote"
 
-    def test_it_may_end_at_a_time_before(self, tracker: Tracker) -> None:
-        assert isinstance(tracker, MlflowRun)
-        tracker.end(State.COMPLETE, ended=1_000_000_000_000)
-        assert tracker.client.get_run(tracker.run_id).info.end_time == 1_000_000_000_000
+    def test_it_begins_and_ends_when_that_was_written(self, tracker: Tracker) -> None:
+        assert isinstance(tracker, Journal)
+        tracker.end(State.COMPLETE)
+        start, end = tracker.entries()
+        info = self.deliver(tracker).info
+        assert (info.start_time, info.end_time) == (start.time, end.time)
 
     def test_more_than_one_request_takes_is_recorded(self, tracker: Tracker) -> None:
-        assert isinstance(tracker, MlflowRun)
+        assert isinstance(tracker, Journal)
         tracker.log_params({f"parameter {n}": n for n in range(230)})
         tracker.set_tags({f"tag {n}": str(n) for n in range(130)})
         tracker.log_metrics({f"metric {n}": float(n) for n in range(1700)}, step=0)
-        tracker.flush()
-        data = tracker.client.get_run(tracker.run_id).data
+        data = self.deliver(tracker).data
         assert {f"parameter {n}": str(n) for n in range(230)}.items() <= data.params.items()
         assert {f"tag {n}": str(n) for n in range(130)}.items() <= data.tags.items()
         assert data.metrics == {f"metric {n}": float(n) for n in range(1700)}
 
-    def test_epochs_that_come_fast_share_requests(
+    def test_entries_that_wait_share_requests(
         self, tracker: Tracker, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        assert isinstance(tracker, MlflowRun)
-        monkeypatch.setattr("sweeper.track.mlflow._SECONDS_BETWEEN_WRITES", 1000.0)
-        run = MlflowRun(tracker.client, tracker.run_id)
+        assert isinstance(tracker, Journal)
         requests = []
-        log_batch = tracker.client.log_batch
+        log_batch = self.store.client.log_batch
         monkeypatch.setattr(
-            tracker.client, "log_batch", lambda *a, **b: (requests.append(a), log_batch(*a, **b))
+            self.store.client, "log_batch", lambda *a, **b: (requests.append(a), log_batch(*a, **b))
         )
         for epoch in range(12):
-            run.log_metrics({"loss": 1.0 / (1 + epoch)}, step=epoch)
-            run.set_tags({"sanity": f"of epoch {epoch}"})
-        run.end(State.COMPLETE)
-        assert len(requests) == 2  # the first epoch at once, the others together
-        history = tracker.client.get_metric_history(tracker.run_id, "loss")
+            tracker.log_metrics({"loss": 1.0 / (1 + epoch)}, step=epoch)
+            tracker.set_tags({"sanity": f"of epoch {epoch}"})
+        run = self.deliver(tracker)
+        assert len(requests) == 1
+        history = self.store.client.get_metric_history(run.info.run_id, "loss")
         assert [point.step for point in history] == list(range(12))
-        assert tracker.client.get_run(tracker.run_id).data.tags["sanity"] == "of epoch 11"
+        assert run.data.tags["sanity"] == "of epoch 11"
 
     @pytest.mark.parametrize(
         ("state", "status"),
         [(State.COMPLETE, "FINISHED"), (State.PRUNED, "KILLED"), (State.FAILED, "FAILED")],
     )
     def test_its_end_is_told_in_tags_and_status(
-        self, tracker: Tracker, state: State, status: str
+        self, tracker: Tracker, state: State, status: str, tmp_path: Path
     ) -> None:
-        assert isinstance(tracker, MlflowRun)
+        assert isinstance(tracker, Journal)
         tracker.end(state, "because", "oom" if state is State.FAILED else "")
-        run = tracker.client.get_run(tracker.run_id)
+        run = self.deliver(tracker)
         assert run.info.status == status
         assert run.data.tags["sweeper.state"] == state
         assert run.data.tags["sweeper.reason"] == "because"
         assert run.data.tags.get("sweeper.cause") == ("oom" if state is State.FAILED else None)
-        tracker.resume()
-        assert tracker.client.get_run(tracker.run_id).info.status == "RUNNING"
+        again = self.deliver(self.begun(tmp_path / "trial"))
+        assert (again.info.run_id, again.info.status) == (run.info.run_id, "RUNNING")
+
+    def test_a_run_below_another_is_delivered_after_it(
+        self, tracker: Tracker, tmp_path: Path
+    ) -> None:
+        assert isinstance(tracker, Journal)
+        above, below = {"sweeper.study_id": "s"}, {"sweeper.trial_number": "0"}
+        trial, study = Journal(MlflowPaths(tmp_path / "a")), Journal(MlflowPaths(tmp_path / "b"))
+        trial.start(NewRun(self.store.uri, "below", "trial", below, {}, "", above))
+        study.start(NewRun(self.store.uri, "below", "study", above, {}, ""))
+        with pytest.raises(TrackerError, match="the run above trial is not in MLflow"):
+            self.deliver(trial)
+        study_run = self.deliver(study)
+        assert self.deliver(trial).data.tags["mlflow.parentRunId"] == study_run.info.run_id
+        study.end_others({0: (State.FAILED, "interrupted", "")})
+        self.deliver(study)
+        assert self.deliver(trial).info.status == "FAILED"
 
 
 @pytest.fixture(scope="module")
@@ -242,25 +331,24 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.mark.slow
-class TestMlflowRunOnAServer(TestMlflowRun):
+class TestJournalOnAServer(TestJournal):
     @pytest.fixture
-    def tracker(self, server: str) -> Tracker:
-        client = connect(server)
-        return start_run(client, ensure_experiment(client, server, "one"), "run", BELOW)
+    def uri(self, server: str) -> str:
+        return server
 
     artifacts = "mlflow-artifacts:/"
 
 
 USES: dict[str, Callable[[MlflowRun], object]] = {
-    "log_params": lambda run: run.log_params({"a": 1}),
-    "log_metrics": lambda run: run.log_metrics({"a": 1.0}, 0),
-    "set_tags": lambda run: run.set_tags({"a": "b"}),
+    "write": lambda run: run.write((), tags={"a": "b"}),
     "end": lambda run: run.end(State.COMPLETE),
     "log_data": lambda run: run.log_data(USED),
     "resume": lambda run: run.resume(),
+    "delete": lambda run: run.delete(),
+    "log_model": lambda run: log_model(run.client, run.run_id, Path()),
     "start_run": lambda run: start_run(run.client, "1", "other", {}),
-    "find_run": lambda run: find_run(run.client, "1", {"a": "b"}),
-    "end_orphans": lambda run: end_orphans(run.client, "1", "parent", [], frozenset()),
+    "find_runs": lambda run: find_runs(run.client, "1", {"a": "b"}),
+    "end_others": lambda run: end_others(run.client, "1", "parent", {}),
 }
 
 
@@ -274,34 +362,17 @@ def test_a_store_that_breaks_later_is_named_in_one_sentence(use: str, tmp_path: 
         USES[use](run)
 
 
-def test_runs_left_open_by_a_dead_controller_are_closed(tmp_path: Path) -> None:
+def test_what_is_refused_is_told_from_what_fails(tmp_path: Path) -> None:
     uri = f"sqlite:///{tmp_path}/mlflow.db"
     client = connect(uri)
-    experiment = ensure_experiment(client, uri, "one")
-    study = start_run(client, experiment, "study", {})
-    below = {"mlflow.parentRunId": study.run_id}
-    left, done, lives, hopeless = (
-        start_run(client, experiment, f"trial {number}", {**below, "sweeper.trial_number": number})
-        for number in "0123"
-    )
-    done.end(State.COMPLETE)
-    rows = [TrialRow(3, State.PRUNED, (), 1.0, {}, tmp_path, "the pruner's reason")]
-
-    def status() -> dict[str, str]:
-        runs = {"study": study, "left": left, "done": done, "lives": lives, "hopeless": hopeless}
-        return {name: client.get_run(run.run_id).info.status for name, run in runs.items()}
-
-    end_orphans(client, experiment, study.run_id, rows)
-    after = {"study": "RUNNING", "left": "RUNNING", "done": "FINISHED", "lives": "RUNNING"}
-    assert status() == {**after, "hopeless": "KILLED"}
-    assert client.get_run(hopeless.run_id).data.tags["sweeper.reason"] == "the pruner's reason"
-    end_orphans(client, experiment, study.run_id, rows, running=frozenset({2}))
-    assert status() == {**after, "hopeless": "KILLED", "left": "FAILED"}
-    assert client.get_run(left.run_id).data.tags["sweeper.reason"] == "interrupted"
-    found = find_run(client, experiment, {**below, "sweeper.trial_number": "0"})
-    assert found is not None
-    assert found.run_id == left.run_id
-    assert find_run(client, experiment, {**below, "sweeper.trial_number": "9"}) is None
+    run = start_run(client, ensure_experiment(client, uri, "one"), "run", {})
+    with pytest.raises(Refused) as absent:
+        MlflowRun(client, "0" * 32).look()
+    assert absent.value.absent
+    run.delete()
+    with pytest.raises(Refused, match="active") as refused:
+        run.write((), tags={"a": "b"})
+    assert not refused.value.absent
 
 
 def test_a_store_that_cannot_be_used_is_said_in_one_sentence(tmp_path: Path) -> None:
@@ -452,16 +523,17 @@ def test_names_of_classes_become_names_of_parameters(tmp_path: Path) -> None:
         "a//b", "a/../b", "/a", "..", "", "größe", "100%", "x" * 300, "x" * 301, "\n", "a/", "a\\b",
     ]  # fmt: skip
     uri = f"sqlite:///{tmp_path}/mlflow.db"
-    client = connect(uri)
-    run = start_run(client, ensure_experiment(client, uri, "one"), "n" * 300, {})
-    run.log_params({f"loss.class_weight.{name}": index for index, name in enumerate(names)})
-    run.log_params({name: index for index, name in enumerate(names)})
-    run.log_params({"loss.class_weight.plain": 1, "long": "y" * 7000})
-    run.set_tags({f"searched.{name}": str(index) for index, name in enumerate(names)})
-    run.flush()
-    tags = client.get_run(run.run_id).data.tags
-    assert len([tag for tag in tags if tag.startswith("searched.")]) == len(names)
-    params = client.get_run(run.run_id).data.params
+    journal = Journal(MlflowPaths(tmp_path / "mlflow"))
+    journal.start(NewRun(uri, "one", "n" * 300, {"a": "b"}, {}, ""))
+    journal.log_params({f"loss.class_weight.{name}": index for index, name in enumerate(names)})
+    journal.log_params({name: index for index, name in enumerate(names)})
+    journal.log_params({"loss.class_weight.plain": 1, "long": "y" * 7000})
+    journal.set_tags({f"searched.{name}": str(index) for index, name in enumerate(names)})
+    for _ in Outbox(journal.paths).deliver(Store(uri)):
+        pass
+    (run,) = connect(uri).search_runs(["1"])
+    assert len([tag for tag in run.data.tags if tag.startswith("searched.")]) == len(names)
+    params = run.data.params
     assert len(params) == 2 * len(names) + 2
     assert params["loss.class_weight.plain"] == "1"
     assert params["loss.class_weight.größe"] == str(names.index("größe"))

@@ -15,7 +15,7 @@ from sweeper.config import Recipe
 from sweeper.models.prefix import Prefix
 from sweeper.models.size import size_of
 from sweeper.paths import TrialPaths, entries_dir
-from sweeper.track.tracker import NullTracker
+from sweeper.track.tracker import NullTracker, of_fold
 from sweeper.train.building import Known, build_classifier_for, find, known_of, to_json
 from sweeper.train.prebuild import prebuild
 from sweeper.train.runtime import numerics
@@ -50,6 +50,11 @@ class Remembering(NullTracker):
         of_fold = {key: key.split("/")[-1] for key in metrics}
         same = {key: metrics[key] for key in metrics if not of_fold[key].startswith(DIFFERS)}
         self.said.append((step, same))
+
+    def log_epoch(
+        self, metrics: Mapping[str, float], step: int, phase: str, fold: int | None
+    ) -> None:
+        self.log_metrics(of_fold(metrics, fold), step)
 
 
 def ran(made: Recipe, folder: Path, known: Known | None) -> list[Any]:

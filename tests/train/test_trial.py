@@ -16,6 +16,8 @@ from sweeper.config import Recipe
 from sweeper.errors import TrialPruned
 from sweeper.paths import TrialPaths
 from sweeper.records import DataUse
+from sweeper.track.predictions import load as load_predictions
+from sweeper.track.tracker import of_fold
 from sweeper.train.trial import Trial
 from sweeper.train.winning_model import keep
 
@@ -45,14 +47,16 @@ class Recorder:
     def log_metrics(self, metrics: Mapping[str, float], step: int) -> None:
         self.metrics.setdefault(step, {}).update(metrics)
 
+    def log_epoch(
+        self, metrics: Mapping[str, float], step: int, phase: str, fold: int | None
+    ) -> None:
+        self.log_metrics(of_fold(metrics, fold), step)
+
     def set_tags(self, tags: Mapping[str, str]) -> None:
         self.tags.update(tags)
 
     def log_data(self, data: Sequence[DataUse]) -> None:
         self.data += data
-
-    def flush(self) -> None:
-        """All is remembered at once."""
 
     def log_file(self, path: Path, folder: str) -> None:
         assert path.is_file()
@@ -263,6 +267,11 @@ def test_two_classes_may_share_one_logit(tmp_path: Path) -> None:
     run.trial.run()
     assert run.tracker.metrics[0]["sanity.log_num_classes"] == pytest.approx(math.log(2))
     model = run.model()
+    predicted = load_predictions(run.paths.predictions)
+    assert predicted is not None
+    assert (predicted.logits.argmax(axis=1) == predicted.probabilities.argmax(axis=1)).all()
+    assert {one.partition("/")[0] for one in predicted.ids.tolist()} == {"train"}
+    assert all((tmp_path / "images" / one).is_file() for one in predicted.ids.tolist())
     probabilities = model.predict(np.zeros((3, 32, 32, 3), "float32"), verbose=0)
     assert probabilities.shape == (3, 2)
     assert probabilities.sum(axis=1) == pytest.approx(1)
@@ -285,6 +294,24 @@ def test_half_precision_trains_and_keeps_float32_probabilities(
     probabilities = model.predict(np.zeros((2, 32, 32, 3), "float32"), verbose=0)
     assert probabilities.dtype == np.float32
     assert probabilities.sum(axis=1) == pytest.approx(1, abs=1e-5)
+
+
+def test_what_it_predicts_for_validation_is_kept_with_the_images(done: Run) -> None:
+    from sweeper.data.sources.loading import load
+    from sweeper.train.folds import splits_of
+
+    found = load_predictions(done.paths.predictions)
+    assert found is not None
+    ((_, held_out),) = splits_of(load(done.made.dataset), done.made)
+    assert found.ids.tolist() == [str(place) for place in held_out.indices]
+    assert found.labels.tolist() == held_out.labels.tolist()
+    assert (found.probabilities.argmax(axis=1) == found.labels).mean() == pytest.approx(done.value)
+    assert found.probabilities.dtype == found.logits.dtype == np.float16
+    assert found.logits.shape == found.probabilities.shape == (len(held_out), 10)
+    exact = np.exp(found.logits.astype(float))
+    exact /= exact.sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(found.probabilities, exact, atol=2e-3)
+    assert found.class_names.tolist() == [str(digit) for digit in range(10)]
 
 
 def test_a_finished_trial_leaves_no_checkpoint(done: Run) -> None:
@@ -335,7 +362,19 @@ def test_folds_are_trained_one_by_one_and_their_mean_counts(tmp_path: Path) -> N
     _, held_out = splits_of(load(made.dataset), made)[typical]
     again = evaluate(found, evaluation_batches(held_out, made, 10))
     assert again["test_accuracy"] == pytest.approx(per_fold[typical])
-    assert [path.name for path in run.paths.folder.glob("*.npz")] == ["learned.npz"]
+    assert sorted(path.name for path in run.paths.folder.glob("*.npz")) == [
+        "learned.npz",
+        "predictions.npz",
+    ]
+    # each image is predicted once, by the fold that did not train on it
+    found = load_predictions(run.paths.predictions)
+    assert found is not None
+    source = load(made.dataset).train
+    assert sorted(found.ids.tolist()) == sorted(str(place) for place in source.indices)
+    labels = dict(zip(map(str, source.indices), source.labels, strict=True))
+    assert found.labels.tolist() == [labels[one] for one in found.ids]
+    right = found.probabilities.argmax(axis=1) == found.labels
+    assert [right[found.fold == fold].mean() for fold in range(3)] == pytest.approx(per_fold)
 
 
 @pytest.mark.slow

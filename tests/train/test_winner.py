@@ -19,6 +19,9 @@ from sweeper.data.sources.loading import load
 from sweeper.errors import SweeperError
 from sweeper.paths import TrialPaths
 from sweeper.records import Owner
+from sweeper.track.journal import Journal, NewRun
+from sweeper.track.outbox import Outbox
+from sweeper.track.store import Store
 from sweeper.train.building import build_classifier_for
 from sweeper.train.folds import splits_of
 from sweeper.train.trained_weights import save_learned
@@ -88,7 +91,7 @@ def test_evaluation_counts_every_image_once() -> None:
 
 
 HEAD_ALONE = ("image_size=32", "batch_size=100", "phases.unfrozen=null")
-OWNER = Owner("run", "study")
+OWNER = Owner("7", "study")
 
 
 def learned_by(made: Recipe, paths: TrialPaths, owner: Owner) -> None:
@@ -109,14 +112,16 @@ def logged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Recipe, d
     constant_model([0.1] * 10).save(paths.model)
     uri = f"sqlite:///{folder}/mlflow.db"
     with pytest.MonkeyPatch.context() as patch:
-        # mlflow.set_tracking_uri leaves its address in the environment
         patch.setenv("MLFLOW_TRACKING_URI", uri)
-        client = mlflow.MlflowClient(uri)
-        experiment = client.create_experiment("winners", artifact_location=f"{folder}/artifacts")
-        run = client.create_run(experiment).info.run_id
-        learned_by(made, paths, Owner(run, "study"))
-        found = finish(made, paths, uri, run, "study")
-        assert client.get_run(run).data.metrics == pytest.approx(found)
+        Journal(paths.mlflow).start(NewRun(uri, "winners", "run", {"a": "b"}, {}, ""))
+        learned_by(made, paths, OWNER)
+        found = finish(made, paths, OWNER)
+        store, outbox = Store(uri), Outbox(paths.mlflow)
+        for _ in outbox.deliver(store):
+            pass
+        (run,) = store.client.search_runs([store.experiment("winners")])
+        assert run.data.metrics == pytest.approx(found)
+        assert not paths.mlflow.model.exists()
         yield made, found
 
 
@@ -175,8 +180,8 @@ def test_what_mlflow_keeps_predicts_through_its_server(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("other", "fault"),
     [
-        (lambda made, paths: learned_by(made, paths, Owner("other", "study")), "by another run"),
-        (lambda made, paths: learned_by(made, paths, Owner("run", "other")), "by another run"),
+        (lambda made, paths: learned_by(made, paths, Owner("8", "study")), "by another run"),
+        (lambda made, paths: learned_by(made, paths, Owner("7", "other")), "by another run"),
         (
             lambda made, paths: learned_by(recipe(*HEAD_ALONE, "seed=1"), paths, OWNER),
             "by another run",

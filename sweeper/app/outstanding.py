@@ -1,0 +1,98 @@
+"""What MLflow has not got when a command ends, and how it gets it later."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from sweeper.addresses import without_secrets
+from sweeper.errors import SweeperError
+from sweeper.paths import MlflowPaths, shown_path
+from sweeper.track.delivery import PATIENCE_SECONDS, Delivery, Outstanding
+from sweeper.track.journal import Journal, last_run
+from sweeper.track.outbox import Outbox
+
+
+def is_first_look(uri: str) -> bool:
+    """Whether nobody has seen yet that there is a store at ``uri``.
+
+    A server answered before anything heavy began (:mod:`sweeper.track.check`): from then on nothing
+    waits for it. A database is known when it is opened.
+    """
+    return not uri.startswith("http")
+
+
+def say_outstanding(
+    delivery: Delivery,
+    folder: Path,
+    say: Callable[[str], None],
+    patience: float = PATIENCE_SECONDS,
+) -> None:
+    """Let ``delivery`` end, and say what is outstanding and how it is delivered later.
+
+    Ctrl-C ends the waiting, and nothing else: the results are in ``folder``.
+    """
+    try:
+        left = delivery.finish(patience)
+    except KeyboardInterrupt:
+        delivery.hurry()
+        left = delivery.finish()
+    if left:
+        say(_spelled(left, delivery.store.uri, folder))
+
+
+def _spelled(left: Outstanding, uri: str, folder: Path) -> str:
+    entries = f"{left.entries} {'entry' if left.entries == 1 else 'entries'}"
+    runs = f"{left.runs} {'run' if left.runs == 1 else 'runs'}"
+    reason = f" ({left.reason})" if left.reason else ""
+    return (
+        f"MLflow at {without_secrets(uri)} lacks {entries} of {runs}{reason}; nothing is lost, and "
+        f"python -m sweeper sync {shown_path(folder)} delivers them later"
+    )
+
+
+def sync(folder: Path, say: Callable[[str], None], uri: str | None = None) -> Outstanding:
+    """Deliver to MLflow what is outstanding of all runs below ``folder``, each to its store.
+
+    Args:
+        folder: of a study or a single fine-tune, or one above several.
+        say: shows a person a sentence.
+        uri: the store instead of those that the runs were recorded for.
+
+    Returns:
+        What is outstanding still.
+
+    Raises:
+        SweeperError: there is no record of a run below ``folder``, or its store's address had
+            credentials, which are kept nowhere.
+        TrackerError: a store cannot be opened.
+    """
+    by_store: dict[str, list[MlflowPaths]] = {}
+    known = MlflowPaths.below(folder)
+    if not known:
+        raise SweeperError(f"{folder} holds no run that was recorded for MLflow")
+    for paths in known:
+        if Outbox(paths).waits:
+            by_store.setdefault(uri or _uri_of(paths), []).append(paths)
+    left = [_sync_store(uri, paths, say) for uri, paths in by_store.items()]
+    return Outstanding(
+        sum(one.entries for one in left),
+        sum(one.runs for one in left),
+        next((one.reason for one in left if one.reason), ""),
+    )
+
+
+def _sync_store(uri: str, paths: list[MlflowPaths], say: Callable[[str], None]) -> Outstanding:
+    delivery = Delivery(uri, say)
+    delivery.add(paths)
+    delivery.begin()
+    return delivery.finish()
+
+
+def _uri_of(paths: MlflowPaths) -> str:
+    start, *_ = last_run(Journal(paths).entries())
+    uri = str(start.content["uri"])
+    if without_secrets(uri) != uri or "***" in uri:
+        raise SweeperError(
+            f"the address {uri} of the runs in {paths.folder.parent} had credentials, which are "
+            "kept nowhere; set MLFLOW_TRACKING_URI to the whole address"
+        )
+    return uri

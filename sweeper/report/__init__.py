@@ -1,0 +1,1 @@
+"""What studies came to, read from their folders."""

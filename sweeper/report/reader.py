@@ -1,0 +1,162 @@
+"""Any study, running or finished, from its folder alone: read-only, without a lock.
+
+Neither Optuna's database nor MLflow is opened: each trial's folder says what the trial is and how
+it ended. Files are renamed into place or read up to their last whole line, so that a study may be
+read while its trials write, and after they were killed.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from sweeper.config import Recipe
+from sweeper.errors import SweeperError
+from sweeper.paths import StudyPaths, TrialPaths
+from sweeper.ranking import best_of, joined
+from sweeper.records import State, StudySummary, TrialRow
+from sweeper.track import predictions
+from sweeper.track.lines import read
+from sweeper.track.predictions import Predictions
+from sweeper.track.result import (
+    AboutStudy,
+    AboutTrial,
+    Result,
+    Status,
+    read_about_study,
+    read_about_trial,
+    read_result,
+)
+
+
+@dataclass(frozen=True)
+class EpochRecord:
+    """One epoch: ``step`` counts on across phases, ``time`` is in seconds since 1970.
+
+    ``fold`` is None for a trial without folds.
+    """
+
+    step: int
+    phase: str
+    fold: int | None
+    time: float
+    metrics: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class TrialRecord:
+    """A trial as its folder has it; ``result`` is None until it has ended."""
+
+    folder: Path
+    about: AboutTrial
+    result: Result | None
+
+    @property
+    def status(self) -> Status:
+        """How it stands; running is also what a killed controller leaves, until it is resumed."""
+        return self.result.state if self.result else Status.RUNNING
+
+
+class StudyReader:
+    """The study in ``folder``, as its files are at each call.
+
+    Raises:
+        SweeperError: there is no study in that folder.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._paths = StudyPaths(folder)
+        about = read_about_study(self._paths.about)
+        if about is None:
+            raise SweeperError(
+                f"{folder} holds no study ({self._paths.about.name} is not there); name the folder "
+                "of one, experiments/<study>"
+            )
+        self.about: AboutStudy = about
+        """Its name, id and objectives."""
+
+    def trials(self) -> tuple[TrialRecord, ...]:
+        """All trials, by number, also those that were interrupted."""
+        found = {}
+        for folder in self._paths.trials:
+            paths = TrialPaths(folder)
+            about = read_about_trial(paths.about)
+            if about is not None and about.study == self.about.study:
+                found[about.number] = TrialRecord(folder, about, read_result(paths.result))
+        return tuple(found[number] for number in sorted(found))
+
+    def summary(self) -> StudySummary:
+        """The trials that have ended, and which are best, as the sweep shows them."""
+        rows = [row for trial in self.trials() if (row := self._row(trial)) is not None]
+        front: list[TrialRow] = []
+        for row in rows:
+            front = joined(front, row, self.about.maximize)
+        return StudySummary(
+            self.about.name,
+            self._paths.folder,
+            self.about.maximize,
+            tuple(rows),
+            best_of(front, self.about.maximize),
+            tuple(sorted(front, key=lambda row: row.number)),
+            self.about.objectives,
+        )
+
+    def curves(self, number: int) -> tuple[EpochRecord, ...]:
+        """All epochs of a trial, in the order in which they ended; of a fold each step once."""
+        found: dict[tuple[int | None, int], EpochRecord] = {}
+        for line, _ in read(TrialPaths(self._folder(number)).metrics):
+            epoch = EpochRecord(**line)
+            found[epoch.fold, epoch.step] = epoch
+        return tuple(found.values())
+
+    def recipe(self, number: int) -> Recipe:
+        """The resolved recipe of a trial.
+
+        Raises:
+            SweeperError: there is no such trial, or it was not composed.
+        """
+        return read_recipe(TrialPaths(self._folder(number)))
+
+    def predictions(self, number: int) -> Predictions | None:
+        """What a trial predicts for its validation images, None unless it is complete."""
+        return predictions.load(TrialPaths(self._folder(number)).predictions)
+
+    def _folder(self, number: int) -> Path:
+        for trial in self.trials():
+            if trial.about.number == number:
+                return trial.folder
+        raise SweeperError(f"{self._paths.folder} holds no trial {number}")
+
+    def _row(self, trial: TrialRecord) -> TrialRow | None:
+        """The row of a trial, None where it runs or was interrupted."""
+        ended = trial.result
+        if ended is None or ended.state in (Status.RUNNING, Status.INTERRUPTED):
+            return None
+        values = [ended.objectives.get(name) for name in self.about.objectives]
+        return TrialRow(
+            trial.about.number,
+            State(ended.state),
+            tuple(value for value in values if value is not None),
+            ended.seconds,
+            trial.about.params,
+            trial.folder,
+            ended.reason,
+            ended.feasible,
+            ended.counts,
+            ended.cause,
+        )
+
+
+def read_recipe(trial: TrialPaths) -> Recipe:
+    """The resolved recipe in the folder of a trial.
+
+    Raises:
+        SweeperError: there is none.
+    """
+    try:
+        plain = yaml.safe_load(trial.config.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise SweeperError(f"{trial.config} is not there: the trial had no recipe yet") from None
+    return Recipe.model_validate_json(json.dumps(plain))

@@ -1,0 +1,200 @@
+"""One journal on its way to MLflow: how far it got it, and the next entries.
+
+How far is kept in a file beside the journal after each request, so that another process goes on
+there. A request whose answer was lost is sent again, and changes nothing: see
+:class:`~sweeper.track.mlflow.MlflowRun`.
+"""
+
+import json
+import shutil
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from sweeper.addresses import without_secrets
+from sweeper.errors import TrackerError
+from sweeper.locks import held
+from sweeper.paths import MlflowPaths, write_aside
+from sweeper.records import State
+from sweeper.track.journal import Entry, Journal, NewRun, data_of
+from sweeper.track.mlflow import MlflowRun, end_others
+from sweeper.track.mlflow_model import log_model
+from sweeper.track.names import param_name, param_value
+from sweeper.track.store import Store
+
+_TOGETHER = ("metrics", "params", "tags")
+"""Kinds of entries that one request takes."""
+_MOST = 1000
+"""Metrics, parameters and tags in a request; MLflow takes no more."""
+
+
+@dataclass(frozen=True)
+class Delivered:
+    """How far a store got a journal.
+
+    Attributes:
+        uri: the store.
+        offset: where the first entry begins that it lacks.
+        start: where the entry begins that opened the run.
+        run_id: the run, empty before it is opened.
+        unsure: whether a request to open it had no answer, and may have opened another one.
+        ended: whether it was closed.
+    """
+
+    uri: str = ""
+    offset: int = 0
+    start: int = 0
+    run_id: str = ""
+    unsure: bool = False
+    ended: bool = False
+
+
+def read_delivered(paths: MlflowPaths) -> Delivered:
+    """What is known of a journal; nothing is delivered where there is no such file."""
+    try:
+        return Delivered(**json.loads(paths.delivered.read_text()))
+    except (FileNotFoundError, ValueError, TypeError):
+        return Delivered()
+
+
+class Outbox:
+    """Delivers the journal of ``paths``, one request after the other."""
+
+    def __init__(self, paths: MlflowPaths) -> None:
+        self.journal = Journal(paths)
+        self._state = read_delivered(paths)
+        self._run: MlflowRun | None = None
+
+    @property
+    def waits(self) -> bool:
+        """Whether there may be entries that the store lacks; a look at the file's size."""
+        return self.journal.size() > self._state.offset
+
+    def outstanding(self) -> int:
+        """How many entries the store lacks."""
+        return len(self.journal.entries(read_delivered(self.journal.paths).offset))
+
+    def deliver(self, store: Store) -> Iterator[int]:
+        """Send what waits; yields the number of entries after each request.
+
+        Raises:
+            InUse: another process delivers them.
+            TrackerError: the store cannot be used, or refuses; what it took is kept as such.
+            OSError: the files of the run cannot be read or written.
+        """
+        with held(self.journal.paths.journal):
+            self._load(store)
+            entries = self.journal.entries(self._state.offset)
+            while entries:
+                group = _next(entries)
+                entries = entries[len(group) :]
+                self._send(store, group, any(entry.kind == "start" for entry in entries))
+                self._save(replace(self._state, offset=group[-1].end))
+                if group[0].kind == "model":  # as large as the one in the trial's folder
+                    shutil.rmtree(self.journal.paths.model, ignore_errors=True)
+                yield len(group)
+
+    def _load(self, store: Store) -> None:
+        """Read how far the store got, and see that it still has the run where it may have not."""
+        self._state = read_delivered(self.journal.paths)
+        uri, run_id = without_secrets(store.uri), self._run and self._run.run_id
+        if (self._state.uri, self._state.run_id) == (uri, run_id):
+            return
+        self._run = store.run(self._state.run_id) if self._state.run_id else None
+        if self._state.run_id and self._run is None:  # it lost the run, or is another store
+            self._state = Delivered(offset=self._state.start, start=self._state.start)
+        self._state = replace(self._state, uri=uri)
+
+    def _save(self, state: Delivered) -> None:
+        self._state = state
+        write_aside(self.journal.paths.delivered, json.dumps(asdict(state)))
+
+    def _send(self, store: Store, group: Sequence[Entry], overwritten: bool) -> None:
+        """Send ``group``; ``overwritten`` says that the folder holds files of a later run."""
+        entry = group[0]
+        if entry.kind == "start":
+            self._start(store, entry)
+            return
+        if self._run is None:
+            raise TrackerError(f"{self.journal.paths.journal} begins with no run")
+        run, content = self._run, entry.content
+        match entry.kind:
+            case "data":
+                run.log_data(data_of(group))
+            case "file" if (path := self._file(content["path"])).is_file() and not overwritten:
+                run.log_file(path, content["folder"])
+            case "model" if (path := self._file(content["path"])).is_dir() and not overwritten:
+                log_model(run.client, run.run_id, path)
+            case "end":
+                run.end(State(content["state"]), content["reason"], content["cause"], entry.time)
+                self._remove_doubles(store)
+                self._state = replace(self._state, ended=True)
+            case "end_others":
+                parent = run.look().info
+                end_others(
+                    run.client,
+                    parent.experiment_id,
+                    parent.run_id,
+                    content["ends"],
+                )
+            case kind if kind in _TOGETHER:
+                _write(run, group)
+
+    def _start(self, store: Store, entry: Entry) -> None:
+        """Open the run, or go on with the one that is there."""
+        new, unsure = NewRun(**entry.content), self._state.unsure
+        known = store.find(new)
+        if known:
+            self._run = known[0]
+            if self._run.look().info.status != "RUNNING":
+                self._run.resume()
+        else:
+            # before the request: its answer may be lost with this process
+            self._save(replace(self._state, unsure=True))
+            self._run = store.create(new, entry.time)
+        self._state = replace(
+            self._state, start=entry.begin, run_id=self._run.run_id, unsure=unsure, ended=False
+        )
+
+    def _remove_doubles(self, store: Store) -> None:
+        """Delete runs that a request opened whose answer was lost; they are empty."""
+        if not self._state.unsure:
+            return
+        start, *_ = self.journal.entries(self._state.start)
+        for other in store.find(NewRun(**start.content)):
+            if other.run_id != self._state.run_id:
+                other.delete()
+        self._state = replace(self._state, unsure=False)
+
+    def _file(self, path: str) -> Path:
+        return self.journal.paths.folder.parent / path
+
+
+def _next(entries: Sequence[Entry]) -> Sequence[Entry]:
+    """The entries that the next request takes."""
+    size = 0
+    for index, entry in enumerate(entries):
+        size += len(entry.content.get(entry.kind, ())) if entry.kind in _TOGETHER else _MOST
+        if index and size > _MOST:
+            return entries[:index]
+        if entry.kind not in _TOGETHER:
+            return entries[:1]
+    return entries
+
+
+def _write(run: MlflowRun, group: Sequence[Entry]) -> None:
+    from mlflow.entities import Metric, Param
+
+    metrics: list[Metric] = []
+    params: list[Param] = []
+    tags: dict[str, str] = {}
+    for entry in group:
+        for key, value in entry.content[entry.kind].items():
+            match entry.kind:
+                case "metrics":
+                    metrics.append(Metric(key, value, entry.time, entry.content["step"]))
+                case "params":
+                    params.append(Param(param_name(key), param_value(value)))
+                case _:  # of one that was set again, the last counts
+                    tags[key] = value
+    run.write(metrics, params, tags)
