@@ -57,7 +57,9 @@ def _upload(client: "MlflowClient", run: "Run", model: "LoggedModel", folder: Pa
     from mlflow.models import Model
 
     run_id, model_id = run.info.run_id, model.model_id
-    client.log_outputs(run_id, [LoggedModelOutput(model_id, step=0)])
+    outputs = run.outputs.model_outputs if run.outputs else []
+    if all(one.model_id != model_id for one in outputs):  # a second one is refused
+        client.log_outputs(run_id, [LoggedModelOutput(model_id, step=0)])
     _copy_metrics(client, run, model_id)
     described = Model.load(str(folder))
     described.artifact_path = model.artifact_location

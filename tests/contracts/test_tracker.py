@@ -2,10 +2,7 @@
 
 import json
 import math
-import os
-import re
 import shutil
-import signal
 import socket
 import subprocess
 import sys
@@ -20,6 +17,7 @@ from typing import Any
 import mlflow.data
 import pytest
 from disks import file_limit
+from mlflow_servers import mlflow_server
 
 from sweeper.addresses import sqlite_url
 from sweeper.errors import SweeperError, TrackerError
@@ -300,34 +298,8 @@ class TestJournal(TrackerContract):
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Address of a real MLflow server with a database and an artifact store of its own."""
-    folder = tmp_path_factory.mktemp("server")
-    command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1"]
-    # a port found free beforehand may be another's by the time the server takes it
-    command += ["--port", "0", "--workers", "1"]
-    command += ["--backend-store-uri", f"sqlite:///{folder}/server.db"]
-    command += ["--artifacts-destination", str(folder / "artifacts")]
-    with subprocess.Popen(
-        command,
-        cwd=folder,
-        env={**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    ) as running:
-        assert running.stderr is not None
-        said = []
-        try:
-            for line in running.stderr:
-                said.append(line)
-                if at := re.search(r"Uvicorn running on (http://127\.0\.0\.1:\d+)", line):
-                    yield at[1]
-                    break
-            else:
-                raise RuntimeError("the server ended before it ran:\n" + "".join(said))
-        finally:
-            os.killpg(running.pid, signal.SIGTERM)
-            running.stderr.close()
+    with mlflow_server(tmp_path_factory.mktemp("server")) as made:
+        yield made.url
 
 
 @pytest.mark.slow
