@@ -79,7 +79,17 @@ class StudyLost(Outage):
 
 
 class TrackerError(Outage):
-    """The tracker cannot be used: results cannot be recorded."""
+    """The tracker cannot be used: results cannot be recorded.
+
+    ``cause`` says why, in a few words.
+    """
+
+    def __init__(self, reason: str, cause: str = "") -> None:
+        super().__init__(reason)
+        self.cause = cause or reason
+
+    def __reduce__(self) -> tuple[type["TrackerError"], tuple[str, str]]:
+        return type(self), (self.reason, self.cause)
 
 
 class TrialError(SweeperError):

@@ -32,6 +32,17 @@ print(sorted(set({HEAVY!r}) & set(sys.modules)))
     assert ended.stdout.strip() == "[]"
 
 
+@pytest.mark.slow
+def test_a_trial_has_no_way_to_wait_for_mlflow() -> None:
+    code = """
+import sys
+import sweeper.app.recorded, sweeper.app.task, sweeper.train.trial, sweeper.train.runtime.preload
+print("mlflow" in sys.modules)
+"""
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ended.stdout.strip() == "False"
+
+
 @pytest.mark.parametrize(
     "arguments",
     [

@@ -18,6 +18,8 @@ _FILES = """\
 | `best.yaml` | The whole recipe of the best trial, ready to run. Written when the sweep ends. |
 | `optimization_results.yaml` | The best trial's parameters and value, or the Pareto front of several objectives, under the names of hydra-optuna-sweeper. Another sweep tries them first with `hydra.sweeper.enqueue=[{folder}/optimization_results.yaml]`. |
 | `multirun.yaml` | Hydra's configuration of the sweep itself: search space, sampler, pruner. |
+| `study.json` | Name and id of the study, and what it judges trials by. |
+| `mlflow/` | What MLflow is to get of the study's own run: see `... mlflow/` below. |
 | `logs/prepare.log` | Output of the process that looked for data and weights, and computed what all trials share. |
 | `logs/server.log` | Output of the process that starts the trials' processes. |
 | `logs/winner.log` | Output of the process that tested the best trial. |
@@ -25,6 +27,11 @@ _FILES = """\
 | `... config.yaml` | its resolved recipe; |
 | `... .hydra/` | Hydra's files: `overrides.yaml` is its command line; |
 | `... logs/trial.log` | what it printed; the first place to look when it failed; |
+| `... trial.json` | its number, the parameters that were searched, when it started, which trial it repeats; |
+| `... metrics.jsonl` | a line of JSON for each epoch: time, step, phase, fold, all metrics; |
+| `... result.json` | how it ended and why, its objectives, best epoch, final metrics, loss check; not there while it runs; |
+| `... predictions.npz` | probabilities and logits `[n, classes]` of the validation images in half precision, with `ids`, `labels` and `fold` `[n]` and `class_names`; |
+| `... mlflow/` | `journal.jsonl`, all that MLflow is to get of its run, in order, and `delivered.json`, how far it got it; `model/`, the model as MLflow keeps it, until it has it; |
 | `... plots/` | `curves.png` (accuracy and loss), `samples.png` (training images), `augmented.png` (each augmentation), `confusion_matrix.png`; |
 | `... learned.npz` | the weights it learned, and `model.keras`, the whole model: of the best trials only; |
 | `... checkpoints/` | its state after its last epoch, from which it resumes if it is interrupted; empty once it is complete. |

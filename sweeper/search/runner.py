@@ -2,8 +2,8 @@
 
 What is about the trial (it raised, was killed, gave nonsense, its recipe does not compose) is kept
 with it as a failure and the sweep continues. What is about the sweep (the study's store, the search
-space, an application's hooks, a full disk, a tracker that is gone) ends the sweep, and the trial's
-parameters are tried again.
+space, an application's hooks, a full disk) ends the sweep, and the trial's parameters are tried
+again.
 """
 
 import contextlib

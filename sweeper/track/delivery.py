@@ -199,9 +199,12 @@ class Delivery:
                 self._say(f"warning: {error.reason}; what it lacks of that run is kept")
             self._put_off(post, error.reason)
             post.refused = True
+        except TrackerError as error:
+            self._put_off(post, error.cause)
+            self._fell(post.reason)
+            return False
         except Exception as error:  # a store's plugin may raise anything
-            known = isinstance(error, TrackerError)
-            self._put_off(post, str(error) if known else f"{type(error).__name__}: {error}")
+            self._put_off(post, f"{type(error).__name__}: {error}")
             self._fell(post.reason)
             return False
         finally:
@@ -221,8 +224,8 @@ class Delivery:
         """Say once that the store does not take what it is sent."""
         if not self._down:
             self._say(
-                f"warning: {reason}; trials go on, and MLflow gets what they record once it "
-                "answers again"
+                f"warning: MLflow at {self._name} cannot be used: {reason}; trials continue, and "
+                "it gets what they record when it answers again"
             )
         self._down = reason
 

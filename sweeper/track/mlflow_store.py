@@ -113,8 +113,20 @@ def knock(uri: str) -> None:
         urllib.request.urlopen(request, timeout=_ANSWER_SECONDS).close()
 
 
+_OF_A_REQUEST = re.compile(
+    r"API request to .* failed with (?:exception .*?"
+    r"(?:(?P<error>\[Errno -?\d+\] [^'\")]*)|(?P<silence>timed out|Connection aborted)"
+    r"|too many (?P<status>\d+)).*"
+    r"|error code (?P<code>\d+) .*)"
+)
+"""What MLflow's client says, with all that the libraries below it say, of one that fails."""
+
+
 def _cause(text: str) -> str:
-    """The line that names what is wrong: SQLAlchemy puts remarks in parentheses before it."""
+    """What is wrong, in a line: SQLAlchemy puts remarks in parentheses before it."""
+    if found := _OF_A_REQUEST.match(text):
+        code = found["code"] or found["status"]
+        return found["error"] or (f"it answers {code}" if code else "it does not answer")
     lines = [line for line in text.splitlines() if line.strip()]
     plain = [line for line in lines if not re.fullmatch(r"\(.*\)|\[.*\]", line.strip())]
     return next(iter(plain or lines), "")
@@ -140,7 +152,8 @@ def usable(uri: str) -> Iterator[None]:
             raise Refused(f"{named} refuses: {text}", error.error_code == _NO_SUCH) from None
         raise TrackerError(
             f"{named} cannot be used: {text}; "
-            "see that it works, or set tracking.uri=<uri> or MLFLOW_TRACKING_URI to another store"
+            "see that it works, or set tracking.uri=<uri> or MLFLOW_TRACKING_URI to another store",
+            text,
         ) from None
 
 
@@ -153,6 +166,9 @@ class Refused(TrackerError):
     def __init__(self, reason: str, absent: bool = False) -> None:
         super().__init__(reason)
         self.absent = absent
+
+    def __reduce__(self) -> Any:
+        return type(self), (self.reason, self.absent)
 
 
 _NO_SUCH = "RESOURCE_DOES_NOT_EXIST"

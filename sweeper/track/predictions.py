@@ -54,7 +54,7 @@ def save(path: Path, predictions: Predictions) -> None:
 def load(path: Path) -> Predictions | None:
     """What :func:`save` wrote, None where there is no such file or it cannot be read."""
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
             return Predictions(**{one.name: file[one.name] for one in fields(Predictions)})
     except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile):
         return None

@@ -36,10 +36,9 @@ class Store:
             self._watched = WatchedFiles([file] if file else [])
         lost = self._watched.lost()
         if lost is not None:
-            raise TrackerError(
-                f"MLflow at {without_secrets(self.uri)} cannot be used: {lost} was deleted, moved "
-                "or replaced; put it back"
-            )
+            cause = f"{lost} was deleted, moved or replaced; put it back"
+            named = f"MLflow at {without_secrets(self.uri)}"
+            raise TrackerError(f"{named} cannot be used: {cause}", cause)
         return self._client
 
     def answers(self) -> bool:

@@ -20,6 +20,29 @@ from sweeper.track.mlflow_store import usable
             "(sqlite3.OperationalError) attempt to write a readonly database",
         ),
         ("(all of it)", "(all of it)"),
+        (
+            "API request to http://h/api failed with exception HTTPConnectionPool(host='h', port=1)"
+            ': Max retries exceeded with url: /api (Caused by NewConnectionError("HTTPConnection('
+            "host='h', port=1): Failed to establish a new connection: [Errno 111] Connection "
+            'refused"))',
+            "[Errno 111] Connection refused",
+        ),
+        (
+            "API request to http://h/api failed with exception HTTPConnectionPool(host='h', port=1)"
+            ": Read timed out. (read timeout=20)",
+            "it does not answer",
+        ),
+        (
+            "API request to http://h/api failed with exception HTTPConnectionPool(host='h', port=1)"
+            ": Max retries exceeded with url: /api (Caused by ResponseError('too many 503 error "
+            "responses'))",
+            "it answers 503",
+        ),
+        (
+            "API request to endpoint /api/2.0/mlflow/runs failed with error code 500 != 200. "
+            "Response body: '<html>'",
+            "it answers 500",
+        ),
         ("", "MlflowException"),
     ],
 )
