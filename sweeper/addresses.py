@@ -10,7 +10,8 @@ _USERINFO = re.compile(r"(?<=://)[^\s/?#'\"<>]+(?=@)")
 _NAMED = re.compile(
     r"(?<=[?&])((?:user|username|uid|\w*password|passwd|pwd|\w*token|\w*secret)=)[^&\s'\"]+", re.I
 )
-_HIDDEN = "***"
+HIDDEN = "***"
+"""What stands where a user name, a password or a token was."""
 _RESERVED = "%?#{}"
 """What has a meaning in addresses; ``{}`` in Optuna's."""
 
@@ -46,7 +47,7 @@ def without_secrets(text: str) -> str:
     >>> without_secrets("postgresql://host/studies?user=me&password=secret")
     'postgresql://host/studies?user=***&password=***'
     """
-    return _NAMED.sub(lambda found: f"{found[1]}{_HIDDEN}", _USERINFO.sub(_HIDDEN, text))
+    return _NAMED.sub(lambda found: f"{found[1]}{HIDDEN}", _USERINFO.sub(HIDDEN, text))
 
 
 def hide_credentials(key: str, address: str) -> str:

@@ -1,9 +1,11 @@
 """What MLflow has not got when a command ends, and how it gets it later."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
-from sweeper.addresses import without_secrets
+from sweeper.addresses import HIDDEN, without_secrets
+from sweeper.display.wording import command
 from sweeper.errors import SweeperError
 from sweeper.paths import MlflowPaths, shown_path
 from sweeper.track.delivery import PATIENCE_SECONDS, Delivery, Outstanding
@@ -36,17 +38,16 @@ def say_outstanding(
         delivery.hurry()
         left = delivery.finish()
     if left:
-        say(_spelled(left, delivery.store.uri, folder))
+        say(spelled(left, folder))
 
 
-def _spelled(left: Outstanding, uri: str, folder: Path) -> str:
+def spelled(left: Outstanding, folder: Path) -> str:
+    """What is outstanding, and the command that delivers it, in a sentence."""
     entries = f"{left.entries} {'entry' if left.entries == 1 else 'entries'}"
     runs = f"{left.runs} {'run' if left.runs == 1 else 'runs'}"
     reason = f" ({left.reason})" if left.reason else ""
-    return (
-        f"MLflow at {without_secrets(uri)} lacks {entries} of {runs}{reason}; nothing is lost, and "
-        f"python -m sweeper sync {shown_path(folder)} delivers them later"
-    )
+    later = command(["sync", str(shown_path(folder))])
+    return f"MLflow lacks {entries} of {runs}{reason}; to deliver what is kept here: {later}"
 
 
 def sync(folder: Path, say: Callable[[str], None], uri: str | None = None) -> Outstanding:
@@ -90,9 +91,12 @@ def _sync_store(uri: str, paths: list[MlflowPaths], say: Callable[[str], None]) 
 def _uri_of(paths: MlflowPaths) -> str:
     start, *_ = last_run(Journal(paths).entries())
     uri = str(start.content["uri"])
-    if without_secrets(uri) != uri or "***" in uri:
-        raise SweeperError(
-            f"the address {uri} of the runs in {paths.folder.parent} had credentials, which are "
-            "kept nowhere; set MLFLOW_TRACKING_URI to the whole address"
-        )
-    return uri
+    if HIDDEN not in uri:
+        return uri
+    given = os.environ.get("MLFLOW_TRACKING_URI", "")
+    if without_secrets(given) == uri:
+        return given
+    raise SweeperError(
+        f"the address {uri} of the runs in {paths.folder.parent} had credentials, which are kept "
+        "nowhere; set MLFLOW_TRACKING_URI to the whole address, or --uri"
+    )

@@ -13,6 +13,7 @@ COMMANDS: Mapping[str, str] = {
     "completion": "print the script that completes words in a shell",
     "doctor": "check this machine, and what a recipe needs of it",
     "summary": "show the network of a recipe, and what of it trains",
+    "sync": "deliver to MLflow what it lacks of the runs below a folder",
 }
 """Every command and what it does."""
 
