@@ -35,9 +35,6 @@ from sweeper.track.delivery import Delivery
 from sweeper.track.journal import Journal, NewRun
 from sweeper.validation import parse
 
-_PATIENCE_SECONDS = 5.0
-"""For MLflow, at the end of a fine-tune that was interrupted or failed."""
-
 
 def fine_tune_alone(config: DictConfig) -> tuple[float, ...]:
     """Fine-tune once, for a person; ends the process with one message where that fails."""
@@ -174,7 +171,7 @@ def _recorded(
         reason = "interrupted" if isinstance(error, KeyboardInterrupt) else str(error)
         with contextlib.suppress(OSError):  # what ended it may be the disk
             journal.end(state, reason or type(error).__name__)
-        say_outstanding(delivery, paths.folder, say, _PATIENCE_SECONDS)
+        say_outstanding(delivery, paths.folder, say, interrupted=True)
         raise
     journal.end(State.COMPLETE)
     say_outstanding(delivery, paths.folder, say)

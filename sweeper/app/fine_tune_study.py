@@ -25,14 +25,10 @@ from sweeper.execute.executor import Executor, Placement
 from sweeper.paths import StudyPaths, TrialPaths, shown_path
 from sweeper.records import State, StudySummary, TrialRow, TrialSpec
 from sweeper.search.hooks import Entry, StudyHooks
-from sweeper.track.delivery import PATIENCE_SECONDS
 from sweeper.validation import parse
 
 if TYPE_CHECKING:
     from sweeper.app.runs import StudyRuns
-
-_PATIENCE_SECONDS = 5.0
-"""For MLflow, at the end of a sweep that was interrupted."""
 
 
 class FineTuneStudy(StudyHooks):
@@ -210,7 +206,7 @@ class FineTuneStudy(StudyHooks):
             for paths in self._open.values():
                 self._runs.interrupt_trial(paths, f"interrupted: {reason}")
             self._runs.study.end(State.FAILED, f"interrupted: {reason}")
-        self._deliver_rest(_PATIENCE_SECONDS)
+        self._deliver_rest(interrupted=True)
 
     def hurry(self) -> None:
         """Wait for MLflow no more."""
@@ -225,10 +221,10 @@ class FineTuneStudy(StudyHooks):
     def _tell(self, text: str) -> None:
         self.say(text)
 
-    def _deliver_rest(self, patience: float = PATIENCE_SECONDS) -> None:
+    def _deliver_rest(self, interrupted: bool = False) -> None:
         """Give MLflow some time for what it lacks, and say what it lacks then."""
         runs = self._opened
-        say_outstanding(runs.delivery, runs.paths.folder, self.say, patience)
+        say_outstanding(runs.delivery, runs.paths.folder, self.say, interrupted)
 
     def _record_study(self, summary: StudySummary) -> None:
         """Record the best objectives so far, then the rest: MLflow shows first what came first."""

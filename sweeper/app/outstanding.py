@@ -1,5 +1,6 @@
 """What MLflow has not got when a command ends, and how it gets it later."""
 
+import math
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -8,9 +9,13 @@ from sweeper.addresses import HIDDEN, without_secrets
 from sweeper.display.wording import command
 from sweeper.errors import SweeperError
 from sweeper.paths import MlflowPaths, shown_path
-from sweeper.track.delivery import PATIENCE_SECONDS, Delivery, Outstanding
+from sweeper.track.delivery import Delivery
 from sweeper.track.journal import Journal, last_run
 from sweeper.track.outbox import Outbox
+from sweeper.track.rounds import Outstanding
+
+_INTERRUPTED_SECONDS = 5.0
+"""For MLflow, at the end of a command that was interrupted or failed."""
 
 
 def is_first_look(uri: str) -> bool:
@@ -26,14 +31,15 @@ def say_outstanding(
     delivery: Delivery,
     folder: Path,
     say: Callable[[str], None],
-    patience: float = PATIENCE_SECONDS,
+    interrupted: bool = False,
 ) -> None:
     """Let ``delivery`` end, and say what is outstanding and how it is delivered later.
 
-    Ctrl-C ends the waiting, and nothing else: the results are in ``folder``.
+    It has less time where the command was ``interrupted``. Ctrl-C ends the waiting, and nothing
+    else: the results are in ``folder``.
     """
     try:
-        left = delivery.finish(patience)
+        left = delivery.finish(longest=_INTERRUPTED_SECONDS if interrupted else math.inf)
     except KeyboardInterrupt:
         delivery.hurry()
         left = delivery.finish()

@@ -2,7 +2,7 @@
 
 How far is kept in a file beside the journal after each request, so that another process goes on
 there. A request whose answer was lost is sent again, and changes nothing: see
-:class:`~sweeper.track.mlflow.MlflowRun`.
+:class:`~sweeper.track.mlflow_run.MlflowRun`.
 """
 
 import json
@@ -17,8 +17,8 @@ from sweeper.locks import held
 from sweeper.paths import MlflowPaths, write_aside
 from sweeper.records import State
 from sweeper.track.journal import Entry, Journal, NewRun, data_of
-from sweeper.track.mlflow import MlflowRun, end_others
 from sweeper.track.mlflow_model import log_model
+from sweeper.track.mlflow_run import MlflowRun, end_others
 from sweeper.track.names import param_name, param_value
 from sweeper.track.store import Store
 

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 from sweeper.addresses import sqlite_file, without_secrets
 from sweeper.errors import TrackerError
 from sweeper.track.journal import NewRun
-from sweeper.track.mlflow import MlflowRun, connect, ensure_experiment, find_runs, start_run
+from sweeper.track.mlflow import connect, ensure_experiment
+from sweeper.track.mlflow_run import MlflowRun, find_runs, start_run
 from sweeper.track.mlflow_store import Refused, absolute_uri, answers
 from sweeper.watched_files import WatchedFiles
 

@@ -25,16 +25,9 @@ from sweeper.paths import MlflowPaths, TrialPaths
 from sweeper.records import DataUse, State
 from sweeper.track.journal import Journal, NewRun, data_of
 from sweeper.track.local import LocalTracker
-from sweeper.track.mlflow import (
-    MlflowRun,
-    _create_experiment,
-    connect,
-    end_others,
-    ensure_experiment,
-    find_runs,
-    start_run,
-)
+from sweeper.track.mlflow import _create_experiment, connect, ensure_experiment
 from sweeper.track.mlflow_model import log_model
+from sweeper.track.mlflow_run import MlflowRun, end_others, find_runs, start_run
 from sweeper.track.mlflow_store import Refused, absolute_uri
 from sweeper.track.origin import _checkout_tags, origin_tags
 from sweeper.track.outbox import Outbox, read_delivered
@@ -438,7 +431,8 @@ def deleted_folder() -> str:
 
 RACE = """
 import multiprocessing, sys
-from sweeper.track.mlflow import connect, ensure_experiment, import_store, start_run
+from sweeper.track.mlflow import connect, ensure_experiment, import_store
+from sweeper.track.mlflow_run import start_run
 
 def begin(uri, barrier):
     barrier.wait()

@@ -1,0 +1,150 @@
+"""One look at all journals: what waits is delivered, what fails is put off and said once.
+
+Where a request fails, the next one of that journal comes after a pause that grows from 1 s to 30 s,
+and no other request is sent until MLflow answers one that changes nothing, so that a server that
+hangs has one of ours in its queue and not hundred.
+"""
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from sweeper.addresses import without_secrets
+from sweeper.errors import TrackerError
+from sweeper.locks import InUse
+from sweeper.paths import MlflowPaths
+from sweeper.track.mlflow_store import Refused
+from sweeper.track.outbox import Outbox
+from sweeper.track.store import Store
+
+LOOK_SECONDS = 1.0
+"""Between two looks: epochs on kept features take less than a request."""
+_LONGEST_PAUSE = 30.0
+
+
+@dataclass(frozen=True)
+class Outstanding:
+    """What MLflow lacks: entries of the journals, of how many runs, and why."""
+
+    entries: int
+    runs: int
+    reason: str
+
+    def __bool__(self) -> bool:
+        return self.entries > 0
+
+
+@dataclass
+class _Post:
+    """A journal, and when it may be tried again."""
+
+    outbox: Outbox
+    failures: int = 0
+    not_before: float = 0.0
+    reason: str = ""
+    refused: bool = False
+
+    def put_off(self, reason: str) -> None:
+        self.failures += 1
+        self.reason = without_secrets(reason)
+        self.not_before = time.monotonic() + _pause(self.failures)
+
+
+class Rounds:
+    """Delivers journals to ``store``, in one thread; others may add journals.
+
+    Args:
+        store: where to.
+        say: shows a person a sentence.
+        on_delivered: called after each request with the number of entries; what it returns says
+            whether to continue.
+    """
+
+    def __init__(
+        self, store: Store, say: Callable[[str], None], on_delivered: Callable[[int], bool]
+    ) -> None:
+        self._store = store
+        self._say = say
+        self._on_delivered = on_delivered
+        self._posts: dict[MlflowPaths, _Post] = {}
+        self._down = ""
+        self._silent = 0
+        self.busy = False
+        """Whether a journal is being delivered."""
+
+    def add(self, paths: Iterable[MlflowPaths]) -> None:
+        """Deliver these journals too; those of parents come first."""
+        for one in paths:
+            self._posts.setdefault(one, _Post(Outbox(one)))
+
+    def look(self, first: int | None = None, urgent: bool = False) -> float:
+        """Deliver what waits, of the ``first`` journals or all; returns seconds until the next.
+
+        ``urgent`` leaves out the pauses of single journals.
+        """
+        now, failed, tried = time.monotonic(), False, False
+        for post in tuple(self._posts.values())[:first]:
+            if not post.outbox.waits or (post.not_before > now and not urgent):
+                failed |= post.outbox.waits and not post.refused
+                continue
+            if (failed or self._down) and not self._store.answers():
+                self._silent += 1
+                return _pause(self._silent)
+            tried = True
+            failed |= not self._deliver(post)
+        self._silent = 0
+        if self._down and tried and not failed:
+            self._say(f"MLflow at {without_secrets(self._store.uri)} answers again")
+            self._down = ""
+        return LOOK_SECONDS
+
+    @property
+    def waiting(self) -> bool:
+        """Whether something may be outstanding; a look at the sizes of files."""
+        return any(post.outbox.waits for post in tuple(self._posts.values()))
+
+    def outstanding(self) -> Outstanding:
+        """What the store lacks."""
+        posts = tuple(self._posts.values())
+        counts = [post.outbox.outstanding() for post in posts]
+        reasons = [self._down, *(post.reason for post in posts)]
+        return Outstanding(sum(counts), sum(map(bool, counts)), next(filter(None, reasons), ""))
+
+    def _deliver(self, post: _Post) -> bool:
+        """Deliver one journal; returns False where the store was at fault."""
+        self.busy = True
+        try:
+            for count in post.outbox.deliver(self._store):
+                if not self._on_delivered(count):
+                    break
+            post.failures, post.reason, post.refused = 0, "", False
+        except InUse:
+            return True
+        except Refused as error:
+            if not post.refused:
+                self._say(f"warning: {error.reason}; what it lacks of that run is kept")
+            post.put_off(error.reason)
+            post.refused = True
+        except TrackerError as error:
+            return self._failed(post, error.cause)
+        except Exception as error:  # a store's plugin may raise anything
+            return self._failed(post, f"{type(error).__name__}: {error}")
+        finally:
+            self.busy = False
+        return True
+
+    def _failed(self, post: _Post, reason: str) -> bool:
+        """Put the journal off, and say once that the store does not take what it is sent."""
+        post.put_off(reason)
+        if not self._down:
+            named = f"MLflow at {without_secrets(self._store.uri)}"
+            self._say(
+                f"warning: {named} cannot be used: {post.reason}; trials continue, and it gets "
+                "what they record when it answers again"
+            )
+        self._down = post.reason
+        return False
+
+
+def _pause(failures: int) -> float:
+    return min(_LONGEST_PAUSE, 2.0 ** (failures - 1))
