@@ -39,12 +39,12 @@ def sqlite_url(file: Path) -> str:
     return f"sqlite:///{path}" if path == str(file) else f"sqlite+pysqlite:///{path}"
 
 
-def without_secrets(text: str) -> str:
+def redact(text: str) -> str:
     """``text`` with the user names, passwords and tokens in its addresses replaced by ``***``.
 
-    >>> without_secrets("MLflow at http://me:secret@host:5000 cannot be used")
+    >>> redact("MLflow at http://me:secret@host:5000 cannot be used")
     'MLflow at http://***@host:5000 cannot be used'
-    >>> without_secrets("postgresql://host/studies?user=me&password=secret")
+    >>> redact("postgresql://host/studies?user=me&password=secret")
     'postgresql://host/studies?user=***&password=***'
     """
     return _NAMED.sub(lambda found: f"{found[1]}{HIDDEN}", _USERINFO.sub(HIDDEN, text))
@@ -56,7 +56,7 @@ def hide_credentials(key: str, address: str) -> str:
     What is written to files then has the name of a variable only, and works again where that is
     set.
     """
-    if without_secrets(address) == address or address.startswith("${"):
+    if redact(address) == address or address.startswith("${"):
         return address
     names = {"tracking.uri": "MLFLOW_TRACKING_URI"}
     ours = f"SWEEPER_{key.removeprefix('hydra.sweeper.').replace('.', '_').upper()}"

@@ -20,7 +20,7 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
-from sweeper.addresses import without_secrets
+from sweeper.addresses import redact
 from sweeper.errors import SweeperError
 from sweeper.execute.failures import described, machine_fault
 from sweeper.execute.signals import handled
@@ -121,7 +121,7 @@ def _reader_gone() -> bool:
 def leave(text: str, code: int) -> NoReturn:
     """Say ``text`` and end this process with ``code``."""
     with contextlib.suppress(OSError, ValueError):  # of a screen that is gone
-        print(without_secrets(text), file=sys.stderr, flush=True)
+        print(redact(text), file=sys.stderr, flush=True)
     raise SystemExit(code) from None
 
 
@@ -138,7 +138,7 @@ def _unexpected(error: BaseException) -> str:
 def _kept(error: BaseException) -> str:
     """Keep the traceback of ``error`` in a file, and say where."""
     _show(error)
-    text = without_secrets("".join(traceback.format_exception(error)))
+    text = redact("".join(traceback.format_exception(error)))
     for log in (crash_log(), crash_log(Path(tempfile.gettempdir()))):
         with contextlib.suppress(OSError):
             write_aside(log, text.encode(errors="backslashreplace"))

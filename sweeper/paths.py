@@ -327,7 +327,7 @@ class TrialPaths:
         """What the trial learned, which the model can be made of."""
         return self.folder / "learned.npz"
 
-    def learned_by_fold(self, fold: int) -> Path:
+    def trained_weights_by_fold(self, fold: int) -> Path:
         """That of one fold, until it is known which fold's is kept."""
         return self.folder / f"learned.fold{fold}.npz"
 

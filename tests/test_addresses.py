@@ -8,7 +8,7 @@ import sqlalchemy
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sweeper.addresses import move_credentials, sqlite_file, sqlite_url, without_secrets
+from sweeper.addresses import move_credentials, redact, sqlite_file, sqlite_url
 from sweeper.paths import file_name
 
 PATHS = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1)
@@ -41,7 +41,7 @@ def test_what_is_no_file_has_none() -> None:
     ],
 )
 def test_credentials_are_not_shown(url: str) -> None:
-    text = without_secrets(f"MLflow at '{url}' cannot be used, {url} refused")
+    text = redact(f"MLflow at '{url}' cannot be used, {url} refused")
     assert "secret" not in text
     assert "host" in text
     assert text.endswith(" refused")
@@ -49,7 +49,7 @@ def test_credentials_are_not_shown(url: str) -> None:
 
 def test_what_has_no_credentials_is_shown_as_it_is() -> None:
     text = "sqlite:////home/me@work/mlflow.db +optimizer@phases.frozen.optimizer=sgd a:b@c /x?a=b"
-    assert without_secrets(text) == text
+    assert redact(text) == text
 
 
 def test_mlflow_gets_credentials_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -21,7 +21,7 @@ from sweeper.track.journal import Journal
 from sweeper.track.outbox import read_delivered
 from sweeper.track.result import read_result
 from sweeper.train.building import build_classifier_for
-from sweeper.train.trained_weights import save_learned
+from sweeper.train.trained_weights import save_trained_weights
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*Any type hint is inferred:UserWarning")
 
@@ -75,7 +75,7 @@ def row(folder: Path, number: int, made: Recipe) -> TrialRow:
 def learn(made: Recipe, paths: TrialPaths, owner: Owner) -> None:
     trainer = build_classifier_for(made, 10).trainer(None)
     weights = [np.zeros_like(variable.numpy()) for variable in trainer.learned]
-    save_learned(paths.learned, weights, made, owner)
+    save_trained_weights(paths.learned, weights, made, owner)
 
 
 @pytest.mark.slow

@@ -29,7 +29,7 @@ from sweeper.config import Recipe
 from sweeper.data.batches import Batches, shuffled
 from sweeper.errors import TrialPruned
 from sweeper.models.build import Classifier, attach_head
-from sweeper.models.split_model import Trainer
+from sweeper.models.split_model import SplitModel
 from sweeper.paths import conf_dir
 from sweeper.track.tracker import NullTracker
 from sweeper.train.building import build_backbone_for, build_classifier_for
@@ -107,7 +107,7 @@ class Arrays:
     """A feed of arrays, in place of the product's, whose images come from a source."""
 
     recipe: Recipe
-    model: Trainer
+    model: SplitModel
     train: tuple[NDArray[np.float32], NDArray[np.int64]]
     held_out: tuple[NDArray[np.float32], NDArray[np.int64]]
     classes: int

@@ -11,7 +11,7 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from sweeper.addresses import without_secrets
+from sweeper.addresses import redact
 from sweeper.app.outstanding import is_first_look, say_outstanding
 from sweeper.app.recorded import train
 from sweeper.app.start import Start
@@ -154,7 +154,7 @@ def _recorded(
     delivery, journal = Delivery(recipe.tracking.uri, say), Journal(paths.mlflow)
     journal.start(
         NewRun(
-            without_secrets(delivery.store.uri),
+            redact(delivery.store.uri),
             recipe.tracking.experiment,
             alone_name(recipe.name, overrides),
             {"sweeper.role": "trial", "sweeper.fine_tune_id": owner.run},

@@ -18,7 +18,7 @@ from hydra.core.override_parser.types import ChoiceSweep, Override
 from hydra.errors import HydraException, OverrideParseException
 
 from sweeper import addresses
-from sweeper.addresses import without_secrets
+from sweeper.addresses import redact
 from sweeper.config import nearest
 from sweeper.errors import ConfigError
 from sweeper.paths import conf_dir
@@ -56,7 +56,7 @@ def hide_credentials(arguments: Sequence[str]) -> list[str]:
     """
     shown = [
         f"{key}={addresses.hide_credentials(key.lstrip('+'), value.strip(_QUOTES))}"
-        if found and without_secrets(value) != value
+        if found and redact(value) != value
         else argument
         for argument in arguments
         for key, found, value in [argument.partition("=")]

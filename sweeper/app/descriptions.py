@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from sweeper.addresses import without_secrets
+from sweeper.addresses import redact
 from sweeper.display.short_names import short_names
 from sweeper.display.wording import command, spelled_value
 from sweeper.records import StudySummary, TrialSpec, Value
@@ -114,7 +114,7 @@ def _texts(params: Mapping[str, Value]) -> dict[str, str]:
 def _changes(overrides: Iterable[str]) -> Iterable[tuple[str, str]]:
     """Key and text of each override that changes the recipe; that of a deleted key says so."""
     for override in overrides:
-        key, _, value = without_secrets(override).partition("=")
+        key, _, value = redact(override).partition("=")
         if bare(key) != "experiment" and not bare(key).startswith(_ABOUT_PLACES):
             yield bare(key), _DELETED if key.startswith("~") else value
 

@@ -5,7 +5,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from sweeper.addresses import HIDDEN, without_secrets
+from sweeper.addresses import HIDDEN, redact
 from sweeper.display.wording import command
 from sweeper.errors import SweeperError
 from sweeper.paths import MlflowPaths, shown_path
@@ -100,7 +100,7 @@ def _uri_of(paths: MlflowPaths) -> str:
     if HIDDEN not in uri:
         return uri
     given = os.environ.get("MLFLOW_TRACKING_URI", "")
-    if without_secrets(given) == uri:
+    if redact(given) == uri:
         return given
     raise SweeperError(
         f"the address {uri} of the runs in {paths.folder.parent} had credentials, which are kept "

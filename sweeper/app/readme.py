@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from sweeper.addresses import without_secrets
+from sweeper.addresses import redact
 from sweeper.display.wording import command, spelled_params, spelled_values
 from sweeper.paths import PAGE_MARK, StudyPaths, shown_path, write_aside
 from sweeper.records import State, StudySummary
@@ -109,7 +109,7 @@ Compare all trials in MLflow:
 
 ## Files
 {files}"""
-        return without_secrets(text)
+        return redact(text)
 
     def _kept(self) -> str:
         if self.storage is None:

@@ -19,7 +19,7 @@ from sweeper.track.tracker import CompositeTracker
 from sweeper.validation import flatten
 
 if TYPE_CHECKING:
-    from sweeper.train.building import Known
+    from sweeper.train.building import BackboneSummary
     from sweeper.train.recorder import Report
 
 
@@ -37,7 +37,7 @@ def train(
     report: "Report",
     owner: Owner,
     prune_high: bool,
-    known: "Known | None" = None,
+    known: "BackboneSummary | None" = None,
 ) -> Trained:
     """Train ``recipe`` in the folder of ``paths``, and record it there; MLflow is not waited for.
 

@@ -5,7 +5,7 @@ from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from sweeper.addresses import without_secrets
+from sweeper.addresses import redact
 from sweeper.app.descriptions import trial_name, trial_note, trial_tags
 from sweeper.app.outstanding import is_first_look
 from sweeper.display.wording import command
@@ -144,5 +144,5 @@ class StudyRuns:
         below: bool = False,
     ) -> NewRun:
         parent = self._of_study if below else {}
-        uri = without_secrets(self.uri)
+        uri = redact(self.uri)
         return NewRun(uri, self.experiment, name, found_by, tags, note, parent)

@@ -15,7 +15,7 @@ from sweeper.records import TrialRow
 from sweeper.report.reader import read_recipe
 from sweeper.track.journal import Journal, data_of, last_run
 from sweeper.track.result import Result, Status, read_result, write
-from sweeper.train.trained_weights import load_learned
+from sweeper.train.trained_weights import load_trained_weights
 
 if TYPE_CHECKING:
     from sweeper.app.runs import StudyRuns
@@ -34,7 +34,7 @@ def winning_recipe(best: TrialRow, runs: "StudyRuns") -> Recipe:
             "tested nor kept; start a new study with hydra.sweeper.study_name=<name>"
         )
     recipe = read_recipe(trial)
-    load_learned(trial.learned, recipe, runs.owner(best.number))
+    load_trained_weights(trial.learned, recipe, runs.owner(best.number))
     return recipe
 
 

@@ -16,7 +16,7 @@ from pydantic import (
     field_validator,
 )
 
-from sweeper.addresses import without_secrets
+from sweeper.addresses import redact
 from sweeper.config.affects import TRAINING, Affects, check_declarations, only
 from sweeper.config.data import Augment, Dataset, Validation
 from sweeper.config.fields import Closed, Count, NotNegative, Seed
@@ -101,7 +101,7 @@ class Tracking(Closed):
         experiment: that the runs belong to.
     """
 
-    uri: Annotated[str, Field(min_length=1), PlainSerializer(without_secrets)]
+    uri: Annotated[str, Field(min_length=1), PlainSerializer(redact)]
     experiment: Annotated[str, Field(min_length=1, max_length=500)]
 
 

@@ -3,7 +3,7 @@
 import shlex
 from collections.abc import Mapping, Sequence
 
-from sweeper.addresses import without_secrets
+from sweeper.addresses import redact
 from sweeper.records import Value
 
 
@@ -30,12 +30,12 @@ def spelled_test(test: Mapping[str, float]) -> str:
 
 def command(overrides: Sequence[str]) -> str:
     """The shell command that runs one recipe again."""
-    return f"python -m sweeper {shlex.join(without_secrets(word) for word in overrides)}"
+    return f"python -m sweeper {shlex.join(redact(word) for word in overrides)}"
 
 
 def ui_command(uri: str) -> str:
     """The address of the MLflow UI on the runs at ``uri``, or the shell command that opens it."""
-    shown = without_secrets(uri)
+    shown = redact(uri)
     if uri.startswith("http"):
         return shown
     return f"mlflow ui --host 127.0.0.1 --backend-store-uri {shlex.quote(shown)}"

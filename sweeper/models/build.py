@@ -13,9 +13,9 @@ from sweeper import config
 from sweeper.errors import ConfigError
 from sweeper.models.blocks import Block, divide, find_blocks
 from sweeper.models.freezing import BATCH_NORM_MOMENTUM, check_freeze, split_block, thaw
-from sweeper.models.prefix import Facts, Prefix
+from sweeper.models.prefix import Prefix, PrefixSummary
 from sweeper.models.size import Size, size_of
-from sweeper.models.split_model import Trainer, on_pooled
+from sweeper.models.split_model import SplitModel, on_pooled
 
 __all__ = ["Classifier", "attach_head", "build_head", "check_freeze", "split_block"]
 
@@ -36,14 +36,14 @@ class Classifier:
         head: from what the backbone gives to logits.
         one_logit: whether one logit stands for two classes.
         build: gives the backbone; called once, when it is first needed.
-        pooled: facts of the backbone with the head's pooling, where they are known. With them the
+        pooled: summary of the backbone with the head's pooling, where they are known. With them the
             backbone is needed only where something in it trains, or somebody runs it.
     """
 
     head: keras.Model
     one_logit: bool
     build: Callable[[], keras.Model]
-    pooled: Facts | None = None
+    pooled: PrefixSummary | None = None
 
     @cached_property
     def backbone(self) -> keras.Model:
@@ -55,7 +55,7 @@ class Classifier:
         """Those of the backbone, from the input to the top."""
         return find_blocks(self.backbone)
 
-    def trainer(self, freeze: config.Freeze | None) -> Trainer:
+    def trainer(self, freeze: config.Freeze | None) -> SplitModel:
         """A fresh, uncompiled model in which the head trains, and what ``freeze`` thaws.
 
         With None the head alone trains, as in the frozen phase.
@@ -80,10 +80,10 @@ class Classifier:
             parts = (None, self.backbone)
         else:
             parts = divide(self.backbone, self.blocks[: thawed.below])
-        return Trainer(*parts, self.head, thawed.fixed_statistics)
+        return SplitModel(*parts, self.head, thawed.fixed_statistics)
 
-    def split(self, freeze: config.Freeze | None) -> tuple[Prefix, Trainer] | None:
-        """What :meth:`trainer` and :meth:`Trainer.split` give, without a backbone if facts do.
+    def split(self, freeze: config.Freeze | None) -> tuple[Prefix, SplitModel] | None:
+        """What :meth:`trainer` and :meth:`SplitModel.split` give, without a backbone if facts do.
 
         Sets trainable flags as :meth:`trainer` does.
         """
@@ -102,8 +102,8 @@ class Classifier:
         below = size_of(self.backbone) if known is None else known.size
         return below + size_of(self.head)
 
-    def _known(self, freeze: config.Freeze | None) -> Facts | None:
-        """Facts of what is frozen: the head's pooling ends it where the head alone trains."""
+    def _known(self, freeze: config.Freeze | None) -> PrefixSummary | None:
+        """Of what is frozen: the head's pooling ends it where the head alone trains."""
         return self.pooled if freeze is None or freeze.unfreeze_blocks == 0 else None
 
     def _frozen_with_pooling(self) -> keras.Model:

@@ -11,7 +11,7 @@ from sweeper.models.size import Size, count_parameters, flops
 
 
 @dataclass(frozen=True)
-class Facts:
+class PrefixSummary:
     """What is asked of a frozen part where all that it gives is kept.
 
     Attributes:
@@ -27,8 +27,8 @@ class Facts:
     size: Size
 
     @classmethod
-    def of(cls, network: keras.Model) -> "Facts":
-        """The facts of ``network``, which has one output."""
+    def of(cls, network: keras.Model) -> "PrefixSummary":
+        """The summary of ``network``, which has one output."""
         size = Size(count_parameters(network), 0, flops(network))
         shape = tuple(network.output.shape[1:])
         return cls(fingerprint(network), shape, len(network.operations), size)
@@ -36,10 +36,10 @@ class Facts:
 
 @dataclass(frozen=True)
 class Prefix:
-    """A frozen part that is built when it is needed, by ``build``; ``known`` are its facts."""
+    """A frozen part that is built when it is needed, by ``build``; ``known`` is its summary."""
 
     build: Callable[[], keras.Model]
-    known: Facts | None = None
+    known: PrefixSummary | None = None
 
     @cached_property
     def network(self) -> keras.Model:
@@ -47,6 +47,6 @@ class Prefix:
         return self.build()
 
     @cached_property
-    def facts(self) -> Facts:
+    def facts(self) -> PrefixSummary:
         """What is known, or else what the network says."""
-        return self.known or Facts.of(self.network)
+        return self.known or PrefixSummary.of(self.network)

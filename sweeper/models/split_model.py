@@ -15,7 +15,7 @@ Weigh = Callable[[tf.Tensor], tf.Tensor]
 """From targets ``[batch, units]`` to how much each image counts in the loss, ``[batch]``."""
 
 
-class Trainer(keras.Model):
+class SplitModel(keras.Model):
     """A classifier to be trained: frozen part, unfrozen part, head; from images to logits.
 
     Calls ``frozen`` in inference mode whatever the caller's mode is: BatchNormalization and
@@ -58,7 +58,7 @@ class Trainer(keras.Model):
             x = self._above(x, training=training)
         return self.head(x, training=training)
 
-    def split(self) -> "tuple[keras.Model, Trainer] | None":
+    def split(self) -> "tuple[keras.Model, SplitModel] | None":
         """The part that never changes, and a trainer of the rest, which takes what that one gives.
 
         The first ends with the head's pooling where no block is unfrozen: no more than the
@@ -69,7 +69,7 @@ class Trainer(keras.Model):
             return None
         pool = self.head.layers[1]
         if self.unfrozen is not None or isinstance(pool, keras.layers.Flatten):
-            rest = Trainer(None, self.unfrozen, self.head, self._fixed_statistics)
+            rest = SplitModel(None, self.unfrozen, self.head, self._fixed_statistics)
             return self.frozen, rest
         # of its own, since a layer that is called twice makes the head's graph ambiguous; by its
         # kind, so that one network may end in several
@@ -111,7 +111,7 @@ class Trainer(keras.Model):
         return [variable for part in parts for variable in part.weights]
 
 
-def on_pooled(head: keras.Model) -> Trainer:
+def on_pooled(head: keras.Model) -> SplitModel:
     """A trainer of ``head`` alone, on what its pooling gives; it shares the weights."""
     pool = head.layers[1]
-    return Trainer(None, None, keras.Model(pool.output, head.output, name="head"))
+    return SplitModel(None, None, keras.Model(pool.output, head.output, name="head"))

@@ -18,7 +18,7 @@ from omegaconf.errors import OmegaConfBaseException, ValidationError
 from yaml import YAMLError
 
 from sweeper.absent_keys import absent_key
-from sweeper.addresses import hide_credentials, without_secrets
+from sweeper.addresses import hide_credentials, redact
 from sweeper.errors import ConfigError
 from sweeper.records import Value
 from sweeper.search.space.cases import bare, below
@@ -143,7 +143,7 @@ def hide_secrets(config: DictConfig) -> None:
         lines = config.hydra.overrides.hydra
         for index, line in enumerate(lines):
             key, found, value = line.partition("=")
-            if found and without_secrets(value) != value:
+            if found and redact(value) != value:
                 hidden = hide_credentials(bare(key), value.strip("'\""))
                 lines[index] = f"{key}={hidden}"
 

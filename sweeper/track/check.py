@@ -11,7 +11,7 @@ import urllib.request
 from contextlib import closing
 from pathlib import Path
 
-from sweeper.addresses import move_credentials, sqlite_file, without_secrets
+from sweeper.addresses import move_credentials, redact, sqlite_file
 from sweeper.paths import unwritable_file
 
 _ANSWER_SECONDS = 10
@@ -70,16 +70,13 @@ def _server_faults(uri: str, experiment: str) -> list[str]:
     except urllib.error.HTTPError as error:
         if error.code in (401, 403):
             return [
-                f"MLflow at {without_secrets(uri)} refuses its user ({error.code} {error.reason}); "
+                f"MLflow at {redact(uri)} refuses its user ({error.code} {error.reason}); "
                 "set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD"
             ]
         return []  # it is there: the experiment is still to be made
     except (OSError, ValueError) as error:
         reason = getattr(error, "reason", None) or error
-        return [
-            f"MLflow at {without_secrets(uri)} cannot be used: {reason}; start that server, or "
-            f"{_OTHER}"
-        ]
+        return [f"MLflow at {redact(uri)} cannot be used: {reason}; start that server, or {_OTHER}"]
     except (KeyError, TypeError):
         return []
     if found.get("lifecycle_stage") == "deleted":
@@ -99,7 +96,7 @@ def _authorization() -> dict[str, str]:
 
 
 def _deleted(uri: str, experiment: str, number: str) -> str:
-    restore = f"MLFLOW_TRACKING_URI={shlex.quote(without_secrets(uri))}"
+    restore = f"MLFLOW_TRACKING_URI={shlex.quote(redact(uri))}"
     return (
         f"MLflow's experiment {experiment} is deleted; set tracking.experiment=<other name>, or "
         f"restore it: {restore} mlflow experiments restore --experiment-id {number}"

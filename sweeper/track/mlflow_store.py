@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from sweeper.addresses import move_credentials, sqlite_file, sqlite_url, without_secrets
+from sweeper.addresses import move_credentials, redact, sqlite_file, sqlite_url
 from sweeper.errors import TrackerError
 from sweeper.locks import InUse, held
 
@@ -146,8 +146,8 @@ def usable(uri: str) -> Iterator[None]:
     try:
         yield
     except (MlflowException, SQLAlchemyError, OSError) as error:
-        text = without_secrets(_cause(str(error)) or type(error).__name__)
-        named = f"MLflow at {without_secrets(uri)}"
+        text = redact(_cause(str(error)) or type(error).__name__)
+        named = f"MLflow at {redact(uri)}"
         if isinstance(error, MlflowException) and error.error_code in _REFUSALS:
             raise Refused(f"{named} refuses: {text}", error.error_code == _NO_SUCH) from None
         raise TrackerError(

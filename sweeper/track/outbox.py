@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from sweeper.addresses import without_secrets
+from sweeper.addresses import redact
 from sweeper.errors import TrackerError
 from sweeper.locks import held
 from sweeper.paths import MlflowPaths, write_aside
@@ -97,7 +97,7 @@ class Outbox:
     def _load(self, store: Store) -> None:
         """Read how far the store got, and see that it still has the run where it may have not."""
         self._state = read_delivered(self.journal.paths)
-        uri, run_id = without_secrets(store.uri), self._run and self._run.run_id
+        uri, run_id = redact(store.uri), self._run and self._run.run_id
         if (self._state.uri, self._state.run_id) == (uri, run_id):
             return
         self._run = store.run(self._state.run_id) if self._state.run_id else None

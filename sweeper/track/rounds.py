@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from sweeper.addresses import without_secrets
+from sweeper.addresses import redact
 from sweeper.errors import TrackerError
 from sweeper.locks import InUse
 from sweeper.paths import MlflowPaths
@@ -46,7 +46,7 @@ class _Post:
 
     def put_off(self, reason: str) -> None:
         self.failures += 1
-        self.reason = without_secrets(reason)
+        self.reason = redact(reason)
         self.not_before = time.monotonic() + _pause(self.failures)
 
 
@@ -94,7 +94,7 @@ class Rounds:
             failed |= not self._deliver(post)
         self._silent = 0
         if self._down and tried and not failed:
-            self._say(f"MLflow at {without_secrets(self._store.uri)} answers again")
+            self._say(f"MLflow at {redact(self._store.uri)} answers again")
             self._down = ""
         return LOOK_SECONDS
 
@@ -137,7 +137,7 @@ class Rounds:
         """Put the journal off, and say once that the store does not take what it is sent."""
         post.put_off(reason)
         if not self._down:
-            named = f"MLflow at {without_secrets(self._store.uri)}"
+            named = f"MLflow at {redact(self._store.uri)}"
             self._say(
                 f"warning: {named} cannot be used: {post.reason}; trials continue, and it gets "
                 "what they record when it answers again"

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from sweeper.addresses import sqlite_file, without_secrets
+from sweeper.addresses import redact, sqlite_file
 from sweeper.errors import TrackerError
 from sweeper.track.journal import NewRun
 from sweeper.track.mlflow import connect, ensure_experiment
@@ -38,7 +38,7 @@ class Store:
         lost = self._watched.lost()
         if lost is not None:
             cause = f"{lost} was deleted, moved or replaced; put it back"
-            named = f"MLflow at {without_secrets(self.uri)}"
+            named = f"MLflow at {redact(self.uri)}"
             raise TrackerError(f"{named} cannot be used: {cause}", cause)
         return self._client
 

@@ -12,7 +12,7 @@ from pydantic import TypeAdapter
 
 from sweeper.config import Affects, Recipe
 from sweeper.models.build import Classifier, attach_head, build_head
-from sweeper.models.prefix import Facts, Prefix
+from sweeper.models.prefix import Prefix, PrefixSummary
 from sweeper.models.pretrained.backbones import build_backbone
 from sweeper.train.runtime import numerics
 
@@ -20,37 +20,37 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Known:
+class BackboneSummary:
     """What a trial asks of its backbone while the head alone trains on what is kept.
 
     Attributes:
         of: all of a recipe that it depends on.
         shape: of what the backbone gives for one image, ``[height, width, channels]``.
         dtype: number format of that.
-        pooled: facts of the backbone with the head's pooling.
+        pooled: summary of the backbone with the head's pooling.
     """
 
     of: str
     shape: tuple[int, ...]
     dtype: str
-    pooled: Facts
+    pooled: PrefixSummary
 
 
-_JSON = TypeAdapter(tuple[Known, ...])
+_JSON = TypeAdapter(tuple[BackboneSummary, ...])
 
 
-def known_of(recipe: Recipe, backbone: keras.Model, pooled: Prefix) -> Known:
+def known_of(recipe: Recipe, backbone: keras.Model, pooled: Prefix) -> BackboneSummary:
     """What is known of ``backbone``, that of ``recipe``, and of its frozen part ``pooled``."""
     given = backbone.output
-    return Known(backbone_key(recipe), tuple(given.shape[1:]), given.dtype, pooled.facts)
+    return BackboneSummary(backbone_key(recipe), tuple(given.shape[1:]), given.dtype, pooled.facts)
 
 
-def to_json(known: Sequence[Known]) -> str:
+def to_json(known: Sequence[BackboneSummary]) -> str:
     """``known`` as text, for another process."""
     return _JSON.dump_json(tuple(known)).decode()
 
 
-def find(text: str, recipe: Recipe) -> Known | None:
+def find(text: str, recipe: Recipe) -> BackboneSummary | None:
     """What the ``text`` of :func:`to_json` says of the backbone of ``recipe``, if anything."""
     key = backbone_key(recipe)
     return next((known for known in _JSON.validate_json(text) if known.of == key), None)
@@ -63,7 +63,9 @@ def build_backbone_for(recipe: Recipe) -> keras.Model:
         return build_backbone(recipe.backbone, recipe.image_size, recipe.drop_connect_rate)
 
 
-def build_classifier_for(recipe: Recipe, n_classes: int, known: Known | None = None) -> Classifier:
+def build_classifier_for(
+    recipe: Recipe, n_classes: int, known: BackboneSummary | None = None
+) -> Classifier:
     """The network that ``recipe`` describes, with a fresh head for ``n_classes``.
 
     Its backbone is built now, or with ``known`` when something first needs it. All numbers are the

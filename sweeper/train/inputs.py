@@ -17,7 +17,7 @@ from sweeper.data.batches import Batches, batches, shuffled
 from sweeper.data.examples import Examples
 from sweeper.data.targets import Targets
 from sweeper.models.build import Classifier
-from sweeper.models.split_model import Change, Trainer
+from sweeper.models.split_model import Change, SplitModel
 from sweeper.train.frozen.features import Features
 from sweeper.train.frozen.views import Images, View
 
@@ -31,7 +31,7 @@ class Inputs:
     ``steps_per_execution`` is how many steps TensorFlow takes without coming back to Python.
     """
 
-    model: Trainer
+    model: SplitModel
     train: Batches
     validation: Batches
     augment: Change | None

@@ -13,7 +13,7 @@ from sweeper.data.targets import Targets
 from sweeper.models.build import attach_head
 from sweeper.models.prefix import Prefix
 from sweeper.paths import entries_dir
-from sweeper.train.building import Known, build_backbone_for, known_of
+from sweeper.train.building import BackboneSummary, build_backbone_for, known_of
 from sweeper.train.folds import splits_of
 from sweeper.train.frozen.features import Features
 from sweeper.train.inputs import images_of, planned
@@ -35,7 +35,7 @@ class Prebuilt:
     """Seconds that went into frozen layers, and what trials need not build them to know."""
 
     seconds: float = 0.0
-    known: tuple[Known, ...] = ()
+    known: tuple[BackboneSummary, ...] = ()
 
 
 def prebuild(recipes: Sequence[Recipe], on_advance: OnAdvance = no_callback) -> Prebuilt:
@@ -78,7 +78,7 @@ def _alike(recipe: Recipe) -> Mapping[str, object]:
 
 def _prefixes(
     recipes: Sequence[Recipe], n_classes: int
-) -> tuple[list[tuple[Prefix, int]], list[Known]]:
+) -> tuple[list[tuple[Prefix, int]], list[BackboneSummary]]:
     """Every frozen part that trials may have, and the most epochs that they have it for.
 
     And what is known of those that end with pooling.
@@ -95,7 +95,7 @@ def _prefixes(
                 longest = epochs.get((freeze, pooling), 0)
                 epochs[freeze, pooling] = max(longest, phase.phase.epochs)
     found: list[tuple[Prefix, int]] = []
-    known: list[Known] = []
+    known: list[BackboneSummary] = []
     for (freeze, pooling), count in epochs.items():
         head = first.head.model_copy(update={"pooling": pooling})
         parts = attach_head(backbone, head, n_classes).split(freeze)

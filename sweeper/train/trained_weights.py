@@ -18,14 +18,16 @@ from sweeper.records import Owner
 _OWNER = "owner"
 
 
-def save_learned(path: Path, learned: Sequence[NDArray[Any]], recipe: Recipe, owner: Owner) -> None:
+def save_trained_weights(
+    path: Path, learned: Sequence[NDArray[Any]], recipe: Recipe, owner: Owner
+) -> None:
     """Keep the weights of the last phase's unfrozen part and of the head, in their order."""
     with open_aside(path) as file:
         np.savez(file, *learned, owner=np.array(_owner_text(recipe, owner)))
 
 
-def load_learned(path: Path, recipe: Recipe, owner: Owner) -> list[NDArray[Any]]:
-    """What :func:`save_learned` kept there for the same recipe and owner.
+def load_trained_weights(path: Path, recipe: Recipe, owner: Owner) -> list[NDArray[Any]]:
+    """What :func:`save_trained_weights` kept there for the same recipe and owner.
 
     Raises:
         SweeperError: the file is not there, cannot be read, or was written by another run.

@@ -25,7 +25,7 @@ from sweeper.records import UNOWNED, Owner
 from sweeper.track.predictions import save
 from sweeper.track.tracker import Tracker
 from sweeper.train import cost
-from sweeper.train.building import Known, build_classifier_for, weights_version
+from sweeper.train.building import BackboneSummary, build_classifier_for, weights_version
 from sweeper.train.checkpoint import Checkpoint
 from sweeper.train.data_uses import data_uses
 from sweeper.train.fine_tune import FineTune
@@ -38,7 +38,7 @@ from sweeper.train.runtime import numerics
 from sweeper.train.sanity import LossCheck, Verdict
 from sweeper.train.savings import ledger
 from sweeper.train.stages import stage_keys
-from sweeper.train.trained_weights import save_learned
+from sweeper.train.trained_weights import save_trained_weights
 
 log = logging.getLogger(__name__)
 
@@ -67,7 +67,7 @@ class Trial:
         tracker: Tracker,
         report: Report,
         prune_high: bool,
-        known: Known | None = None,
+        known: BackboneSummary | None = None,
         owner: Owner = UNOWNED,
     ) -> None:
         self._owner = owner
@@ -188,8 +188,8 @@ class Trial:
                 raise
             finally:
                 self._ledgers.append(ledger(recipe, feed, recorder.epochs, pruned))
-        path = self._paths.learned if fold is None else self._paths.learned_by_fold(fold)
-        save_learned(path, outcome.learned, recipe, self._owner)
+        path = self._paths.learned if fold is None else self._paths.trained_weights_by_fold(fold)
+        save_trained_weights(path, outcome.learned, recipe, self._owner)
         validation = evaluation_batches(held_out, recipe, len(class_names))
         size = classifier.size(planned(recipe)[-1].freeze)
         costs = cost.measure(size, classifier.inference_model, validation, recipe.objectives)

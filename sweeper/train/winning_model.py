@@ -22,7 +22,7 @@ from sweeper.train.folds import splits_of
 from sweeper.train.inputs import planned
 from sweeper.train.pictures import plots
 from sweeper.train.runtime import numerics
-from sweeper.train.trained_weights import load_learned
+from sweeper.train.trained_weights import load_trained_weights
 from sweeper.train.trial import evaluation_batches
 
 Predict = Callable[[tf.Tensor], tf.Tensor]
@@ -72,7 +72,7 @@ def make_model(recipe: Recipe, n_classes: int, paths: TrialPaths, owner: Owner) 
     Raises:
         SweeperError: what the trial of ``owner`` learned is not there any more.
     """
-    learned = load_learned(paths.learned, recipe, owner)
+    learned = load_trained_weights(paths.learned, recipe, owner)
     numerics.set_up(recipe)
     classifier = build_classifier_for(recipe, n_classes)
     trainer = classifier.trainer(planned(recipe)[-1].freeze)

@@ -6,7 +6,7 @@ from networks import head_config
 
 from sweeper.models.build import attach_head
 from sweeper.models.network_hash import fingerprint
-from sweeper.models.prefix import Facts, Prefix
+from sweeper.models.prefix import Prefix, PrefixSummary
 from sweeper.models.size import Size
 
 
@@ -20,8 +20,8 @@ def test_the_facts_of_a_frozen_part(tiny: keras.Model) -> None:
     network, _ = parts
     kernels = 3 * 3 * 3 * 4 + 2 * 3 * 3 * 4 * 4
     rest = 2 * 4 + 3 * 4 * 4  # two biases, three normalizations
-    facts = Facts.of(network)
-    assert facts == Facts(
+    facts = PrefixSummary.of(network)
+    assert facts == PrefixSummary(
         fingerprint(network),
         (4,),
         len(tiny.operations) + 1,
@@ -40,7 +40,7 @@ def test_a_network_is_built_once_and_where_its_facts_are_known_only_to_run(
 
     prefix = Prefix(build)
     assert built == []
-    assert prefix.facts == Facts.of(tiny)
+    assert prefix.facts == PrefixSummary.of(tiny)
     assert prefix.network is tiny
     assert built == [tiny]
     known = Prefix(never, prefix.facts)

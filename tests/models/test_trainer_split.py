@@ -9,7 +9,7 @@ import tensorflow as tf
 from networks import freeze_config, head_config, one_step, random_images
 
 from sweeper.models.build import Classifier, attach_head
-from sweeper.models.split_model import Trainer
+from sweeper.models.split_model import SplitModel
 
 
 @pytest.mark.parametrize("pooling", ["avg", "max", "flatten"])
@@ -82,7 +82,7 @@ def _backbone(convolution_first: bool) -> keras.Model:
     return model
 
 
-def _whole_and_rest(trainer: Trainer) -> list[Trainer]:
+def _whole_and_rest(trainer: SplitModel) -> list[SplitModel]:
     parts = trainer.split()
     return [trainer] if parts is None else [trainer, parts[1]]
 

@@ -23,7 +23,7 @@ from sweeper.config.affects import declared
 from sweeper.data.sources.loading import load
 from sweeper.data.targets import Targets, class_weights
 from sweeper.models.build import attach_head
-from sweeper.models.prefix import Facts
+from sweeper.models.prefix import PrefixSummary
 from sweeper.paths import entries_dir
 from sweeper.train.building import build_backbone_for
 from sweeper.train.checkpoint import Checkpoint, Saved
@@ -88,7 +88,7 @@ def features_given(made: Recipe) -> tuple[str, str]:
     parts = attach_head(backbone, made.head, 10).split(None)
     assert parts is not None
     config = json.dumps(backbone.get_config(), default=str)
-    built = digest(config.encode(), str(Facts.of(parts[0].network)).encode())
+    built = digest(config.encode(), str(PrefixSummary.of(parts[0].network)).encode())
     return digest(given), built
 
 

@@ -11,20 +11,20 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from sweeper.data.batches import Batches
-from sweeper.models.split_model import Trainer
+from sweeper.models.split_model import SplitModel
 from sweeper.train.evaluation import before_training, edge
 from sweeper.train.sanity import LEAST_EDGE
 
 CLASSES = 5
 
 
-def head(size_of_features: float) -> tuple[Trainer, Batches]:
+def head(size_of_features: float) -> tuple[SplitModel, Batches]:
     """A fresh head with BatchNormalization, and a batch of features of that size."""
     keras.utils.set_random_seed(0)
     features = keras.Input((64,))
     x = keras.layers.BatchNormalization()(features)
     x = keras.layers.Dropout(0.2)(x)
-    model = Trainer(None, None, keras.Model(features, keras.layers.Dense(CLASSES)(x)))
+    model = SplitModel(None, None, keras.Model(features, keras.layers.Dense(CLASSES)(x)))
     rng = np.random.default_rng(0)
     labels = rng.integers(0, CLASSES, 64)
     values = (size_of_features * (1 + rng.normal(size=(64, 64)))).astype(np.float32)

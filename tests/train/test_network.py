@@ -16,7 +16,7 @@ from sweeper.models.prefix import Prefix
 from sweeper.models.size import size_of
 from sweeper.paths import TrialPaths, entries_dir
 from sweeper.track.tracker import NullTracker, of_fold
-from sweeper.train.building import Known, build_classifier_for, find, known_of, to_json
+from sweeper.train.building import BackboneSummary, build_classifier_for, find, known_of, to_json
 from sweeper.train.prebuild import prebuild
 from sweeper.train.runtime import numerics
 from sweeper.train.trial import Trial
@@ -33,7 +33,7 @@ BOTH = (*SHORT, "phases.unfrozen.epochs=1")
 DIFFERS = ("epoch_seconds", "images_per_second", "peak_memory_mb", "compute.", "milliseconds")
 
 
-def handed_on(made: Recipe) -> Known:
+def handed_on(made: Recipe) -> BackboneSummary:
     """What a trial finds in the text that a study hands on."""
     known = find(to_json(prebuild([made]).known), made)
     assert known is not None
@@ -57,7 +57,7 @@ class Remembering(NullTracker):
         self.log_metrics(of_fold(metrics, fold), step)
 
 
-def ran(made: Recipe, folder: Path, known: Known | None) -> list[Any]:
+def ran(made: Recipe, folder: Path, known: BackboneSummary | None) -> list[Any]:
     """The objectives of a trial, all its metrics, and the bytes of what it learned."""
     tracker, paths = Remembering(), TrialPaths(folder)
     values = Trial(made, paths, tracker, lambda *_, **__: None, True, known).run()

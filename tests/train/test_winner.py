@@ -24,7 +24,7 @@ from sweeper.track.outbox import Outbox
 from sweeper.track.store import Store
 from sweeper.train.building import build_classifier_for
 from sweeper.train.folds import splits_of
-from sweeper.train.trained_weights import save_learned
+from sweeper.train.trained_weights import save_trained_weights
 from sweeper.train.trial import evaluation_batches
 from sweeper.train.winning_model import evaluate, finish, interval, keep
 
@@ -99,7 +99,7 @@ def learned_by(made: Recipe, paths: TrialPaths, owner: Owner) -> None:
     trainer = build_classifier_for(made, 10).trainer(None)
     weights = [np.zeros_like(variable.numpy()) for variable in trainer.learned]
     weights[-1] = np.log(CERTAIN_OF_THREES).astype(np.float32)
-    save_learned(paths.learned, weights, made, owner)
+    save_trained_weights(paths.learned, weights, made, owner)
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from sweeper.addresses import without_secrets
+from sweeper.addresses import redact
 
 
 class State(StrEnum):
@@ -51,15 +51,15 @@ def print_page(lines: Sequence[Line], console: Console) -> None:
         for line in members:
             state = Text(line.state, _STYLES[line.state])
             if line.advice:
-                state.append(f": {without_secrets(line.advice)}", "default not bold")
-            table.add_row(Text(f"  {line.name}"), Text(without_secrets(line.found)), state)
+                state.append(f": {redact(line.advice)}", "default not bold")
+            table.add_row(Text(f"  {line.name}"), Text(redact(line.found)), state)
     console.print(table)
     console.print(_verdict(lines))
 
 
 def to_json(lines: Sequence[Line]) -> str:
     """``lines`` as a list of objects."""
-    return without_secrets(json.dumps([asdict(line) for line in lines], indent=2))
+    return redact(json.dumps([asdict(line) for line in lines], indent=2))
 
 
 def is_broken(lines: Sequence[Line]) -> bool:

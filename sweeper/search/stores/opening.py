@@ -22,7 +22,7 @@ from pathlib import Path
 from optuna.storages import InMemoryStorage, JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
-from sweeper.addresses import sqlite_file, without_secrets
+from sweeper.addresses import redact, sqlite_file
 from sweeper.errors import MachineFault, SweeperError
 from sweeper.locks import InUse, held
 from sweeper.paths import file_name, unwritable, unwritable_file
@@ -75,7 +75,7 @@ def _address_faults(key: str, url: str) -> list[str]:
         if url.startswith("sqlite") and file.exists() and not _is_sqlite(file):
             return [f"{key}: {file} is no SQLite database; set {key} to another file"]
         return []
-    shown = without_secrets(url)
+    shown = redact(url)
     try:
         dialect = make_url(url).get_backend_name()
         driver = make_url(url).get_dialect()
@@ -176,6 +176,6 @@ def open_store(url: str | None, study_name: str, heartbeat_interval: int) -> Sto
 def _not_opened(key: str, url: str, error: Exception) -> str:
     text = (str(error) or type(error).__name__).splitlines()[0]
     return (
-        f"the study's store {without_secrets(url)} cannot be opened: {without_secrets(text)}; "
+        f"the study's store {redact(url)} cannot be opened: {redact(text)}; "
         f"set {key} to sqlite:///<file>, or to a server that answers"
     )

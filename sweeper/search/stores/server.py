@@ -9,7 +9,7 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy import create_engine, event, make_url, text
 
-from sweeper.addresses import without_secrets
+from sweeper.addresses import redact
 from sweeper.errors import Outage, SweeperError
 from sweeper.search.stores.exclusive import GATE_SECONDS, Store, open_database
 
@@ -168,7 +168,7 @@ def _name_lost_connections(engine: "Engine", url: str) -> None:
         if lost and not context.is_pre_ping:
             reason = " ".join(str(context.original_exception).split())
             raise Outage(
-                f"the connection to {without_secrets(url)} was lost: {without_secrets(reason)}; "
+                f"the connection to {redact(url)} was lost: {redact(reason)}; "
                 "see that the server runs, then run the same command again"
             )
 
