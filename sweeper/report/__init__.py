@@ -1,1 +1,1 @@
-"""What studies came to, read from their folders."""
+"""The results of studies, read from their folders."""

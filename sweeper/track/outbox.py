@@ -1,6 +1,6 @@
 """One journal on its way to MLflow: how far it got it, and the next entries.
 
-How far is kept in a file beside the journal after each request, so that another process goes on
+How far is kept in a file beside the journal after each request, so that another process continues
 there. A request whose answer was lost is sent again, and changes nothing: see
 :class:`~sweeper.track.mlflow_run.MlflowRun`.
 """
