@@ -335,7 +335,7 @@ def test_the_page_is_aligned_and_its_verdict_comes_last() -> None:
         "software",
         "  Python  3.11.7          ok",
         "devices",
-        "  GPU     none [of them]  broken: set uri=http://me:***@host",
+        "  GPU     none [of them]  broken: set uri=http://***@host",
         "  CPU     x               warning",
         "broken: 1, warnings: 1",
     ]
