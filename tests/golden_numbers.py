@@ -20,7 +20,7 @@ from sweeper.data.augment import augmentation
 from sweeper.data.augment.augmentation import build_augment
 from sweeper.data.examples import Examples
 from sweeper.models.folding import Folded
-from sweeper.models.pretrained.backbones import build_backbone
+from sweeper.models.pretrained.networks import build_backbone
 from sweeper.train.frozen import frozen_pass
 
 GOLDEN = Path(__file__).with_suffix(".json")

@@ -55,3 +55,21 @@ def test_commands_of_the_documentation_run(page: str, line: str, tmp_path: Path)
     # neither data nor weights can be fetched here; that they are not there comes after all checks
     absent = "are not here" in ended.screen or "is not prepared" in ended.screen
     assert ended.code == 0 if shows else WOULD_RUN in ended.screen or absent, ended.screen
+
+
+def test_files_that_the_documentation_names_are_there() -> None:
+    pages = (ROOT / "README.md", *(ROOT / "docs").glob("*.md"), ROOT / "experiments" / "README.md")
+    roots = "conf|docs|experiments|hydra_plugins|sweeper|tests"
+    rooms = "|".join(folder.name for folder in (ROOT / "sweeper").iterdir() if folder.is_dir())
+    absent = [
+        (page.name, name)
+        for page in pages
+        for above, pattern in (
+            (ROOT, rf"`((?:{roots})/[\w./-]+)`"),
+            (ROOT / "sweeper", rf"`((?:{rooms})/[\w./-]+\.py)`"),
+        )
+        for name in re.findall(pattern, page.read_text())
+        # a file that is to be written is called name
+        if "name" not in Path(name).stem and not (above / name).exists()
+    ]
+    assert not absent

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,12 @@ def test_imports_point_down_only() -> None:
         check=False,
     )
     assert checked.returncode == 0, checked.stdout
+
+
+def test_no_two_modules_have_one_name() -> None:
+    modules = (Path(__file__).parents[1] / "sweeper").rglob("*.py")
+    names = Counter(module.name for module in modules if not module.name.startswith("__"))
+    assert not [name for name, count in names.items() if count > 1]
 
 
 def test_the_controllers_rooms_import_nothing_heavy() -> None:
@@ -60,6 +67,7 @@ print("mlflow" in sys.modules)
 def test_a_refusal_needs_nothing_heavy(arguments: list[str], tmp_path: Path) -> None:
     code = f"""
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest

@@ -5,7 +5,7 @@ import re
 
 from rich.console import Console
 
-from sweeper.display.stages import Stages
+from sweeper.display.stage_progress import Stages
 from sweeper.records import Advance, Attribute
 
 

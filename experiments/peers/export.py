@@ -14,7 +14,7 @@ from ours import FINE_TUNE
 from sweeper.config import Recipe
 from sweeper.data.sources.loading import Examples, load
 from sweeper.models.blocks import Block, find_blocks
-from sweeper.models.pretrained.backbones import build_backbone
+from sweeper.models.pretrained.networks import build_backbone
 from sweeper.paths import conf_dir
 from sweeper.train.folds import splits_of
 from sweeper.validation import parse

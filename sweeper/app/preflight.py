@@ -11,7 +11,7 @@ from omegaconf import DictConfig
 from sweeper.app.readiness import check_ready
 from sweeper.config import HIGHER_IS_BETTER, Recipe, unused_overrides, warnings
 from sweeper.display.console import open_console
-from sweeper.display.stages import Stages
+from sweeper.display.stage_progress import Stages
 from sweeper.errors import Findings, Outage, SweeperError
 from sweeper.execute.executor import Channel, Executor, run_logged
 from sweeper.records import Advance, Prepared

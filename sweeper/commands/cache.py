@@ -10,8 +10,8 @@ import click
 if TYPE_CHECKING:
     from pydantic import JsonValue
 
-    from sweeper.cache.cache import Cache
     from sweeper.cache.contents import Listed
+    from sweeper.cache.shared_cache import Cache
 
 _PARTS_SHOWN = 4
 _LENGTH_SHOWN = 24
@@ -101,7 +101,7 @@ def _opened() -> "Iterator[Cache]":
     Raises:
         SweeperError: its folder cannot be read or written.
     """
-    from sweeper.cache.cache import Cache
+    from sweeper.cache.shared_cache import Cache
     from sweeper.errors import SweeperError
     from sweeper.paths import entries_dir
 

@@ -8,7 +8,7 @@ import click
 from click.shell_completion import CompletionItem, shell_complete
 
 from sweeper.commands import COMMANDS, COMPLETE
-from sweeper.commands.recipe import complete_overrides
+from sweeper.commands.recipe_command import complete_overrides
 from sweeper.exits import ASKED, leave, reported
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, TextIO
 
 import click
 
-from sweeper.commands.recipe import composed, recipe_command
+from sweeper.commands.recipe_command import composed, recipe_command
 
 if TYPE_CHECKING:
     from rich.console import Console

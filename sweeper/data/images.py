@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from sweeper.cache.cache import Cache
 from sweeper.cache.key import Key
+from sweeper.cache.shared_cache import Cache
 from sweeper.data.batches import NUMBERS, as_written, batches
 from sweeper.data.examples import Examples
 from sweeper.data.memory_map import mapped

@@ -57,7 +57,7 @@ def rows(count: bool) -> Iterator[str]:
 def _parameters(backbone: config.Backbone) -> int:
     import keras
 
-    from sweeper.models.pretrained.backbones import build_backbone
+    from sweeper.models.pretrained.networks import build_backbone
 
     random = backbone.model_copy(update={"weights": None})
     try:

@@ -7,7 +7,7 @@ import keras
 from sweeper import config
 from sweeper.models.blocks import Block
 from sweeper.models.freezing import thaw
-from sweeper.models.pretrained.backbones import stochastic_depth
+from sweeper.models.pretrained.networks import stochastic_depth
 
 
 def unused_in_network(

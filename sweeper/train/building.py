@@ -13,7 +13,7 @@ from pydantic import TypeAdapter
 from sweeper.config import Affects, Recipe
 from sweeper.models.build import Classifier, attach_head, build_head
 from sweeper.models.prefix import Prefix, PrefixSummary
-from sweeper.models.pretrained.backbones import build_backbone
+from sweeper.models.pretrained.networks import build_backbone
 from sweeper.train.runtime import numerics
 
 log = logging.getLogger(__name__)

@@ -10,7 +10,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from sweeper.cache.cache import Cache
+from sweeper.cache.shared_cache import Cache
 from sweeper.config import Freeze, Phase, Recipe
 from sweeper.data.augment.augmentation import build_augment
 from sweeper.data.batches import Batches, batches, shuffled

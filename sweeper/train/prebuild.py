@@ -5,7 +5,7 @@ import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from sweeper.cache.cache import Cache
+from sweeper.cache.shared_cache import Cache
 from sweeper.config import Affects, Freeze, Pooling, Recipe
 from sweeper.data.images import kept
 from sweeper.data.sources.loading import load

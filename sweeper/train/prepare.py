@@ -13,7 +13,7 @@ from sweeper.data.targets import class_weights
 from sweeper.errors import ConfigError, Findings
 from sweeper.models.blocks import Block, find_blocks
 from sweeper.models.build import check_freeze, split_block
-from sweeper.models.pretrained.backbones import build_backbone
+from sweeper.models.pretrained.networks import build_backbone
 from sweeper.models.unreached import unused_in_network
 from sweeper.records import Prepared
 from sweeper.train.folds import spelled_split, splits_of

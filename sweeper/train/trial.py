@@ -13,7 +13,7 @@ from dataclasses import replace
 import numpy as np
 import tensorflow as tf
 
-from sweeper.cache.cache import Cache
+from sweeper.cache.shared_cache import Cache
 from sweeper.config import OF_EPOCHS, Recipe
 from sweeper.data.batches import Batches, batches
 from sweeper.data.images import kept

@@ -7,8 +7,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from sweeper.cache.cache import Cache
 from sweeper.cache.key import Key
+from sweeper.cache.shared_cache import Cache
 
 CONTENT = bytes(range(256)) * 16
 SIZE = 2 * len(CONTENT)

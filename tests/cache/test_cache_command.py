@@ -10,8 +10,8 @@ import pytest
 from others import KEY, SIZE, build
 from processes import ENVIRONMENT, Other
 
-from sweeper.cache.cache import Cache
 from sweeper.cache.key import Key
+from sweeper.cache.shared_cache import Cache
 from sweeper.commands.main import run
 from sweeper.paths import entries_dir
 

@@ -12,7 +12,7 @@ from disks import OWN_DISK, file_limit
 from others import KEY, SIZE, build
 from processes import ENVIRONMENT
 
-from sweeper.cache.cache import Cache
+from sweeper.cache.shared_cache import Cache
 
 _MIB = 1 << 20
 

@@ -12,9 +12,9 @@ import pytest
 from others import CONTENT, KEY, SIZE, build, die_at, open_once
 from processes import Other
 
-from sweeper.cache.cache import Cache
 from sweeper.cache.entry_locks import LockFile
 from sweeper.cache.key import Key
+from sweeper.cache.shared_cache import Cache
 
 STEPS = 200
 Act = Callable[[], object]
@@ -41,7 +41,7 @@ def _die(server: multiprocessing.context.ForkServerContext, step: int, act: Act)
 @pytest.fixture(scope="module")
 def server() -> multiprocessing.context.ForkServerContext:
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["sweeper.cache.cache", "others"])
+    context.set_forkserver_preload(["sweeper.cache.shared_cache", "others"])
     return context
 
 

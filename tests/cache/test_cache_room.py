@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from others import SIZE, build
 from processes import Other
 
-from sweeper.cache.cache import Cache
 from sweeper.cache.key import Key
 from sweeper.cache.manifest import size_on_disk
+from sweeper.cache.shared_cache import Cache
 
 BUDGET = 100
 OPENS = st.tuples(st.just("open"), st.integers(0, 5), st.sampled_from([False, False, True]))

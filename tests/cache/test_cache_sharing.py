@@ -12,9 +12,9 @@ from others import CONTENT, KEY, SIZE, build
 from processes import Other
 
 from sweeper.cache import folders
-from sweeper.cache.cache import Cache
 from sweeper.cache.entry_locks import LockFile
 from sweeper.cache.key import Key
+from sweeper.cache.shared_cache import Cache
 
 
 def never(_folder: Path) -> None:

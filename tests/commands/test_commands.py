@@ -152,4 +152,4 @@ def test_modules_of_commands_import_click_and_little_else() -> None:
         tree = ast.parse(source.read_text(encoding="utf-8"))
         top = [node for node in tree.body if isinstance(node, ast.ImportFrom)]
         ours = {node.module for node in top if node.module and node.module.startswith("sweeper")}
-        assert ours <= {"sweeper.commands", "sweeper.commands.recipe"}, name
+        assert ours <= {"sweeper.commands", "sweeper.commands.recipe_command"}, name

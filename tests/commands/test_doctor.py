@@ -20,7 +20,7 @@ from rich.console import Console
 from servers import free_port
 
 from sweeper.app.memory import Memory
-from sweeper.commands.doctor import devices, inputs, machine, report, software
+from sweeper.commands.doctor import accelerators, machine, needs, report, software
 from sweeper.commands.doctor.apart import Failed, run_apart
 from sweeper.commands.doctor.report import Line, State
 from sweeper.config import Tracking
@@ -69,7 +69,7 @@ class TestSoftware:
 
 def gpus(*seen: dict[str, Any], cuda: bool = True, **named: Any) -> list[Line]:
     given: dict[str, Any] = {"listed": (), "files": (), "chosen": None, "log": ""} | named
-    return list(devices.of_gpus({"cuda": cuda, "gpus": list(seen)}, **given))
+    return list(accelerators.of_gpus({"cuda": cuda, "gpus": list(seen)}, **given))
 
 
 class TestDevices:
@@ -96,7 +96,7 @@ class TestDevices:
     def test_where_the_libraries_are_there_it_is_the_driver(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(devices, "installed", lambda _name: "1.0")
+        monkeypatch.setattr(accelerators, "installed", lambda _name: "1.0")
         log = "I: a line\nE: failed call to cuInit: CUDA_ERROR_NO_DEVICE\nW: another"
         (line,) = gpus(listed=("0",), log=log)
         assert "nvidia-smi must list the GPU" in line.advice
@@ -111,20 +111,20 @@ class TestDevices:
 
     def test_a_tensorflow_that_does_not_start_is_broken(self) -> None:
         failed = Failed("killed by SIGILL")
-        (line,) = devices.of_gpus(failed, (), (), None, "")
+        (line,) = accelerators.of_gpus(failed, (), (), None, "")
         assert (line.state, line.advice) == (BROKEN, "killed by SIGILL")
 
     def test_the_processor_is_named(self, tmp_path: Path) -> None:
         cpuinfo = tmp_path / "cpuinfo"
-        assert devices.of_cpu(4, 0.0, cpuinfo).found == "of unknown model, 4 usable cores"
+        assert accelerators.of_cpu(4, 0.0, cpuinfo).found == "of unknown model, 4 usable cores"
         cpuinfo.write_text("processor\t: 0\nmodel name\t: Some CPU\n")
-        assert devices.of_cpu(4, 4.0, cpuinfo).found == "Some CPU, 4 usable cores"
-        assert devices.of_cpu(4, 7.0, cpuinfo).state is WARNING
+        assert accelerators.of_cpu(4, 4.0, cpuinfo).found == "Some CPU, 4 usable cores"
+        assert accelerators.of_cpu(4, 7.0, cpuinfo).state is WARNING
 
     def test_xla_compiles_or_not(self) -> None:
-        assert list(devices.of_xla("GPU", None)) == []
+        assert list(accelerators.of_xla("GPU", None)) == []
         outcomes = [1e-7, 0.5, float("nan"), Failed("killed by SIGABRT")]
-        lines = [line for found in outcomes for line in devices.of_xla("CPU", found)]
+        lines = [line for found in outcomes for line in accelerators.of_xla("CPU", found)]
         assert [line.state for line in lines] == [OK, BROKEN, BROKEN, BROKEN]
         assert lines[-1].advice == "killed by SIGABRT; train with jit_compile=false"
 
@@ -148,15 +148,15 @@ class TestDevices:
     def test_bfloat16_helps_or_not(
         self, found: Any, step: Any, precision: str, state: State, advice: str
     ) -> None:
-        line = devices.of_bfloat16(found, step, precision)
+        line = accelerators.of_bfloat16(found, step, precision)
         assert line.state is state
         assert advice in line.advice
 
     def test_a_training_step_has_its_speed(self) -> None:
         ours = recipe("+experiment=digits_lite0")
-        line = devices.of_step(80.0, ours, "recipe")
+        line = accelerators.of_step(80.0, ours, "recipe")
         assert "80 images/s, 12.5 s an epoch for every 1,000 images" in line.found
-        failed = devices.of_step(Failed("killed by SIGKILL"), ours, "recipe")
+        failed = accelerators.of_step(Failed("killed by SIGKILL"), ours, "recipe")
         assert failed.state is BROKEN
         assert "lower batch_size" in failed.advice
 
@@ -223,14 +223,14 @@ print(json.dumps(dataclasses.asdict({expression})))
 class TestInputs:
     def test_a_server_that_is_down_is_broken_and_its_password_hidden(self) -> None:
         uri = f"http://me:secret@127.0.0.1:{free_port()}"
-        line = inputs.of_tracking(Tracking(uri=uri, experiment="x"))
+        line = needs.of_tracking(Tracking(uri=uri, experiment="x"))
         assert line.state is BROKEN
         assert "Connection refused" in line.advice
         assert "secret" not in report.to_json([line])
 
     def test_a_database_that_is_down_is_broken(self) -> None:
         uri = f"postgresql+psycopg://me:secret@127.0.0.1:{free_port()}/runs"
-        line = inputs.of_tracking(Tracking(uri=uri, experiment="x"))
+        line = needs.of_tracking(Tracking(uri=uri, experiment="x"))
         assert line.state is BROKEN
         assert "tracking.uri" in line.advice
 
@@ -238,10 +238,10 @@ class TestInputs:
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.chdir(tmp_path)
-        assert inputs.of_tracking(Tracking(uri="sqlite:///runs.db", experiment="x")).state is OK
+        assert needs.of_tracking(Tracking(uri="sqlite:///runs.db", experiment="x")).state is OK
         for storage in ("sqlite:///studies.db", "null"):
             hydra = hydra_of(f"hydra.sweeper.storage={storage}")
-            assert inputs.of_studies(hydra).state is OK
+            assert needs.of_studies(hydra).state is OK
         assert list(tmp_path.iterdir()) == []
 
     @pytest.mark.parametrize(
@@ -252,18 +252,18 @@ class TestInputs:
     ) -> None:
         monkeypatch.chdir(tmp_path)
         (tmp_path / "text").write_text("this is no database, it is text")
-        line = inputs.of_studies(hydra_of(f"hydra.sweeper.storage={storage}"))
+        line = needs.of_studies(hydra_of(f"hydra.sweeper.storage={storage}"))
         assert line.state is BROKEN
         assert "hydra.sweeper.storage" in line.advice
 
     def test_settings_of_the_search_that_are_wrong_are_broken(self) -> None:
-        line = inputs.of_studies(hydra_of("hydra.sweeper.n_trials=none"))
+        line = needs.of_studies(hydra_of("hydra.sweeper.n_trials=none"))
         assert line.state is BROKEN
         assert "hydra.sweeper.n_trials" in line.advice
 
     def test_weights(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         def of(*overrides: str) -> Line:
-            return inputs.of_weights(recipe("+experiment=digits_lite0", *overrides).backbone, "r")
+            return needs.of_weights(recipe("+experiment=digits_lite0", *overrides).backbone, "r")
 
         monkeypatch.setenv("KERAS_HOME", str(tmp_path))
         monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")
@@ -277,10 +277,10 @@ class TestInputs:
 
     def test_data(self) -> None:
         tfds = recipe("+experiment=dogs_b0").dataset
-        there = inputs.of_data(tfds, {"images": 12000, "classes": 120}, "r")
+        there = needs.of_data(tfds, {"images": 12000, "classes": 120}, "r")
         assert there.found == "stanford_dogs: 12,000 images to train on, 120 classes"
         outcomes = [{"missing": "m", "reachable": True}, {"missing": "m", "reachable": False}]
-        states = [inputs.of_data(tfds, found, "r").state for found in [*outcomes, Failed("x")]]
+        states = [needs.of_data(tfds, found, "r").state for found in [*outcomes, Failed("x")]]
         assert states == [WARNING, BROKEN, BROKEN]
 
 

@@ -20,7 +20,7 @@ from pictures import decoded, folder, names, picture
 from PIL import Image
 
 import sweeper
-from sweeper.cache.cache import Cache
+from sweeper.cache.shared_cache import Cache
 from sweeper.config import Csv, Digits
 from sweeper.data.batches import batches
 from sweeper.data.examples import Examples
@@ -293,7 +293,7 @@ from pathlib import Path
 sys.path[:0] = {folders!r}
 import numpy as np
 from pictures import folder
-from sweeper.cache.cache import Cache
+from sweeper.cache.shared_cache import Cache
 from sweeper.data.sources import loading
 from sweeper.data.images import kept
 from test_images import pixels_of

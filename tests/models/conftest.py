@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from networks import SIZE, backbone_config, random_images, tiny_backbone
 
-from sweeper.models.pretrained import backbones
+from sweeper.models.pretrained import networks
 
 
 @pytest.fixture
@@ -24,14 +24,14 @@ def images() -> Any:
 @pytest.fixture(scope="session")
 def lite0() -> keras.Model:
     """With its ImageNet weights."""
-    return backbones.build_backbone(backbone_config("EfficientNetLite0", "imagenet"), SIZE, None)
+    return networks.build_backbone(backbone_config("EfficientNetLite0", "imagenet"), SIZE, None)
 
 
 @pytest.fixture(scope="session")
 def b0() -> keras.Model:
     """Random weights, and the official file's statistics in its Normalization layer."""
     keras.utils.set_random_seed(0)
-    model = backbones.build_backbone(backbone_config("EfficientNetB0"), SIZE, None)
+    model = networks.build_backbone(backbone_config("EfficientNetB0"), SIZE, None)
     (norm,) = (layer for layer in model.layers if isinstance(layer, keras.layers.Normalization))
     mean, stddev = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
     norm.set_weights([np.array(mean), np.array(stddev), np.array(0)])

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from networks import SIZE, backbone_config, cuts
 
 from sweeper.models.blocks import divide, find_blocks
-from sweeper.models.pretrained import backbones
+from sweeper.models.pretrained import networks
 
 
 def _check_partition(model: keras.Model) -> None:
@@ -47,14 +47,14 @@ def test_blocks_of_efficientnets(b0: keras.Model, lite0: keras.Model) -> None:
     ],
 )
 def test_cuts_of_other_applications(name: str, size: int, count: int) -> None:
-    model = backbones.build_backbone(backbone_config(name), size, None)
+    model = networks.build_backbone(backbone_config(name), size, None)
     ours = {"tf": 1, "caffe": 2}[backbone_config(name).preprocessing]
     assert len(cuts(model)) == count + ours
     _check_partition(model)
 
 
 def test_shortcuts_without_a_mark_are_in_the_block_that_they_skip() -> None:
-    model = backbones.build_backbone(backbone_config("Xception"), 71, None)
+    model = networks.build_backbone(backbone_config("Xception"), 71, None)
     blocks = {block.name: block for block in find_blocks(model)}
     layers = [model.get_layer(layer) for layer in blocks["block2"].layers]
     kinds = [type(layer).__name__ for layer in layers if not layer.name.startswith("block2_")]

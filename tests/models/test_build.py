@@ -20,7 +20,7 @@ from networks import (
 from sweeper import config
 from sweeper.errors import ConfigError
 from sweeper.models.build import Classifier, attach_head
-from sweeper.models.pretrained.backbones import build_backbone
+from sweeper.models.pretrained.networks import build_backbone
 
 BatchNorm = keras.layers.BatchNormalization
 

@@ -18,7 +18,7 @@ from sweeper import config
 from sweeper.models import catalogue
 from sweeper.models.blocks import Block, divide, find_blocks
 from sweeper.models.build import Classifier, attach_head
-from sweeper.models.pretrained import backbones, weights
+from sweeper.models.pretrained import networks, weights
 from sweeper.models.size import flops
 
 pytestmark = pytest.mark.families
@@ -52,7 +52,7 @@ class Network:
 def _made(option: str) -> Network:
     keras.utils.set_random_seed(2)
     backbone = catalogue.options()[option].model_copy(update={"weights": None})
-    model = backbones.build_backbone(backbone, smallest_size(backbone.name), None)
+    model = networks.build_backbone(backbone, smallest_size(backbone.name), None)
     return Network(option, backbone, attach_head(model, head_config(batch_norm=True), 3))
 
 
@@ -153,7 +153,7 @@ def test_blocks_are_those_that_a_person_would_name(small: Network) -> None:
 
 def test_recipe_and_documentation_describe_the_network(network: Network) -> None:
     assert len(network.blocks) == network.config.blocks or network.config.name == config.SCALED
-    has_depth = bool(backbones.stochastic_depth(network.model))
+    has_depth = bool(networks.stochastic_depth(network.model))
     assert network.config.stochastic_depth == has_depth
     line = catalogue.row(network.option, network.config, network.model.count_params())
     assert line in PAGE.read_text(encoding="utf-8").splitlines()
@@ -250,7 +250,7 @@ def test_imagenet_weights_ask_for_no_other_network(
     monkeypatch.setattr("keras.src.utils.file_utils.get_file", lambda name, *_, **__: name)
     monkeypatch.setattr(keras.Model, "load_weights", lambda _, path, **__: asked.append(path))
     pretrained = small.config.model_copy(update={"weights": "imagenet"})
-    model = backbones.build_backbone(pretrained, smallest_size(pretrained.name), None)
+    model = networks.build_backbone(pretrained, smallest_size(pretrained.name), None)
     (path,) = asked
     assert re.sub(r"[\W_]", "", pretrained.name.lower()) in re.sub(r"[\W_]", "", path.lower())
     kinds = Counter(type(layer).__name__ for layer in model.layers)

@@ -11,7 +11,7 @@ from sklearn.datasets import load_sample_image
 
 from sweeper.errors import MissingInput
 from sweeper.models.blocks import find_blocks
-from sweeper.models.pretrained import backbones, lite0
+from sweeper.models.pretrained import lite0, networks
 from sweeper.models.pretrained.torch_legacy import load_state_dict
 
 
@@ -35,7 +35,7 @@ def test_every_tensor_of_the_file_is_used_and_every_weight_is_filled(state: dict
 @pytest.mark.parametrize(("photograph", "label"), [("china.jpg", 698), ("flower.jpg", 985)])
 def test_it_recognises_photographs(photograph: str, label: int, state: dict[str, Any]) -> None:
     # ImageNet's 698 is palace, 985 is daisy; the classifier is not part of the backbone
-    model = backbones.build_backbone(backbone_config("EfficientNetLite0", "imagenet"), 224, None)
+    model = networks.build_backbone(backbone_config("EfficientNetLite0", "imagenet"), 224, None)
     square = load_sample_image(photograph)[None, :, 106:533].astype("float32")
     features = np.asarray(model(keras.ops.image.resize(square, (224, 224)))).mean((1, 2))
     logits = features @ state["_fc.weight"].T + state["_fc.bias"]
@@ -50,6 +50,6 @@ def test_the_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_other_preprocessing_may_stand_before_it() -> None:
     backbone = backbone_config("EfficientNetLite0", preprocessing="caffe")
-    network = backbones.build_backbone(backbone, SIZE, None)
+    network = networks.build_backbone(backbone, SIZE, None)
     assert len(find_blocks(network)) == 18
     assert network.input.name == "image"

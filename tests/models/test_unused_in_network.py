@@ -7,7 +7,7 @@ from recipes import recipe
 
 from sweeper.app.default_space import LEAST_DEPTH_THAT_DROPS
 from sweeper.models.blocks import find_blocks
-from sweeper.models.pretrained.backbones import build_backbone
+from sweeper.models.pretrained.networks import build_backbone
 from sweeper.models.unreached import unused_in_network
 from sweeper.train.prepare import prepare
 

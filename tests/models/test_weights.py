@@ -13,13 +13,13 @@ import pytest
 from networks import SIZE, backbone_config, tiny_backbone
 
 from sweeper.errors import ConfigError, MissingInput
-from sweeper.models.pretrained import backbones, weights
+from sweeper.models.pretrained import networks, weights
 
 Save = Callable[[keras.Model, Path], Any]
 
 
 def _load(name: str, path: Path) -> keras.Model:
-    return backbones.build_backbone(backbone_config(name, str(path)), SIZE, None)
+    return networks.build_backbone(backbone_config(name, str(path)), SIZE, None)
 
 
 @pytest.mark.parametrize("file", ["w.weights.h5", "w.keras", "w.h5"])
@@ -77,7 +77,7 @@ def test_the_official_efficientnet_file_means_what_imagenet_means(
         path = tmp_path / "b0.weights.h5"
         b0.save_weights(path)
     config = backbone_config("EfficientNetB0", str(path))
-    outputs = np.asarray(backbones.build_backbone(config, SIZE, rate)(images))
+    outputs = np.asarray(networks.build_backbone(config, SIZE, rate)(images))
     scale = np.abs(expected).max()
     assert np.abs(outputs - expected).max() < 1e-5 * scale
     assert np.abs(outputs - b0(images)).max() > 0.01 * scale
@@ -207,7 +207,7 @@ def test_without_a_network_the_missing_download_is_named(
     monkeypatch.setattr(socket, "getaddrinfo", no_names)
     monkeypatch.setenv("no_proxy", "*")
     with pytest.raises(MissingInput) as caught:
-        backbones.build_backbone(backbone_config("EfficientNetB0", "imagenet"), SIZE, None)
+        networks.build_backbone(backbone_config("EfficientNetB0", "imagenet"), SIZE, None)
     text = str(caught.value)
     assert f"looked for efficientnetb0_notop.h5 in {empty_cache}" in text
     assert "ImageNet weights of EfficientNetB0" in text
@@ -222,7 +222,7 @@ def test_a_silent_network_is_not_waited_for(
 ) -> None:
     monkeypatch.setattr(weights, "_hangs", lambda *_: True)
     with pytest.raises(MissingInput, match="no answer from"):
-        backbones.build_backbone(backbone_config("EfficientNetB0", "imagenet"), SIZE, None)
+        networks.build_backbone(backbone_config("EfficientNetB0", "imagenet"), SIZE, None)
     empty_cache.mkdir()
     (empty_cache / "efficientnetb0_notop.h5").touch()
     with weights.downloading("EfficientNetB0"):

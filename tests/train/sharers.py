@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from test_features import Counted, features, images, in_order, prefixes
 
-from sweeper.cache.cache import Cache
+from sweeper.cache.shared_cache import Cache
 from sweeper.train.frozen import views
 
 

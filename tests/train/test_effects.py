@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from models.networks import random_images, tiny_backbone
 from recipes import recipe
 
-from sweeper.cache.cache import Cache
+from sweeper.cache.shared_cache import Cache
 from sweeper.config import TRAINING, Affects, Recipe
 from sweeper.config.affects import declared
 from sweeper.data.sources.loading import load

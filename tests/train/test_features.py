@@ -14,7 +14,7 @@ from disks import file_limit
 from models.networks import freeze_config, head_config, tiny_backbone
 from recipes import recipe
 
-from sweeper.cache.cache import Cache
+from sweeper.cache.shared_cache import Cache
 from sweeper.data.augment import augmentation
 from sweeper.data.augment.augmentation import build_augment
 from sweeper.data.batches import batches, shuffled

@@ -11,7 +11,7 @@ from models.networks import tiny_backbone
 from numpy.typing import NDArray
 from recipes import recipe
 
-from sweeper.cache.cache import Cache
+from sweeper.cache.shared_cache import Cache
 from sweeper.config import Recipe
 from sweeper.data.batches import batches
 from sweeper.data.sources.loading import load, split_validation

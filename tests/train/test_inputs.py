@@ -12,7 +12,7 @@ import pytest
 from models.networks import tiny_backbone
 from recipes import recipe
 
-from sweeper.cache.cache import Cache
+from sweeper.cache.shared_cache import Cache
 from sweeper.config import Recipe
 from sweeper.data.batches import Batches, batches
 from sweeper.data.examples import Examples, split_folds

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 from recipes import recipe
 
-from sweeper.cache.cache import Cache
+from sweeper.cache.shared_cache import Cache
 from sweeper.config import Recipe
 from sweeper.data.images import kept
 from sweeper.data.sources.loading import load

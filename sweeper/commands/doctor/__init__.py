@@ -4,7 +4,7 @@ import os
 
 import click
 
-from sweeper.commands.recipe import composed, recipe_command
+from sweeper.commands.recipe_command import composed, recipe_command
 
 
 @recipe_command("doctor")

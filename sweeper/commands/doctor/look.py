@@ -11,8 +11,8 @@ from omegaconf import DictConfig
 
 from sweeper.addresses import sqlite_file
 from sweeper.app.memory import memory
-from sweeper.cache.cache import Cache
-from sweeper.commands.doctor import devices, inputs, machine, probes, software
+from sweeper.cache.shared_cache import Cache
+from sweeper.commands.doctor import accelerators, machine, needs, probes, software
 from sweeper.commands.doctor.apart import Checks, Failed, run_apart
 from sweeper.commands.doctor.report import Line
 from sweeper.config import Recipe
@@ -43,18 +43,18 @@ def look(config: DictConfig, keras_backend: str | None) -> Iterator[Line]:
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
     found, log = _run_checks(recipe)
     yield from software.look(keras_backend)
-    yield devices.of_cpu(len(usable_cores()), load)
+    yield accelerators.of_cpu(len(usable_cores()), load)
     yield from _devices(found, log, recipe)
     yield machine.of_memory(memory())
     yield from _folders(config, recipe)
-    yield inputs.of_tracking(recipe.tracking)
-    yield inputs.of_studies(config.hydra)
+    yield needs.of_tracking(recipe.tracking)
+    yield needs.of_studies(config.hydra)
     group = f"recipe {recipe.name}"
-    yield inputs.of_weights(recipe.backbone, group)
+    yield needs.of_weights(recipe.backbone, group)
     if "data" in found:
-        yield inputs.of_data(recipe.dataset, found["data"], group)
+        yield needs.of_data(recipe.dataset, found["data"], group)
     if "step" in found:
-        yield devices.of_step(found["step"], recipe, group)
+        yield accelerators.of_step(found["step"], recipe, group)
 
 
 def _run_checks(recipe: Recipe) -> tuple[dict[str, Any], str]:
@@ -75,7 +75,7 @@ def _run_checks(recipe: Recipe) -> tuple[dict[str, Any], str]:
 
 
 def _devices(found: dict[str, Any], log: str, recipe: Recipe) -> Iterator[Line]:
-    yield from devices.of_gpus(
+    yield from accelerators.of_gpus(
         found["devices"],
         visible_devices(),
         sorted(map(str, Path("/dev").glob("nvidia[0-9]*"))),
@@ -85,8 +85,8 @@ def _devices(found: dict[str, Any], log: str, recipe: Recipe) -> Iterator[Line]:
     if isinstance(found["devices"], Failed):
         return
     for kind in _KINDS:
-        yield from devices.of_xla(kind, found[f"XLA on {kind}"])
-    yield devices.of_bfloat16(found["bfloat16"], found["mixed step"], recipe.precision)
+        yield from accelerators.of_xla(kind, found[f"XLA on {kind}"])
+    yield accelerators.of_bfloat16(found["bfloat16"], found["mixed step"], recipe.precision)
 
 
 def _folders(config: DictConfig, recipe: Recipe) -> Iterator[Line]:

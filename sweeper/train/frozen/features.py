@@ -12,9 +12,9 @@ import tensorflow as tf
 from pydantic import JsonValue
 from rich.filesize import decimal
 
-from sweeper.cache.cache import Cache, Entry
 from sweeper.cache.disk import advice, describe
 from sweeper.cache.key import Key
+from sweeper.cache.shared_cache import Cache, Entry
 from sweeper.data.images import OnImages, no_callback
 from sweeper.models.prefix import Prefix
 from sweeper.train.frozen import frozen_pass

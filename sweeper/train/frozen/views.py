@@ -14,7 +14,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 from pydantic import JsonValue
 
-from sweeper.cache.cache import Entry
+from sweeper.cache.shared_cache import Entry
 from sweeper.data.augment import augmentation
 from sweeper.data.augment.augmentation import Augmentation
 from sweeper.data.batches import NUMBERS, Batches, as_written, batches, shuffled
