@@ -13,8 +13,8 @@ from recipes import recipe
 
 from sweeper.config import unused_overrides
 from sweeper.paths import conf_dir
-from sweeper.search.compose import Composer
 from sweeper.search.space.search_space import parse_space
+from sweeper.search.trials.compose import Composer
 from sweeper.validation import parse
 
 SHIPPED = sorted(path.stem for path in (conf_dir() / "experiment").glob("*.yaml"))

@@ -22,10 +22,7 @@ from sweeper.display.progress import open_progress
 from sweeper.execute.executor import Channel, Placement
 from sweeper.execute.inline import InlineExecutor
 from sweeper.records import EpochReport, TrialSpec, Value
-from sweeper.search.compose import Composer
 from sweeper.search.hooks import StudyHooks
-from sweeper.search.job import TrialJob
-from sweeper.search.runner import TrialPlan
 from sweeper.search.session import Session
 from sweeper.search.slots import Slots
 from sweeper.search.space.search_space import SearchSpace, parse_space
@@ -33,6 +30,9 @@ from sweeper.search.status import StudyStatus
 from sweeper.search.stopping import Stopping, StopSignal
 from sweeper.search.stores.exclusive import Store
 from sweeper.search.study import open_study
+from sweeper.search.trials.compose import Composer
+from sweeper.search.trials.job import TrialJob
+from sweeper.search.trials.runner import TrialPlan
 
 REPORTS = 10
 

@@ -8,7 +8,7 @@ from sweeper.app.recorded import train
 from sweeper.paths import TrialPaths
 from sweeper.records import Owner
 from sweeper.search.hooks import with_hooks
-from sweeper.search.job import CurrentTrial, current_trial
+from sweeper.search.trials.job import CurrentTrial, current_trial
 from sweeper.validation import parse
 
 

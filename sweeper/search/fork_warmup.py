@@ -12,7 +12,7 @@ import hydra.core.utils  # noqa: F401
 from hydra.core.plugins import Plugins
 from omegaconf import OmegaConf
 
-import sweeper.search.job  # noqa: F401
+import sweeper.search.trials.job  # noqa: F401
 
 Plugins.instance()
 # the parser of interpolations learns its grammar's decisions at first use

@@ -17,8 +17,6 @@ from sweeper.execute.devices import usable_cores
 from sweeper.execute.executor import Asked, Placement
 from sweeper.execute.kinds import EXECUTORS
 from sweeper.records import Value
-from sweeper.search.compose import Composer, hide_secrets, number_job
-from sweeper.search.custom import ask_function, find_function
 from sweeper.search.results import read_best
 from sweeper.search.settings.dry_run import rehearse
 from sweeper.search.settings.migration import written_as_params
@@ -26,6 +24,8 @@ from sweeper.search.settings.samplers import build_sampler
 from sweeper.search.settings.suitability import check_sampler
 from sweeper.search.settings.sweep_settings import SweepSettings
 from sweeper.search.space.search_space import parse_space
+from sweeper.search.trials.compose import Composer, hide_secrets, number_job
+from sweeper.search.trials.custom import ask_function, find_function
 from sweeper.validation import flatten
 
 

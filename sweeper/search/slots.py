@@ -15,10 +15,10 @@ from optuna.trial import FrozenTrial
 from sweeper.errors import TrialFailed
 from sweeper.execute.executor import Placement
 from sweeper.search.queue import enqueue_next, requeue
-from sweeper.search.runner import Interrupted, TrialPlan, TrialRunner
 from sweeper.search.session import Session
 from sweeper.search.status import ran_out_of_memory
 from sweeper.search.stopping import Stopping
+from sweeper.search.trials.runner import Interrupted, TrialPlan, TrialRunner
 
 
 class Slots:

@@ -20,12 +20,10 @@ from sweeper.search.attributes import STUDY_ID
 from sweeper.search.continuing import begin_or_continue
 from sweeper.search.hooks import hooks_of
 from sweeper.search.interrupts import handle_interrupts
-from sweeper.search.job import Application, job_maker
 from sweeper.search.plan import planned, print_plan
 from sweeper.search.queue import requeue_interrupted
 from sweeper.search.request import Request
 from sweeper.search.results import write_results
-from sweeper.search.runner import TrialPlan
 from sweeper.search.script_import import check_guard
 from sweeper.search.session import Session
 from sweeper.search.settings.samplers import grid_size
@@ -35,6 +33,8 @@ from sweeper.search.stopping import Stopping, StopSignal
 from sweeper.search.stores.exclusive import Store
 from sweeper.search.stores.opening import claimed, open_store, storage_faults, written_by
 from sweeper.search.study import Study
+from sweeper.search.trials.job import Application, job_maker
+from sweeper.search.trials.runner import TrialPlan
 from sweeper.watched_files import WatchedFiles
 
 Task = Callable[[DictConfig], Any]

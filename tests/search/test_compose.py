@@ -18,12 +18,12 @@ from hypothesis import strategies as st
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-import sweeper.search.compose
+import sweeper.search.trials.compose
 from sweeper.errors import ConfigError
 from sweeper.paths import conf_dir
 from sweeper.records import Value
-from sweeper.search.compose import Composer
 from sweeper.search.space.search_space import SearchSpace
+from sweeper.search.trials.compose import Composer
 
 Params = dict[str, Value]
 Application = Callable[[], tuple[Composer, OverridesParser]]
@@ -255,7 +255,7 @@ def test_a_trial_may_change_its_configuration(application: Application) -> None:
 def test_old_configurations_are_forgotten_and_composed_again(
     application: Application, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sweeper.search.compose, "_KEPT", 2)
+    monkeypatch.setattr(sweeper.search.trials.compose, "_KEPT", 2)
     composer, parser = application()
     space = SearchSpace({}, (), composer, parser)
     for word in ("a", "b", "a", "c", "b"):

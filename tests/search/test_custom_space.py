@@ -6,7 +6,7 @@ from omegaconf import DictConfig, OmegaConf
 from optuna.exceptions import StorageInternalError
 
 from sweeper.errors import ConfigError
-from sweeper.search.custom import ask_function, find_function
+from sweeper.search.trials.custom import ask_function, find_function
 
 CONFIG = OmegaConf.create({"width": 2})
 

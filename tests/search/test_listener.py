@@ -10,11 +10,11 @@ from search.studies import memory
 from sweeper.execute.inline import InlineExecutor
 from sweeper.records import Attribute, Constraint, Decision, EpochReport, TrialSpec
 from sweeper.search.hooks import StudyHooks
-from sweeper.search.listener import TrialListener
 from sweeper.search.session import Session
 from sweeper.search.status import StudyStatus
 from sweeper.search.stopping import StopSignal
 from sweeper.search.study import Study, open_study
+from sweeper.search.trials.listener import TrialListener
 
 SPEC = TrialSpec(7, {}, (), Path("7"))
 

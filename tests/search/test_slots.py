@@ -51,7 +51,6 @@ from sweeper.search.attributes import (
     SECONDS,
 )
 from sweeper.search.hooks import StudyHooks
-from sweeper.search.runner import TrialPlan
 from sweeper.search.session import Session
 from sweeper.search.settings.defaults import SAMPLERS
 from sweeper.search.settings.samplers import build_sampler
@@ -60,6 +59,7 @@ from sweeper.search.space.search_space import parse_space
 from sweeper.search.status import StudyStatus
 from sweeper.search.stopping import Stopping, StopSignal
 from sweeper.search.study import Study, open_study
+from sweeper.search.trials.runner import TrialPlan
 
 Task = Callable[[TrialSpec, Channel], Any]
 

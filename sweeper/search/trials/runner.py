@@ -40,13 +40,13 @@ from sweeper.search.attributes import (
     RETRY_OF,
     SECONDS,
 )
-from sweeper.search.compose import Composer, number_job
-from sweeper.search.job import TrialJob
-from sweeper.search.listener import TrialListener
 from sweeper.search.queue import requeue
 from sweeper.search.session import Session
 from sweeper.search.space.cases import bare
 from sweeper.search.space.search_space import SearchSpace
+from sweeper.search.trials.compose import Composer, number_job
+from sweeper.search.trials.job import TrialJob
+from sweeper.search.trials.listener import TrialListener
 
 _LONGEST_REASON = 1000
 _LONGEST_TAIL = 8000
