@@ -24,7 +24,8 @@ from sweeper.addresses import redact
 from sweeper.errors import SweeperError
 from sweeper.execute.failures import described, machine_fault
 from sweeper.execute.signals import handled
-from sweeper.paths import crash_log, write_aside
+from sweeper.files import write_aside
+from sweeper.paths import crash_log
 
 ASKED, FAILED = 2, 1
 _HYDRAS_SWITCH = "HYDRA_FULL_ERROR"

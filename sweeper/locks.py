@@ -6,7 +6,8 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from sweeper.paths import file_name, made_folders
+from sweeper.files import made_folders
+from sweeper.paths import file_name
 
 
 class InUse(Exception):

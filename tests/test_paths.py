@@ -2,7 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from sweeper.paths import conf_dir, write_aside
+from sweeper.files import write_aside
+from sweeper.paths import conf_dir
 
 
 def test_recipes_are_found() -> None:

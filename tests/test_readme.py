@@ -8,11 +8,11 @@ import yaml
 
 from sweeper.app.best_recipe import write_winner
 from sweeper.app.readme import Page
-from sweeper.paths import StudyPaths
 from sweeper.records import State, StudySummary, TrialRow
 from sweeper.search.hooks import Entry
 from sweeper.search.stores.opening import open_store
 from sweeper.search.study import open_study, put_aside
+from sweeper.study_folder import StudyPaths
 
 PLAN = [Entry("study", "first"), Entry("MLflow", "its page:", "http://me:secret@host:5000")]
 PAGE = Page(

@@ -14,8 +14,8 @@ from sweeper.app.winner import evaluate_winner, winning_recipe
 from sweeper.config import Recipe
 from sweeper.execute.executor import Placement
 from sweeper.execute.inline import InlineExecutor
-from sweeper.paths import StudyPaths, TrialPaths
 from sweeper.records import Owner, State, TrialRow, TrialSpec
+from sweeper.study_folder import StudyPaths, TrialPaths
 from sweeper.track.delivery import Delivery
 from sweeper.track.journal import Journal
 from sweeper.track.outbox import read_delivered

@@ -29,8 +29,8 @@ from sweeper.execute.failures import failure
 from sweeper.execute.output import output_to
 from sweeper.execute.process import ProcessExecutor
 from sweeper.exits import reported, stopped_by_signals
-from sweeper.paths import TrialPaths
 from sweeper.records import EpochReport, Owner, State, TrialSpec
+from sweeper.study_folder import TrialPaths
 from sweeper.track.delivery import Delivery
 from sweeper.track.journal import Journal, NewRun
 from sweeper.validation import parse

@@ -8,8 +8,10 @@ import yaml
 
 from sweeper.config import Affects, Recipe, keys_of
 from sweeper.display.wording import command, spelled_values
-from sweeper.paths import StudyPaths, TrialPaths, shown_path, write_aside
+from sweeper.files import write_aside
+from sweeper.paths import shown_path
 from sweeper.records import StudySummary
+from sweeper.study_folder import StudyPaths, TrialPaths
 
 
 def write_best_recipe(summary: StudySummary) -> None:

@@ -6,9 +6,9 @@ from pathlib import Path
 from sweeper.config import Recipe
 from sweeper.display.wording import ui_command
 from sweeper.execute.devices import visible_devices
-from sweeper.paths import StudyPaths
 from sweeper.records import Prepared
 from sweeper.search.hooks import Entry
+from sweeper.study_folder import StudyPaths
 from sweeper.track.mlflow_store import absolute_uri
 
 

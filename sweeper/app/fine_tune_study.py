@@ -22,9 +22,10 @@ from sweeper.config import Affects, reported, without
 from sweeper.display.console import open_console
 from sweeper.display.wording import command, spelled_test, ui_command
 from sweeper.execute.executor import Executor, Placement
-from sweeper.paths import StudyPaths, TrialPaths, shown_path
+from sweeper.paths import shown_path
 from sweeper.records import State, StudySummary, TrialRow, TrialSpec
 from sweeper.search.hooks import Entry, StudyHooks
+from sweeper.study_folder import StudyPaths, TrialPaths
 from sweeper.validation import parse
 
 if TYPE_CHECKING:

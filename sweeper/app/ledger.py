@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 
 from sweeper.display.console import open_console
-from sweeper.paths import TrialPaths
 from sweeper.records import (
     COMPUTED,
     PREBUILT,
@@ -12,6 +11,7 @@ from sweeper.records import (
     StudySummary,
     TrialRow,
 )
+from sweeper.study_folder import TrialPaths
 from sweeper.track.journal import Journal, last_metric
 from sweeper.track.result import read_result
 

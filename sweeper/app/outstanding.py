@@ -8,7 +8,8 @@ from pathlib import Path
 from sweeper.addresses import HIDDEN, redact
 from sweeper.display.wording import command
 from sweeper.errors import SweeperError
-from sweeper.paths import MlflowPaths, shown_path
+from sweeper.paths import shown_path
+from sweeper.study_folder import MlflowPaths
 from sweeper.track.delivery import Delivery
 from sweeper.track.journal import Journal, last_run
 from sweeper.track.outbox import Outbox

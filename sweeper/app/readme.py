@@ -6,9 +6,11 @@ from pathlib import Path
 
 from sweeper.addresses import redact
 from sweeper.display.wording import command, spelled_params, spelled_values
-from sweeper.paths import PAGE_MARK, StudyPaths, shown_path, write_aside
+from sweeper.files import write_aside
+from sweeper.paths import shown_path
 from sweeper.records import State, StudySummary
 from sweeper.search.hooks import Entry
+from sweeper.study_folder import PAGE_MARK, StudyPaths
 
 _FILES = """\
 | file | what it holds |

@@ -10,8 +10,9 @@ import yaml
 from sweeper.config import Recipe, warnings
 from sweeper.errors import TrialPruned
 from sweeper.execute.failures import described
-from sweeper.paths import TrialPaths, write_aside
+from sweeper.files import write_aside
 from sweeper.records import Owner
+from sweeper.study_folder import TrialPaths
 from sweeper.track.journal import Journal
 from sweeper.track.local import LocalTracker
 from sweeper.track.result import Status

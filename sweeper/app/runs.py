@@ -9,8 +9,8 @@ from sweeper.addresses import redact
 from sweeper.app.descriptions import trial_name, trial_note, trial_tags
 from sweeper.app.outstanding import is_first_look
 from sweeper.display.wording import command
-from sweeper.paths import StudyPaths, TrialPaths
 from sweeper.records import Owner, State, TrialRow, TrialSpec
+from sweeper.study_folder import StudyPaths, TrialPaths
 from sweeper.track import result
 from sweeper.track.delivery import Delivery
 from sweeper.track.journal import Journal, NewRun

@@ -13,8 +13,8 @@ from sweeper.addresses import hide_credentials
 from sweeper.app.readiness import check_ready
 from sweeper.errors import Findings, SweeperError
 from sweeper.exits import reported
+from sweeper.files import unwritable
 from sweeper.locks import InUse, held
-from sweeper.paths import unwritable
 from sweeper.validation import parse
 
 

@@ -5,10 +5,10 @@ from omegaconf import DictConfig
 from sweeper.app.alone import fine_tune_alone
 from sweeper.app.fine_tune_study import FineTuneStudy
 from sweeper.app.recorded import train
-from sweeper.paths import TrialPaths
 from sweeper.records import Owner
 from sweeper.search.hooks import with_hooks
 from sweeper.search.trials.job import CurrentTrial, current_trial
+from sweeper.study_folder import TrialPaths
 from sweeper.validation import parse
 
 

@@ -10,9 +10,10 @@ from sweeper.display.console import open_console
 from sweeper.display.wording import spelled_test, spelled_values
 from sweeper.errors import SweeperError
 from sweeper.execute.executor import Executor, Placement, SilentChannel, run_logged
-from sweeper.paths import TrialPaths, shown_path
+from sweeper.paths import shown_path
 from sweeper.records import TrialRow
 from sweeper.report.reader import read_recipe
+from sweeper.study_folder import TrialPaths
 from sweeper.track.journal import Journal, data_of, last_run
 from sweeper.track.result import Result, Status, read_result, write
 from sweeper.train.trained_weights import load_trained_weights

@@ -15,7 +15,7 @@ from rich.text import Text
 
 from sweeper.display.short_names import short_names
 from sweeper.display.wording import spelled_value
-from sweeper.paths import write_aside
+from sweeper.files import write_aside
 from sweeper.records import State, StudySummary, TrialRow
 
 COLOURS: Mapping[State, str] = {

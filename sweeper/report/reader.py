@@ -14,9 +14,9 @@ import yaml
 
 from sweeper.config import Recipe
 from sweeper.errors import SweeperError
-from sweeper.paths import StudyPaths, TrialPaths
 from sweeper.ranking import best_of, joined
 from sweeper.records import State, StudySummary, TrialRow
+from sweeper.study_folder import StudyPaths, TrialPaths
 from sweeper.track import predictions
 from sweeper.track.lines import read
 from sweeper.track.predictions import Predictions

@@ -14,8 +14,8 @@ from typing import Any, ClassVar, TypeVar
 from omegaconf import DictConfig, OmegaConf
 
 from sweeper.execute.executor import Executor, Placement
-from sweeper.paths import StudyPaths
 from sweeper.records import StudySummary, TrialRow, TrialSpec
+from sweeper.study_folder import StudyPaths
 
 Task = TypeVar("Task", bound=Callable[..., object])
 

@@ -6,7 +6,7 @@ from typing import Any
 import yaml
 
 from sweeper.errors import ConfigError
-from sweeper.paths import write_aside
+from sweeper.files import write_aside
 from sweeper.records import StudySummary
 
 

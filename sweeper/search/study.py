@@ -10,9 +10,9 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
 from sweeper.errors import ConfigError, SweeperError
-from sweeper.paths import StudyPaths
 from sweeper.search.attributes import EXHAUSTED, FINGERPRINT, FOLDER, STUDY_ID
 from sweeper.search.stores.exclusive import Store
+from sweeper.study_folder import StudyPaths
 
 _WAYS_OUT = (
     "to put that study aside and begin again: hydra.sweeper.resume=false; "

@@ -14,7 +14,7 @@ from sweeper.display.interface import Outline, Progress
 from sweeper.display.progress import open_progress
 from sweeper.errors import ConfigError, Findings, MissingInput, SweeperError, SweepInterrupted
 from sweeper.execute.executor import Executor
-from sweeper.paths import StudyPaths, undone_on
+from sweeper.files import undone_on
 from sweeper.records import State, StudySummary
 from sweeper.search.attributes import STUDY_ID
 from sweeper.search.continuing import begin_or_continue
@@ -35,6 +35,7 @@ from sweeper.search.stores.opening import claimed, open_store, storage_faults, w
 from sweeper.search.study import Study
 from sweeper.search.trials.job import Application, job_maker
 from sweeper.search.trials.runner import TrialPlan
+from sweeper.study_folder import StudyPaths
 from sweeper.watched_files import WatchedFiles
 
 Task = Callable[[DictConfig], Any]

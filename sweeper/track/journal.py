@@ -11,8 +11,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sweeper.paths import MlflowPaths
 from sweeper.records import DataUse, State
+from sweeper.study_folder import MlflowPaths
 from sweeper.track.lines import append, read
 from sweeper.track.origin import origin_tags
 from sweeper.track.tracker import of_fold

@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from sweeper.paths import TrialPaths
 from sweeper.records import DataUse
+from sweeper.study_folder import TrialPaths
 from sweeper.track.lines import append
 from sweeper.track.result import Result, Status, write
 from sweeper.track.tracker import of_fold

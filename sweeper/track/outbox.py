@@ -13,9 +13,10 @@ from pathlib import Path
 
 from sweeper.addresses import redact
 from sweeper.errors import TrackerError
+from sweeper.files import write_aside
 from sweeper.locks import held
-from sweeper.paths import MlflowPaths, write_aside
 from sweeper.records import State
+from sweeper.study_folder import MlflowPaths
 from sweeper.track.journal import Entry, Journal, NewRun, data_of
 from sweeper.track.mlflow_model import log_model
 from sweeper.track.mlflow_run import MlflowRun, end_others

@@ -7,7 +7,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from sweeper.paths import write_aside
+from sweeper.files import write_aside
 from sweeper.records import TrialRow, Value
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from sweeper.addresses import redact
 from sweeper.errors import TrackerError
 from sweeper.locks import InUse
-from sweeper.paths import MlflowPaths
+from sweeper.study_folder import MlflowPaths
 from sweeper.track.mlflow_store import Refused
 from sweeper.track.outbox import Outbox
 from sweeper.track.store import Store

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from sweeper.config import TRAINING, Recipe
 from sweeper.errors import SweeperError
-from sweeper.paths import open_aside
+from sweeper.files import open_aside
 from sweeper.records import Owner
 
 _OWNER = "owner"

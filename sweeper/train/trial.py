@@ -20,8 +20,9 @@ from sweeper.data.images import kept
 from sweeper.data.sources.loading import Examples, Source, load, undecodable
 from sweeper.data.targets import Targets, class_weights
 from sweeper.errors import SweeperError, TrialPruned
-from sweeper.paths import TrialPaths, entries_dir
+from sweeper.paths import entries_dir
 from sweeper.records import UNOWNED, Owner
+from sweeper.study_folder import TrialPaths
 from sweeper.track.predictions import save
 from sweeper.track.tracker import Tracker
 from sweeper.train import cost

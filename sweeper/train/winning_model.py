@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from sweeper.config import Recipe
 from sweeper.data.batches import Batches
 from sweeper.data.sources.loading import Source, load
-from sweeper.paths import TrialPaths
 from sweeper.records import UNOWNED, Owner
+from sweeper.study_folder import TrialPaths
 from sweeper.track.journal import Journal
 from sweeper.train.building import build_classifier_for
 from sweeper.train.cost import compiled, milliseconds_per_image

@@ -21,8 +21,8 @@ from mlflow_servers import mlflow_server
 
 from sweeper.addresses import sqlite_url
 from sweeper.errors import SweeperError, TrackerError
-from sweeper.paths import MlflowPaths, TrialPaths
 from sweeper.records import DataUse, State
+from sweeper.study_folder import MlflowPaths, TrialPaths
 from sweeper.track.journal import Journal, NewRun, data_of
 from sweeper.track.local import LocalTracker
 from sweeper.track.mlflow import _create_experiment, connect, ensure_experiment

@@ -16,9 +16,9 @@ from recipes import recipe
 
 from sweeper.app.runs import StudyRuns
 from sweeper.errors import SweeperError
-from sweeper.paths import StudyPaths, TrialPaths
 from sweeper.records import State, TrialRow, TrialSpec
 from sweeper.report.reader import StudyReader
+from sweeper.study_folder import StudyPaths, TrialPaths
 from sweeper.track.delivery import Delivery
 from sweeper.track.local import LocalTracker
 from sweeper.track.predictions import Predictions, halved, save

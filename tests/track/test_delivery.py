@@ -18,8 +18,8 @@ from patience import PATIENCE
 
 from sweeper.app.outstanding import sync
 from sweeper.errors import SweeperError, TrackerError
-from sweeper.paths import MlflowPaths
 from sweeper.records import DataUse, State
+from sweeper.study_folder import MlflowPaths
 from sweeper.track.delivery import Delivery
 from sweeper.track.journal import Journal, NewRun
 from sweeper.track.outbox import read_delivered

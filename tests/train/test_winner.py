@@ -17,8 +17,8 @@ from recipes import recipe
 from sweeper.config import Recipe
 from sweeper.data.sources.loading import load
 from sweeper.errors import SweeperError
-from sweeper.paths import TrialPaths
 from sweeper.records import Owner
+from sweeper.study_folder import TrialPaths
 from sweeper.track.journal import Journal, NewRun
 from sweeper.track.outbox import Outbox
 from sweeper.track.store import Store

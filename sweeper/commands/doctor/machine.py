@@ -6,7 +6,7 @@ from pathlib import Path
 
 from sweeper.app.memory import Memory
 from sweeper.commands.doctor.report import Line, State
-from sweeper.paths import unwritable
+from sweeper.files import unwritable
 
 _GROUP = "memory and disks"
 _LITTLE_MEMORY = 3e9

@@ -19,7 +19,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from sweeper import paths
+from sweeper import files, paths
 from sweeper.data.batches import as_written, parallelism, plain_options
 from sweeper.data.decoding import FLAT
 from sweeper.data.examples import Examples
@@ -106,7 +106,7 @@ def scan(parts: Sequence[Part], on_images: OnImages = no_callback) -> Scan:
         "twins": made.twins,
     }
     try:
-        paths.write_aside(file, json.dumps(content, indent=1))
+        files.write_aside(file, json.dumps(content, indent=1))
     except OSError as error:
         why = f"{error.strerror or error}"
         note = (

@@ -27,7 +27,6 @@ from sweeper.errors import (
     TrialPruned,
 )
 from sweeper.execute.executor import Placement
-from sweeper.paths import TrialPaths
 from sweeper.records import Cause, TrialSpec
 from sweeper.search.attributes import (
     ATTEMPTS,
@@ -47,6 +46,7 @@ from sweeper.search.space.search_space import SearchSpace
 from sweeper.search.trials.compose import Composer, number_job
 from sweeper.search.trials.job import TrialJob
 from sweeper.search.trials.listener import TrialListener
+from sweeper.study_folder import TrialPaths
 
 _LONGEST_REASON = 1000
 _LONGEST_TAIL = 8000

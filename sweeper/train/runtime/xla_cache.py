@@ -18,7 +18,8 @@ from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 
-from sweeper.paths import write_aside, xla_dir
+from sweeper.files import write_aside
+from sweeper.paths import xla_dir
 
 log = logging.getLogger(__name__)
 
