@@ -32,8 +32,10 @@ from sweeper.train.data_uses import data_uses
 from sweeper.train.fine_tune import FineTune
 from sweeper.train.folds import Fit, means, objectives, predictions, splits_of, typical
 from sweeper.train.inputs import Feed, planned
-from sweeper.train.pictures import plots
+from sweeper.train.pictures.confusion_matrix import save_confusion_matrix
+from sweeper.train.pictures.curves import save_curves
 from sweeper.train.pictures.preview import save_augmented
+from sweeper.train.pictures.samples import save_samples
 from sweeper.train.recorder import Recorder, Report
 from sweeper.train.runtime import numerics
 from sweeper.train.sanity import LossCheck, Verdict
@@ -120,7 +122,7 @@ class Trial:
                 path = self._paths.plots / "curves.png"
                 title = f"{recipe.name}: {recipe.backbone.name}"
                 untrained = self._recorders[-1].untrained
-                plots.save_curves(path, epochs, title, check.log_num_classes, untrained)
+                save_curves(path, epochs, title, check.log_num_classes, untrained)
             for picture in sorted(self._paths.plots.glob("*.png")):
                 self._tracker.log_file(picture, "plots")
         for checkpoint in self._paths.checkpoints:
@@ -211,7 +213,7 @@ class Trial:
         truth = np.concatenate([fit.held_out.labels for fit in fits])
         predicted = np.concatenate([fit.probabilities.argmax(axis=1) for fit in fits])
         save(self._paths.predictions, predictions(fits, class_names))
-        plots.save_confusion_matrix(self._paths.confusion_matrix, truth, predicted, class_names)
+        save_confusion_matrix(self._paths.confusion_matrix, truth, predicted, class_names)
         step = max(int(fit.epochs[-1]["step"]) for fit in fits)
         kept = typical(fits)
         if len(fits) > 1:
@@ -245,7 +247,7 @@ class Trial:
         )
         images, labels, wanted = next(iter(shown.dataset.as_numpy_iterator()))
         folder = self._paths.plots
-        plots.save_samples(folder / "samples.png", images, labels, class_names)
+        save_samples(folder / "samples.png", images, labels, class_names)
         save_augmented(folder / "augmented.png", images, wanted, recipe.augment, recipe.seed)
 
 

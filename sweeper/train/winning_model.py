@@ -20,7 +20,7 @@ from sweeper.train.building import build_classifier_for
 from sweeper.train.cost import compiled, milliseconds_per_image
 from sweeper.train.folds import splits_of
 from sweeper.train.inputs import planned
-from sweeper.train.pictures import plots
+from sweeper.train.pictures.confusion_matrix import save_confusion_matrix
 from sweeper.train.runtime import numerics
 from sweeper.train.trained_weights import load_trained_weights
 from sweeper.train.trial import evaluation_batches
@@ -131,7 +131,7 @@ def _validate(
     probabilities, truth = _probabilities(predict, examples), examples.labels
     loss, right = _judge(probabilities, truth)
     predicted = probabilities.argmax(axis=1)
-    plots.save_confusion_matrix(paths.confusion_matrix, truth, predicted, source.class_names)
+    save_confusion_matrix(paths.confusion_matrix, truth, predicted, source.class_names)
     return {"model_val_loss": loss, "model_val_accuracy": float(right.mean())}
 
 

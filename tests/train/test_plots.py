@@ -12,7 +12,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from sweeper.train.pictures import plots
+from sweeper.train.pictures import confusion_matrix
+from sweeper.train.pictures import curves as module
+from sweeper.train.pictures.curves import save_curves
+from sweeper.train.pictures.samples import save_samples
 
 LN_10 = math.log(10)
 LONG_NAMES = [f"n0{2085620 + i}-rather_long_name_of_breed_{i}" for i in range(120)]
@@ -45,7 +48,7 @@ def epochs(phases: list[float], **changed: list[float]) -> list[Mapping[str, flo
 @pytest.fixture
 def curves(tmp_path: Path) -> Callable[..., np.ndarray[Any, Any]]:
     def draw(shown: list[Mapping[str, float]], title: str = "trial 3", ln: float = LN_10) -> Any:
-        plots.save_curves(tmp_path / "curves.png", shown, title, ln)
+        save_curves(tmp_path / "curves.png", shown, title, ln)
         return read(tmp_path / "curves.png")
 
     return draw
@@ -102,21 +105,23 @@ def test_what_is_not_finite_leaves_a_gap(curves: Callable[..., Any], bad: float)
 
 def test_curves_need_an_epoch(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="after the first epoch"):
-        plots.save_curves(tmp_path / "curves.png", [], "trial 3", LN_10)
+        save_curves(tmp_path / "curves.png", [], "trial 3", LN_10)
     assert not list(tmp_path.iterdir())
 
 
 @pytest.fixture
 def panels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[Any]]:
     """Panels of accuracy and loss as they are drawn."""
-    write = plots.write_figure
+    write = module.write_figure
     figures: list[Any] = []
     monkeypatch.setattr(
-        plots, "write_figure", lambda figure, path: (figures.append(figure), write(figure, path))
+        module,
+        "write_figure",
+        lambda figure, path: (figures.append(figure), write(figure, path)),
     )
 
     def draw(shown: list[Mapping[str, float]]) -> list[Any]:
-        plots.save_curves(tmp_path / "curves.png", shown, "trial 3", LN_10)
+        save_curves(tmp_path / "curves.png", shown, "trial 3", LN_10)
         return list(figures[-1].axes)
 
     return draw
@@ -184,7 +189,7 @@ def test_any_measurement_can_be_drawn(
         for s, (a, b, p) in enumerate(values)
     ]
     path = tmp_path_factory.mktemp("plots") / "curves.png"
-    plots.save_curves(path, shown, "".join(c for c in title if c.isprintable()), LN_10)
+    save_curves(path, shown, "".join(c for c in title if c.isprintable()), LN_10)
     assert read(path).shape[1] > 1000
 
 
@@ -198,7 +203,7 @@ RED, GREEN, BLUE = (220, 20, 20), (20, 180, 20), (20, 20, 220)
 @pytest.mark.parametrize("dtype", ["uint8", "float32", "int64"])
 def test_samples_keep_their_colours(tmp_path: Path, dtype: str) -> None:
     images = plain([RED, GREEN, BLUE]).astype(dtype)
-    plots.save_samples(tmp_path / "samples.png", images, [0, 1, 1], ["cat", "$d_o^g"])
+    save_samples(tmp_path / "samples.png", images, [0, 1, 1], ["cat", "$d_o^g"])
     picture = read(tmp_path / "samples.png")
     counts = [near(picture, colour) for colour in (RED, GREEN, BLUE)]
     assert min(counts) > 150**2
@@ -213,11 +218,11 @@ def test_samples_keep_their_colours(tmp_path: Path, dtype: str) -> None:
 def test_samples_are_nine_at_most_and_named(tmp_path: Path) -> None:
     images = plain([RED] * 9 + [BLUE] * 3)
     path = tmp_path / "samples.png"
-    plots.save_samples(path, images, range(12), LONG_NAMES)
+    save_samples(path, images, range(12), LONG_NAMES)
     nine = read(path)
     assert near(nine, RED) > 9 * 150**2
     assert not near(nine, BLUE)
-    plots.save_samples(path, images, range(12), list(reversed(LONG_NAMES)))
+    save_samples(path, images, range(12), list(reversed(LONG_NAMES)))
     assert not np.array_equal(nine, read(path))
 
 
@@ -227,7 +232,7 @@ def test_photographs_stay_small(tmp_path: Path) -> None:
 
     photo = load_sample_image("china.jpg")
     crops = np.stack([photo[i * 20 : i * 20 + 224, i * 40 : i * 40 + 224] for i in range(9)])
-    plots.save_samples(tmp_path / "samples.png", crops, range(9), LONG_NAMES)
+    save_samples(tmp_path / "samples.png", crops, range(9), LONG_NAMES)
     assert (tmp_path / "samples.png").stat().st_size < 600_000
     with Image.open(tmp_path / "samples.png") as image:
         assert image.mode == "RGB"
@@ -237,13 +242,13 @@ def test_photographs_stay_small(tmp_path: Path) -> None:
 @pytest.mark.parametrize("shape", [(0, 8, 8, 3), (8, 8, 3), (2, 8, 8, 1)])
 def test_samples_of_a_wrong_shape(tmp_path: Path, shape: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match=r"images must be .*got shape \[") as caught:
-        plots.save_samples(tmp_path / "samples.png", np.zeros(shape), [0, 0], ["cat"])
+        save_samples(tmp_path / "samples.png", np.zeros(shape), [0, 0], ["cat"])
     assert str(list(shape)) in str(caught.value)
 
 
 def test_samples_without_labels(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="shorter"):
-        plots.save_samples(tmp_path / "samples.png", plain([RED, BLUE]), [0], ["cat"])
+        save_samples(tmp_path / "samples.png", plain([RED, BLUE]), [0], ["cat"])
 
 
 def confusion(
@@ -252,7 +257,7 @@ def confusion(
     truth = np.repeat(np.arange(len(names)), per_class)
     predicted = truth.copy()
     predicted[:wrong] = (predicted[:wrong] + 1) % len(names)
-    plots.save_confusion_matrix(path, truth, predicted, names)
+    confusion_matrix.save_confusion_matrix(path, truth, predicted, names)
     return read(path)
 
 
@@ -269,7 +274,7 @@ def test_confusion_matrix_grows_with_the_classes(tmp_path: Path, count: int) -> 
 
 def test_confusion_matrix_has_a_dark_diagonal_and_true_classes_down(tmp_path: Path) -> None:
     path, names = tmp_path / "confusion_matrix.png", ["a", "b"]
-    plots.save_confusion_matrix(path, [0, 0, 0, 1], [1, 1, 1, 1], names)
+    confusion_matrix.save_confusion_matrix(path, [0, 0, 0, 1], [1, 1, 1, 1], names)
     dark = np.argwhere(np.abs(read(path) - (8, 48, 107)).max(axis=-1) <= 12)
     # both true classes were called "b": the dark cells fill the right column
     rows, columns = dark[dark[:, 1] < 560].T
@@ -301,7 +306,7 @@ def test_one_mistake_in_seventy_can_be_seen_among_many_classes(tmp_path: Path) -
 
 def test_names_are_thinned_when_they_would_overlap() -> None:
     for count in (1, 10, 120, 121, 400, 1000):
-        names = plots._Names.along(72 * 12, [f"class {i}" for i in range(count)])
+        names = confusion_matrix._Names.along(72 * 12, [f"class {i}" for i in range(count)])
         assert names.pitch > names.font
         assert len(names.texts) == math.ceil(count / names.every)
         assert (names.every == 1) == (count <= 130)
@@ -319,13 +324,13 @@ def test_confusion_matrix_of_wrong_labels(
     tmp_path: Path, truth: list[int], predicted: list[int], fault: str
 ) -> None:
     with pytest.raises(ValueError, match=fault):
-        plots.save_confusion_matrix(tmp_path / "m.png", truth, predicted, ["a", "b"])
+        confusion_matrix.save_confusion_matrix(tmp_path / "m.png", truth, predicted, ["a", "b"])
 
 
 def test_names_are_no_formulas(tmp_path: Path, curves: Callable[..., Any]) -> None:
     names = [r"$\nonsense{$", "$x$"]
-    plots.save_samples(tmp_path / "samples.png", plain([RED, BLUE]), [0, 1], names)
-    plots.save_confusion_matrix(tmp_path / "m.png", [0, 1], [0, 1], names)
+    save_samples(tmp_path / "samples.png", plain([RED, BLUE]), [0, 1], names)
+    confusion_matrix.save_confusion_matrix(tmp_path / "m.png", [0, 1], [0, 1], names)
     assert curves(epochs([0]), title=names[0]).size
 
 
@@ -336,10 +341,10 @@ SCRIPTS = ["狗", "猫と犬", "собака", "เสือ", "کتاب", "🐶
 def test_names_of_any_script_can_be_drawn(tmp_path: Path, curves: Callable[..., Any]) -> None:
     names = [*SCRIPTS, *map(str, range(12))]
     labels = list(range(9))
-    plots.save_samples(tmp_path / "samples.png", plain([RED] * 9), labels, names)
+    save_samples(tmp_path / "samples.png", plain([RED] * 9), labels, names)
     for count in (len(SCRIPTS), len(names)):  # without and with the table of pairs
         wrong = [*labels[1:], 0]
-        plots.save_confusion_matrix(tmp_path / "m.png", labels, wrong, names[:count])
+        confusion_matrix.save_confusion_matrix(tmp_path / "m.png", labels, wrong, names[:count])
     assert curves(epochs([0]), title="狗: \udcff $x").size
 
 
@@ -355,15 +360,15 @@ def test_confused_classes_stand_beside_a_matrix_of_many_only(tmp_path: Path) -> 
 
 
 def test_confusion_matrix_of_no_images(tmp_path: Path) -> None:
-    plots.save_confusion_matrix(tmp_path / "m.png", [], [], ["a", "b"])
+    confusion_matrix.save_confusion_matrix(tmp_path / "m.png", [], [], ["a", "b"])
     assert read(tmp_path / "m.png").size
 
 
 def test_pyplot_and_tensorflow_stay_out(tmp_path: Path) -> None:
     program = (
-        "import sys, pathlib; from sweeper.train.pictures import plots\n"
+        "import sys, pathlib; from sweeper.train.pictures import confusion_matrix\n"
         "assert 'matplotlib' not in sys.modules\n"
-        "plots.save_confusion_matrix(pathlib.Path(sys.argv[1]), [0], [0], ['a'])\n"
+        "confusion_matrix.save_confusion_matrix(pathlib.Path(sys.argv[1]), [0], [0], ['a'])\n"
         "assert not {'matplotlib.pyplot', 'tensorflow'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", program, str(tmp_path / "m.png")], check=True)

@@ -5,6 +5,3 @@ import PIL.ImageDraw
 import PIL.ImageFont
 import PIL.ImageOps
 import PIL.PngImagePlugin  # noqa: F401
-
-import sweeper.train.pictures.plots
-import sweeper.train.pictures.preview  # noqa: F401
