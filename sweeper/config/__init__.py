@@ -18,6 +18,7 @@ from sweeper.config.data import (
 )
 from sweeper.config.faults import FaultStyle
 from sweeper.config.fields import nearest, one_of
+from sweeper.config.learning_rate import Constant, Cosine, Monitor, Plateau, Schedule, Table
 from sweeper.config.network import LITE0, SCALED, Backbone, Freeze, Head, Pooling
 from sweeper.config.recipe import (
     HIGHER_IS_BETTER,
@@ -29,21 +30,7 @@ from sweeper.config.recipe import (
     from_scratch,
     reported,
 )
-from sweeper.config.training import (
-    Constant,
-    Cosine,
-    EarlyStopping,
-    Loss,
-    Monitor,
-    Optimizer,
-    Phase,
-    Phases,
-    Plateau,
-    Sanity,
-    Schedule,
-    Table,
-    Unquoted,
-)
+from sweeper.config.training import EarlyStopping, Loss, Optimizer, Phase, Phases, Sanity, Unquoted
 from sweeper.config.unused import Unused, unused_overrides
 
 __all__ = [

@@ -4,7 +4,6 @@ Only prepared data is read: ``tfds.load`` of absent data without internet takes 
 """
 
 import re
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from sweeper.data.decoding import Decoder
 from sweeper.data.examples import Examples, class_counts
 from sweeper.data.sources.internet import any_answers
 from sweeper.data.sources.listing import Listing, Part, files_content, unequal_classes
+from sweeper.data.sources.tfds_records import labels_of, record_at, records_of
 from sweeper.data.stratified import Indices
 from sweeper.errors import ConfigError, MissingInput
 
@@ -170,7 +170,7 @@ def _check(dataset: Tfds, builder: Any) -> tuple[str, ...]:
 
 
 def _part(dataset: Tfds, builder: Any, split: str, key: str) -> Part:
-    labels = _labels(dataset, builder, split, key)
+    labels = labels_of(dataset, builder, split, key)
     where = f"'{split}' of {dataset.name}"
     if not len(labels) or labels.min() < 0:
         what = f"{(labels < 0).sum()} images without a label" if len(labels) else "no images"
@@ -185,7 +185,7 @@ def _part(dataset: Tfds, builder: Any, split: str, key: str) -> Part:
     def read(indices: Indices) -> tf.data.Dataset:
         wanted = np.zeros(len(labels), dtype=bool)
         wanted[indices] = True
-        images = _records(builder, split, dataset.image_key)
+        images = records_of(builder, split, dataset.image_key)
         chosen = tf.data.Dataset.zip(tf.data.Dataset.from_tensor_slices(wanted), images)
         chosen = chosen.filter(as_written(lambda keep, _: keep))
         encoded = chosen.map(as_written(lambda _, one: one[dataset.image_key]))
@@ -200,74 +200,11 @@ def _part(dataset: Tfds, builder: Any, split: str, key: str) -> Part:
         read=read,
         decode=decoder,
         size=(height, width) if height and width else None,
-        name=lambda position: "record {} of {}".format(*_record(files, position)),
-        identify=lambda position: "record {} of {.name}".format(*_record(files, position)),
+        name=lambda position: "record {} of {}".format(*record_at(files, position)),
+        identify=lambda position: "record {} of {.name}".format(*record_at(files, position)),
         class_names=tuple(builder.info.features[dataset.label_key].names),
         content=lambda: files_content(
             builder.info.full_name, Path(builder.data_path), paths, decoder.key, *records
         ),
     )
     return Part(where, examples, paths, lambda record: record, decoder, dataset.image_key)
-
-
-def _labels(dataset: Tfds, builder: Any, split: str, key: str) -> Indices:
-    name = dataset.label_key
-    try:
-        records = _records(builder, split, name).batch(1024)
-    except ValueError as error:
-        raise ConfigError([f"dataset.{key} '{split}' cannot be read: {error}"]) from None
-    try:
-        parts = [np.asarray(part[name], dtype=np.int64) for part in records.as_numpy_iterator()]
-    except tf.errors.OpError as error:
-        damaged = _damaged(builder.info.splits[split].file_instructions)
-        raise ConfigError(
-            [
-                f"{' and '.join(damaged) or builder.data_path} cannot be read "
-                f"({str(error.message).split(' [Op:')[0]}); remove {builder.data_path} and prepare "
-                f"{dataset.name} again"
-            ]
-        ) from None
-    return np.concatenate(parts) if parts else np.zeros(0, dtype=np.int64)
-
-
-def _damaged(files: Sequence[Any]) -> list[str]:
-    """Which files cannot be read to their end; TensorFlow's own message does not name them."""
-    found = []
-    for file in dict.fromkeys(one.filename for one in files):
-        try:
-            tf.data.TFRecordDataset(file).reduce(0, as_written(lambda count, _: count + 1))
-        except tf.errors.OpError:
-            found.append(str(file))
-    return found
-
-
-def _record(files: Sequence[Any], position: int) -> tuple[int, Path]:
-    """The record, from 0, and the file with it, that stands at ``position`` of a split."""
-    for file in files:
-        if position < file.take:
-            return file.skip + position, Path(file.filename)
-        position -= file.take
-    raise IndexError(position)
-
-
-def _records(builder: Any, split: str, key: str) -> tf.data.Dataset:
-    """One feature of each record, images undecoded, always in the same order."""
-    import tensorflow_datasets as tfds
-
-    options = tf.data.Options()
-    options.autotune.enabled = False
-    # ClassLabel needs no decoding; other features of the record are not even parsed
-    skip = {key: tfds.decode.SkipDecoding()}
-    return as_written(builder.as_dataset)(
-        split=split,
-        shuffle_files=False,
-        decoders=tfds.decode.PartialDecoding({key: True}, decoders=skip),
-        read_config=tfds.ReadConfig(
-            options=options,
-            try_autocache=False,
-            skip_prefetch=True,
-            interleave_cycle_length=1,  # file after file
-            num_parallel_calls_for_decode=1,
-            num_parallel_calls_for_interleave_files=1,
-        ),
-    )
