@@ -10,7 +10,10 @@ import tensorflow as tf
 from numpy.typing import NDArray
 from scipy.special import log_softmax
 
-from sweeper.data.batches import Batches
+from sweeper.config import Recipe
+from sweeper.data.batches import Batches, batches
+from sweeper.data.examples import Examples
+from sweeper.data.targets import Targets
 from sweeper.train.runtime import numerics
 
 
@@ -156,3 +159,15 @@ class Evaluation:
             yield self._step(*batch)
         if len(seen) == self._examples.steps:
             self._held = seen
+
+
+def evaluation_batches(examples: Examples, recipe: Recipe, n_classes: int) -> Batches:
+    """Batches in their order, as they are, with plain targets."""
+    targets = Targets(n_classes, recipe.head.one_logit)
+    return batches(
+        examples,
+        recipe.image_size,
+        recipe.batch_size,
+        target=targets,
+        shuffle_seed=None,
+    )

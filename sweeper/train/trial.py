@@ -15,7 +15,7 @@ import tensorflow as tf
 
 from sweeper.cache.shared_cache import Cache
 from sweeper.config import OF_EPOCHS, Recipe
-from sweeper.data.batches import Batches, batches
+from sweeper.data.batches import batches
 from sweeper.data.images import kept
 from sweeper.data.sources.loading import Examples, Source, load, undecodable
 from sweeper.data.targets import Targets, class_weights
@@ -29,6 +29,7 @@ from sweeper.train import cost
 from sweeper.train.building import BackboneSummary, build_classifier_for, weights_version
 from sweeper.train.checkpoint import Checkpoint
 from sweeper.train.data_uses import data_uses
+from sweeper.train.evaluation import evaluation_batches
 from sweeper.train.fine_tune import FineTune
 from sweeper.train.folds import Fit, means, objectives, predictions, splits_of, typical
 from sweeper.train.inputs import Feed, planned
@@ -249,15 +250,3 @@ class Trial:
         folder = self._paths.plots
         save_samples(folder / "samples.png", images, labels, class_names)
         save_augmented(folder / "augmented.png", images, wanted, recipe.augment, recipe.seed)
-
-
-def evaluation_batches(examples: Examples, recipe: Recipe, n_classes: int) -> Batches:
-    """Batches in their order, as they are, with plain targets."""
-    targets = Targets(n_classes, recipe.head.one_logit)
-    return batches(
-        examples,
-        recipe.image_size,
-        recipe.batch_size,
-        target=targets,
-        shuffle_seed=None,
-    )

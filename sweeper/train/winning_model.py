@@ -18,12 +18,12 @@ from sweeper.study_folder import TrialPaths
 from sweeper.track.journal import Journal
 from sweeper.train.building import build_classifier_for
 from sweeper.train.cost import compiled, milliseconds_per_image
+from sweeper.train.evaluation import evaluation_batches
 from sweeper.train.folds import splits_of
 from sweeper.train.inputs import planned
 from sweeper.train.pictures.confusion_matrix import save_confusion_matrix
 from sweeper.train.runtime import numerics
 from sweeper.train.trained_weights import load_trained_weights
-from sweeper.train.trial import evaluation_batches
 
 Predict = Callable[[tf.Tensor], tf.Tensor]
 

@@ -9,7 +9,7 @@ from recipes import recipe
 from sweeper.data.sources.loading import load
 from sweeper.models.size import size_of
 from sweeper.train.cost import measure, peak_memory_mb, reset_peak_memory
-from sweeper.train.trial import evaluation_batches
+from sweeper.train.evaluation import evaluation_batches
 
 
 @pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="a peak stays elsewhere")

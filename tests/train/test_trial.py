@@ -185,7 +185,7 @@ def test_pictures_are_drawn_and_recorded(done: Run) -> None:
 @pytest.mark.slow
 def test_the_saved_model_is_the_one_that_was_judged(tmp_path: Path, done: Run) -> None:
     from sweeper.data.sources.loading import load, split_validation
-    from sweeper.train.trial import evaluation_batches
+    from sweeper.train.evaluation import evaluation_batches
     from sweeper.train.winning_model import evaluate
 
     made = recipe(*DIGITS, *UNCACHED)
@@ -353,8 +353,8 @@ def test_folds_are_trained_one_by_one_and_their_mean_counts(tmp_path: Path) -> N
     # the model that is kept is of the fold nearest to the mean
     typical = int(np.argmin(np.abs(np.array(per_fold) - np.mean(per_fold))))
     from sweeper.data.sources.loading import load
+    from sweeper.train.evaluation import evaluation_batches
     from sweeper.train.folds import splits_of
-    from sweeper.train.trial import evaluation_batches
     from sweeper.train.winning_model import evaluate
 
     made = recipe(*DIGITS, *short, "validation.folds=3")

@@ -23,9 +23,9 @@ from sweeper.track.journal import Journal, NewRun
 from sweeper.track.outbox import Outbox
 from sweeper.track.store import Store
 from sweeper.train.building import build_classifier_for
+from sweeper.train.evaluation import evaluation_batches
 from sweeper.train.folds import splits_of
 from sweeper.train.trained_weights import save_trained_weights
-from sweeper.train.trial import evaluation_batches
 from sweeper.train.winning_model import evaluate, finish, interval, keep
 
 pytestmark = [
