@@ -9,7 +9,6 @@ import json
 import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 
 from sweeper.addresses import redact
 from sweeper.errors import TrackerError
@@ -25,6 +24,8 @@ from sweeper.track.store import Store
 
 _TOGETHER = ("metrics", "params", "tags")
 """Kinds of entries that one request takes."""
+MISSING = "sweeper.missing"
+"""Tag of a run that lacks a file which was to be delivered."""
 _MOST = 1000
 """Metrics, parameters and tags in a request; MLflow takes no more."""
 
@@ -122,10 +123,8 @@ class Outbox:
         match entry.kind:
             case "data":
                 run.log_data(data_of(group))
-            case "file" if (path := self._file(content["path"])).is_file() and not overwritten:
-                run.log_file(path, content["folder"])
-            case "model" if (path := self._file(content["path"])).is_dir() and not overwritten:
-                log_model(run.client, run.run_id, path)
+            case "file" | "model" if not overwritten:
+                self._send_file(run, entry)
             case "end":
                 run.end(State(content["state"]), content["reason"], content["cause"], entry.time)
                 self._remove_doubles(store)
@@ -141,8 +140,18 @@ class Outbox:
             case kind if kind in _TOGETHER:
                 _write(run, group)
 
+    def _send_file(self, run: MlflowRun, entry: Entry) -> None:
+        """Send a file or a model; the run says where somebody removed it before that."""
+        path = self.journal.paths.folder.parent / entry.content["path"]
+        if not path.exists():
+            run.write((), tags={MISSING: f"{path.name} was removed before MLflow got it"})
+        elif entry.kind == "file":
+            run.log_file(path, entry.content["folder"])
+        else:
+            log_model(run.client, run.run_id, path)
+
     def _start(self, store: Store, entry: Entry) -> None:
-        """Open the run, or go on with the one that is there."""
+        """Open the run, or continue the one that is there."""
         new, unsure = NewRun(**entry.content), self._state.unsure
         known = store.find(new)
         if known:
@@ -166,9 +175,6 @@ class Outbox:
             if other.run_id != self._state.run_id:
                 other.delete()
         self._state = replace(self._state, unsure=False)
-
-    def _file(self, path: str) -> Path:
-        return self.journal.paths.folder.parent / path
 
 
 def _next(entries: Sequence[Entry]) -> Sequence[Entry]:

@@ -22,7 +22,7 @@ from sweeper.records import DataUse, State
 from sweeper.study_folder import MlflowPaths
 from sweeper.track.delivery import Delivery
 from sweeper.track.journal import Journal, NewRun
-from sweeper.track.outbox import read_delivered
+from sweeper.track.outbox import MISSING, read_delivered
 
 EPOCHS = 5
 FAILS_FOR_GOOD = 0.2
@@ -284,6 +284,23 @@ def test_a_store_that_lost_a_run_gets_all_of_it_again(tmp_path: Path) -> None:
     (trial,) = client.search_runs(["1"], "tags.`sweeper.trial_number` = '0'")
     check_trial(client, trial)
     assert told.texts == []
+
+
+def test_a_file_that_is_removed_before_it_is_delivered_is_named(
+    server: MlflowServer, tmp_path: Path
+) -> None:
+    journal = begin(tmp_path, server.url)
+    train(journal)
+    finish(journal)
+    (journal.paths.folder.parent / "config.yaml").unlink()
+    assert not sync(tmp_path, Told())
+    client = MlflowClient(server.url)
+    experiment = client.get_experiment_by_name("delivery")
+    assert experiment is not None
+    filtered = f"tags.`sweeper.study_id` = '{tmp_path}' and tags.`sweeper.trial_number` = '0'"
+    (run,) = client.search_runs([experiment.experiment_id], filtered)
+    assert run.data.tags[MISSING] == "config.yaml was removed before MLflow got it"
+    assert run.info.status == "FINISHED"
 
 
 def test_there_is_nothing_to_deliver_in_another_folder(tmp_path: Path) -> None:
