@@ -18,7 +18,7 @@ from sweeper.commands import COMMANDS
 from sweeper.commands.page import page
 
 HEAVY = ("tensorflow", "keras", "hydra", "omegaconf", "mlflow", "optuna", "pydantic", "rich")
-PARTS = {"main", "page", "recipe"}
+PARTS = {"main", "page", "recipe_command"}
 """Modules of the package that are no commands."""
 
 
