@@ -73,8 +73,8 @@ def row(folder: Path, number: int, made: Recipe) -> TrialRow:
 
 
 def learn(made: Recipe, paths: TrialPaths, owner: Owner) -> None:
-    trainer = build_classifier_for(made, 10).trainer(None)
-    weights = [np.zeros_like(variable.numpy()) for variable in trainer.learned]
+    split_model = build_classifier_for(made, 10).split_model(None).thaw()
+    weights = [np.zeros_like(variable.numpy()) for variable in split_model.learned]
     save_trained_weights(paths.learned, weights, made, owner)
 
 

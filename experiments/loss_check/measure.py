@@ -36,7 +36,7 @@ from sweeper.train.building import build_backbone_for, build_classifier_for
 from sweeper.train.checkpoint import Checkpoint
 from sweeper.train.fine_tune import FineTune
 from sweeper.train.inputs import Inputs, PlannedPhase
-from sweeper.train.phases import Epoch
+from sweeper.train.phase_state import Epoch
 from sweeper.train.recorder import Recorder
 from sweeper.train.runtime import numerics
 from sweeper.train.sanity import LossCheck
@@ -162,7 +162,7 @@ class Combination:
             np.arange(len(labels)), test_size=0.2, stratify=labels, random_state=0
         )
         if self.scratch:
-            model = classifier.trainer(recipe.freeze)
+            model = classifier.split_model(recipe.freeze).thaw()
         else:
             _, model = classifier.split(None) or (None, None)
             assert model is not None

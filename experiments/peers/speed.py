@@ -49,9 +49,9 @@ def above_cut(classifier: Any, freeze: Any, blocks: int) -> dict[str, float]:
     from sweeper.train.optimizers.fused import fused
 
     unfrozen = freeze.model_copy(update={"unfreeze_blocks": blocks})
-    trainer = classifier.trainer(unfrozen if blocks else None)
-    parts = trainer.split()
-    model = trainer if parts is None else parts[1]
+    split_model = classifier.split_model(unfrozen if blocks else None).thaw()
+    parts = split_model.split()
+    model = split_model if parts is None else parts[1]
     taken = classifier.backbone.input if parts is None else parts[0].output
     optimizer: Any = fused(keras.optimizers.Adam)(1e-4)
     optimizer.build(model.trainable_variables)
@@ -86,7 +86,7 @@ def main() -> None:
     source = load(recipe.dataset)
     ((train, validation),) = splits_of(source, recipe)
     classifier = build_classifier_for(recipe, len(source.class_names))
-    prefix, _ = classifier.trainer(None).split()
+    prefix, _ = classifier.split_model(None).split()
     network = Folded(prefix)
     forward = speed_of(
         lambda images: tf.reduce_sum(network(images, training=False)),

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 
 import keras
 import numpy as np
@@ -55,8 +55,8 @@ class Classifier:
         """Those of the backbone, from the input to the top."""
         return find_blocks(self.backbone)
 
-    def trainer(self, freeze: config.Freeze | None) -> SplitModel:
-        """A fresh, uncompiled model in which the head trains, and what ``freeze`` thaws.
+    def split_model(self, freeze: config.Freeze | None) -> SplitModel:
+        """A fresh, uncompiled model in which the head is to train, and what ``freeze`` thaws.
 
         With None the head alone trains, as in the frozen phase.
         BatchNormalization layers of the backbone stay frozen in unfrozen blocks too, or learn their
@@ -65,39 +65,34 @@ class Classifier:
         something trains run in inference mode; with ``freeze.unfreeze_layers`` the frozen part of a
         split block does not.
 
-        Sets the trainable flag of every layer; Keras reads the flags at compile, so compile after
-        this call, and do not go on training a model made by an earlier one.
+        :meth:`SplitModel.thaw` sets the trainable flags.
 
         Raises:
             ConfigError: the backbone has fewer blocks or layers, or none of that name.
         """
         thawed = thaw(self.backbone, self.blocks, freeze)
-        thawed.apply(self.backbone)
-        self.head.trainable = True
         if thawed.below == len(self.blocks):
             parts = (self.backbone, None)
         elif thawed.below == 0:
             parts = (None, self.backbone)
         else:
             parts = divide(self.backbone, self.blocks[: thawed.below])
-        return SplitModel(*parts, self.head, thawed.fixed_statistics)
+        return SplitModel(
+            *parts, self.head, thawed.fixed_statistics, partial(thawed.apply, self.backbone)
+        )
 
     def split(self, freeze: config.Freeze | None) -> tuple[Prefix, SplitModel] | None:
-        """What :meth:`trainer` and :meth:`SplitModel.split` give, without a backbone if facts do.
-
-        Sets trainable flags as :meth:`trainer` does.
-        """
+        """:meth:`split_model` split, without a backbone where what is known of it is enough."""
         if (known := self._known(freeze)) is not None:
-            self.head.trainable = True
             return Prefix(self._frozen_with_pooling, known), on_pooled(self.head)
-        parts = self.trainer(freeze).split()
+        parts = self.split_model(freeze).split()
         if parts is None:
             return None
         network, rest = parts
         return Prefix(lambda: network), rest
 
     def size(self, freeze: config.Freeze | None) -> Size:
-        """Of the whole network, its flags as :meth:`trainer` or :meth:`split` set them."""
+        """Of the whole network, its trainable flags as they are set now."""
         known = self._known(freeze)
         below = size_of(self.backbone) if known is None else known.size
         return below + size_of(self.head)
@@ -107,7 +102,7 @@ class Classifier:
         return self.pooled if freeze is None or freeze.unfreeze_blocks == 0 else None
 
     def _frozen_with_pooling(self) -> keras.Model:
-        parts = self.trainer(None).split()
+        parts = self.split_model(None).split()
         assert parts is not None  # facts are of one tensor
         return parts[0]
 

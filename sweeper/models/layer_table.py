@@ -45,7 +45,7 @@ class Total:
 
 
 def layers_of(classifier: Classifier, freeze: config.Freeze) -> list[Part]:
-    """Every layer of the network, from the input up; sets trainable flags as ``trainer`` does.
+    """Every layer of the network, from the input up; sets trainable flags as ``SplitModel.thaw``.
 
     Raises:
         ConfigError: the backbone has not what ``freeze`` names.
@@ -55,9 +55,9 @@ def layers_of(classifier: Classifier, freeze: config.Freeze) -> list[Part]:
         *((layer, blocks.get(layer.name, "")) for layer in classifier.backbone.layers),
         *((layer, HEAD) for layer in classifier.head.layers[1:]),  # the first is its input
     ]
-    classifier.trainer(None)
+    classifier.split_model(None).thaw()
     frozen = [_count(layer.trainable_weights) for layer, _ in every]
-    classifier.trainer(freeze)
+    classifier.split_model(freeze).thaw()
     return [
         Part(
             block,
@@ -89,7 +89,7 @@ def blocks_of(layers: Sequence[Part]) -> Iterator[Part]:
 
 def total(classifier: Classifier, freeze: config.Freeze | None) -> Total:
     """What trains with ``freeze``, None for the frozen phase."""
-    weights = classifier.trainer(freeze).trainable_weights
+    weights = classifier.split_model(freeze).thaw().trainable_weights
     return Total(_count(weights), len(weights))
 
 

@@ -22,6 +22,7 @@ class SplitModel(keras.Model):
     stochastic depth in it are deterministic, so that its output may be stored and shared.
     ``frozen`` or ``unfrozen`` is None where no block is. With ``fixed_statistics`` each
     BatchNormalization of ``unfrozen`` normalizes by its moving statistics, trainable or not.
+    ``set_flags`` sets the trainable flags of the backbone that both parts share; see :meth:`thaw`.
     """
 
     def __init__(
@@ -30,14 +31,16 @@ class SplitModel(keras.Model):
         unfrozen: keras.Model | None,
         head: keras.Model,
         fixed_statistics: bool = False,
+        set_flags: Callable[[], None] = lambda: None,
     ) -> None:
-        super().__init__(name="trainer")
+        super().__init__(name="split_model")
         self.frozen = frozen
         self.unfrozen = unfrozen
         self.head = head
         self._below = Folded(frozen) if frozen is not None else None
         self._above = Folded(unfrozen, fixed_statistics) if unfrozen is not None else None
         self._fixed_statistics = fixed_statistics
+        self._set_flags = set_flags
         self.draw = self.add_weight(
             shape=(), dtype="int64", initializer="zeros", trainable=False, name="draw"
         )
@@ -58,18 +61,30 @@ class SplitModel(keras.Model):
             x = self._above(x, training=training)
         return self.head(x, training=training)
 
+    def thaw(self) -> "SplitModel":
+        """Set the trainable flag of every layer of the network; returns this model.
+
+        Keras reads the flags at compile, so compile after this call, and do not continue to train
+        another model of the same network.
+        """
+        self._set_flags()
+        self.head.trainable = True
+        return self
+
     def split(self) -> "tuple[keras.Model, SplitModel] | None":
-        """The part that never changes, and a trainer of the rest, which takes what that one gives.
+        """The part that never changes, and a model of the rest, which takes what that one gives.
 
         The first ends with the head's pooling where no block is unfrozen: no more than the
-        features, ``[batch, channels]``, are handed over. Both share all weights with this trainer.
+        features, ``[batch, channels]``, are handed over. Both share all weights with this model.
         None where nothing is frozen, or where more than one tensor is handed over (NASNet).
         """
         if self.frozen is None or len(self.frozen.outputs) > 1:
             return None
         pool = self.head.layers[1]
         if self.unfrozen is not None or isinstance(pool, keras.layers.Flatten):
-            rest = SplitModel(None, self.unfrozen, self.head, self._fixed_statistics)
+            rest = SplitModel(
+                None, self.unfrozen, self.head, self._fixed_statistics, self._set_flags
+            )
             return self.frozen, rest
         # of its own, since a layer that is called twice makes the head's graph ambiguous; by its
         # kind, so that one network may end in several
@@ -112,6 +127,6 @@ class SplitModel(keras.Model):
 
 
 def on_pooled(head: keras.Model) -> SplitModel:
-    """A trainer of ``head`` alone, on what its pooling gives; it shares the weights."""
+    """A model of ``head`` alone, on what its pooling gives; it shares the weights."""
     pool = head.layers[1]
     return SplitModel(None, None, keras.Model(pool.output, head.output, name="head"))

@@ -3,16 +3,14 @@
 import json
 import zipfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from sweeper.files import open_aside
-
-Arrays = Sequence[NDArray[Any]]
+from sweeper.train.phase_state import Epoch, PhaseState
 
 
 @dataclass(frozen=True)
@@ -21,19 +19,15 @@ class Saved:
 
     Attributes:
         phase: name of the phase that was trained.
-        epochs: epochs of all phases so far, as plain data.
-        state: of what watches the phase, by name.
-        model: the phase's variables, as training left them.
-        kept: the weights that the phase would end with.
-        optimizer: variables of the optimizer.
+        untrained: loss and accuracy before training.
+        earlier: epochs of the phases before it.
+        state: where the phase stands.
     """
 
     phase: str
-    epochs: Sequence[Mapping[str, Any]]
-    state: Mapping[str, Any]
-    model: Arrays
-    kept: Arrays
-    optimizer: Arrays
+    untrained: tuple[float, float]
+    earlier: Sequence[Epoch]
+    state: PhaseState
 
 
 class Checkpoint:
@@ -50,13 +44,15 @@ class Checkpoint:
 
     def save(self, saved: Saved) -> None:
         """Replace what was kept before."""
+        state = saved.state
         plain = {
             "stage": self._keys[saved.phase],
             "phase": saved.phase,
-            "epochs": saved.epochs,
-            "state": saved.state,
+            "untrained": saved.untrained,
+            "earlier": [asdict(epoch) for epoch in saved.earlier],
+            **state.plain,
         }
-        groups = {"model": saved.model, "kept": saved.kept, "optimizer": saved.optimizer}
+        groups = {"model": state.model, "kept": state.kept, "optimizer": state.optimizer}
         arrays: dict[str, Any] = {
             f"{key}.{i}": one for key, group in groups.items() for i, one in enumerate(group)
         }
@@ -77,6 +73,11 @@ class Checkpoint:
                     ]
                     for key in ("model", "kept", "optimizer")
                 }
-        except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile):
+            earlier, epochs = (
+                tuple(Epoch(**epoch) for epoch in plain[key]) for key in ("earlier", "epochs")
+            )
+            loss, accuracy = plain["untrained"]
+            state = PhaseState(epochs, plain["watched"], **groups)
+        except (OSError, EOFError, ValueError, TypeError, KeyError, zipfile.BadZipFile):
             return None
-        return Saved(plain["phase"], plain["epochs"], plain["state"], **groups)
+        return Saved(plain["phase"], (loss, accuracy), earlier, state)

@@ -2,8 +2,7 @@
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,8 +12,9 @@ from sweeper.config import Recipe
 from sweeper.models.build import Classifier
 from sweeper.models.split_model import Weigh
 from sweeper.train.checkpoint import Checkpoint, Saved
-from sweeper.train.inputs import Feed, Inputs, PlannedPhase, planned
-from sweeper.train.phases import Epoch, OnEpoch, PhaseRun
+from sweeper.train.inputs import Feed, PlannedPhase, planned
+from sweeper.train.phase_state import Epoch, PhaseState
+from sweeper.train.phases import OnEpoch, PhaseRun
 
 log = logging.getLogger(__name__)
 
@@ -52,45 +52,50 @@ class FineTune:
         too.
         """
         phases = planned(self.recipe)
-        inputs = self.feed.of(phases[0], 0)
-        run = self._phase_run(phases[0], inputs, 0)
-        on_untrained(*run.untrained())
+        number, earlier = 0, tuple[Epoch, ...]()
         saved = self.checkpoint.load()
-        earlier: list[Epoch] = []
-        if saved is not None:
-            log.info("resumes after epoch %d, where it was interrupted", saved.epochs[-1]["step"])
-            earlier = [Epoch(**e) for e in saved.epochs if e["phase"] != saved.phase]
-            for epoch in saved.epochs:
-                on_epoch(Epoch(**epoch))
-        kept = None
-        for phase in phases:
-            if saved is not None and saved.phase != phase.name:
-                continue  # its outcome is in what was saved after it
-            if phase is not phases[0]:
-                inputs = self.feed.of(phase, len(earlier))
-                run = self._phase_run(phase, inputs, len(earlier))
-            if saved is not None:
-                own = [epoch for epoch in saved.epochs if epoch["phase"] == phase.name]
-                run.restore(replace(saved, epochs=own))
-                saved = None
-            kept = run.run(on_epoch, partial(self._keep, tuple(earlier)))
-            earlier += run.epochs
-        assert kept is not None
-        learned = [variable.numpy() for variable in inputs.model.learned]
+        if saved is None:
+            run = self.start(phases[number], 0)
+            untrained = run.untrained()
+        else:
+            # what earlier phases learned is in what was saved after them
+            number = [phase.name for phase in phases].index(saved.phase)
+            earlier = tuple(saved.earlier)
+            run = self.start(phases[number], len(earlier))
+            run.restore(saved.state)
+            untrained = saved.untrained
+            log.info("resumes after epoch %d, where it was interrupted", run.epochs[-1].step)
+        on_untrained(*untrained)
+        for epoch in (*earlier, *run.epochs):
+            on_epoch(epoch)
+
+        def train(name: str, run: PhaseRun, earlier: Sequence[Epoch]) -> Epoch:
+            def save(state: PhaseState) -> None:
+                self.checkpoint.save(Saved(name, untrained, earlier, state))
+
+            return run.run(on_epoch, save)
+
+        kept = train(phases[number].name, run, earlier)
+        for phase in phases[number + 1 :]:
+            earlier = (*earlier, *run.epochs)
+            run = self.start(phase, len(earlier))
+            kept = train(phase.name, run, earlier)
         logits, classifier = run.logits(), self.classifier
         return Outcome(
-            kept, learned, classifier.probabilities(logits), classifier.class_logits(logits)
+            kept, run.learned, classifier.probabilities(logits), classifier.class_logits(logits)
         )
 
-    def _phase_run(self, phase: PlannedPhase, inputs: Inputs, first_step: int) -> PhaseRun:
-        decay, multipliers = (phase.phase.optimizer or self.recipe.optimizer).layer_decay, None
-        if phase.freeze is not None and decay < 1:
+    def start(self, planned: PlannedPhase, first_step: int) -> PhaseRun:
+        """A run of one phase from the classifier as it stands; ``first_step`` epochs came before.
+
+        Sets the trainable flags of the network, so another phase's run is of no use after it.
+        """
+        phase, inputs = planned.phase, self.feed.of(planned, first_step)
+        inputs.model.thaw()
+        decay, multipliers = (phase.optimizer or self.recipe.optimizer).layer_decay, None
+        if planned.freeze is not None and decay < 1:
             depths = self.classifier.depths(inputs.model.trainable_variables)
             multipliers = [decay**depth for depth in depths]
         return PhaseRun(
-            inputs, phase.name, phase.phase, self.recipe, self.weigh, multipliers, first_step
+            inputs, planned.name, phase, self.recipe, self.weigh, multipliers, first_step
         )
-
-    def _keep(self, before: tuple[Epoch, ...], now: Saved) -> None:
-        epochs = [*(vars(epoch) for epoch in before), *now.epochs]
-        self.checkpoint.save(replace(now, epochs=epochs))

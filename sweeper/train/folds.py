@@ -18,7 +18,7 @@ from sweeper.data.sources.loading import (
 )
 from sweeper.errors import ConfigError
 from sweeper.track.predictions import Predictions, halved
-from sweeper.train.phases import Epoch
+from sweeper.train.phase_state import Epoch
 
 
 @dataclass(frozen=True)

@@ -91,15 +91,12 @@ class Feed:
             self._open_features(cache, held, whole)
 
     def of(self, planned: PlannedPhase, first_step: int) -> Inputs:
-        """What the phase trains on; its first epoch has the number ``first_step``.
-
-        Sets the trainable flags of the network.
-        """
+        """What the phase trains on; its first epoch has the number ``first_step``."""
         size, seed = self._recipe.batch_size, self._recipe.seed
         kept = self._kept.get(planned.name)
         parts = self._classifier.split(planned.freeze) if kept else None
         if kept is None or parts is None:
-            model = self._classifier.trainer(planned.freeze)
+            model = self._classifier.split_model(planned.freeze)
             side = self._recipe.image_size
             train = batches(self._train, side, size, target=self._targets, shuffle_seed=seed)
             held_out = batches(self._held_out, side, size, target=self._plain, shuffle_seed=None)

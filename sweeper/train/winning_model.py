@@ -75,8 +75,8 @@ def make_model(recipe: Recipe, n_classes: int, paths: TrialPaths, owner: Owner) 
     learned = load_trained_weights(paths.learned, recipe, owner)
     numerics.set_up(recipe)
     classifier = build_classifier_for(recipe, n_classes)
-    trainer = classifier.trainer(planned(recipe)[-1].freeze)
-    for variable, value in zip(trainer.learned, learned, strict=True):
+    split_model = classifier.split_model(planned(recipe)[-1].freeze).thaw()
+    for variable, value in zip(split_model.learned, learned, strict=True):
         variable.assign(value)
     aside = paths.model.with_name(f".{paths.model.name}")
     model = classifier.inference_model()

@@ -59,22 +59,24 @@ def test_exactly_the_top_blocks_and_the_head_train(classifier: Classifier) -> No
     total = len(classifier.blocks)
     numbers = []
     for k in (0, 1, 3, total, 2):  # down again: what was unfrozen freezes
-        trainer = classifier.trainer(_top(k))
-        assert {weight.path for weight in trainer.trainable_variables} == _expected(classifier, k)
-        numbers.append(len(trainer.trainable_variables))
+        split_model = classifier.split_model(_top(k)).thaw()
+        assert {weight.path for weight in split_model.trainable_variables} == _expected(
+            classifier, k
+        )
+        numbers.append(len(split_model.trainable_variables))
     assert numbers[0] == 4  # of the head: scale and shift, kernel and bias
     assert numbers[0] < numbers[1] < numbers[2] < numbers[3]
-    alone = {weight.path for weight in classifier.trainer(None).trainable_variables}
+    alone = {weight.path for weight in classifier.split_model(None).thaw().trainable_variables}
     assert alone == _expected(classifier, 0)
-    everything = classifier.trainer(_top("all")).trainable_variables
+    everything = classifier.split_model(_top("all")).thaw().trainable_variables
     assert {weight.path for weight in everything} == _expected(classifier, total)
 
 
 def test_one_step_changes_exactly_what_trains(classifier: Classifier) -> None:
-    trainer = classifier.trainer(_top(2))
+    split_model = classifier.split_model(_top(2)).thaw()
     weights = [*classifier.backbone.weights, *classifier.head.weights]
     before = {weight.path: weight.numpy() for weight in weights}
-    one_step(trainer, random_images(SIZE))
+    one_step(split_model, random_images(SIZE))
     changed = {
         weight.path for weight in weights if not np.array_equal(before[weight.path], weight.numpy())
     }
@@ -85,7 +87,7 @@ def test_one_step_changes_exactly_what_trains(classifier: Classifier) -> None:
 def test_there_are_only_so_many_blocks(b0: keras.Model) -> None:
     classifier = attach_head(b0, head_config(), 3)
     with pytest.raises(ConfigError) as caught:
-        classifier.trainer(_top(40))
+        classifier.split_model(_top(40)).thaw()
     assert caught.value.faults == (
         "freeze.unfreeze_blocks must be <= 18, the number of blocks of EfficientNetB0, got 40",
     )
@@ -108,24 +110,26 @@ def test_stochastic_depth_acts_in_unfrozen_blocks_only(tiny: keras.Model, photos
         (1, {"block1b_drop": False, "block2a_drop": True}),
         ("all", {"block1b_drop": True, "block2a_drop": True}),
     ]:
-        trainer = classifier.trainer(_top(k))
-        one_step(trainer, photos)
+        split_model = classifier.split_model(_top(k)).thaw()
+        one_step(split_model, photos)
         assert _drawn(classifier) == expected
 
 
 def test_training_mode_reaches_the_unfrozen_part_only(tiny: keras.Model, photos: Any) -> None:
     classifier = attach_head(tiny, head_config(), 2)
-    frozen = classifier.trainer(None)
+    frozen = classifier.split_model(None).thaw()
     np.testing.assert_array_equal(frozen(photos, training=True), frozen(photos, training=False))
-    trainer = classifier.trainer(_top(1))
-    outputs = [np.asarray(trainer(photos, training=True)) for _ in range(5)]
+    split_model = classifier.split_model(_top(1)).thaw()
+    outputs = [np.asarray(split_model(photos, training=True)) for _ in range(5)]
     assert any(not np.array_equal(outputs[0], output) for output in outputs)
-    np.testing.assert_array_equal(trainer(photos), frozen(photos))
+    np.testing.assert_array_equal(split_model(photos), frozen(photos))
 
 
-def test_all_trainers_share_weights_and_agree(lite0: keras.Model, images: Any) -> None:
+def test_all_split_models_share_weights_and_agree(lite0: keras.Model, images: Any) -> None:
     classifier = attach_head(lite0, head_config(), 3)
-    logits = [np.asarray(classifier.trainer(_top(k))(images)) for k in (0, 1, 7, 17, 18, "all")]
+    logits = [
+        np.asarray(classifier.split_model(_top(k)).thaw()(images)) for k in (0, 1, 7, 17, 18, "all")
+    ]
     for other in logits[1:]:
         np.testing.assert_array_equal(logits[0], other)
 
@@ -140,7 +144,7 @@ def test_the_head_pools_as_told(pooling: str, tiny: keras.Model, photos: Any) ->
         "flatten": features.reshape(len(photos), -1),
     }[pooling]
     kernel, bias = classifier.head.get_layer("logits").get_weights()
-    logits = np.asarray(classifier.trainer(None)(photos))
+    logits = np.asarray(classifier.split_model(None).thaw()(photos))
     np.testing.assert_allclose(logits, pooled @ kernel + bias, rtol=1e-4, atol=1e-5)
 
 
@@ -159,8 +163,10 @@ def test_the_parts_of_a_head_stand_in_their_order(tiny: keras.Model, photos: Any
 def test_the_head_drops_out_as_told(tiny: keras.Model, photos: Any) -> None:
     classifier = attach_head(tiny, head_config(dropout=0.9), 3)
     assert classifier.head.get_layer("head_dropout").rate == 0.9
-    trainer = classifier.trainer(None)
-    assert not np.array_equal(trainer(photos, training=True), trainer(photos, training=False))
+    split_model = classifier.split_model(None).thaw()
+    assert not np.array_equal(
+        split_model(photos, training=True), split_model(photos, training=False)
+    )
 
 
 def test_one_logit_needs_two_classes(tiny: keras.Model) -> None:
@@ -174,7 +180,7 @@ def test_what_is_kept_loads_without_this_package(
 ) -> None:
     classifier = attach_head(tiny, head_config(batch_norm=True, one_logit=one_logit), 2)
     classifier.head.get_layer("logits").bias.assign([0.7] if one_logit else [0.7, -0.2])
-    logits = np.asarray(classifier.trainer(None)(photos))
+    logits = np.asarray(classifier.split_model(None).thaw()(photos))
     if one_logit:
         second = 1 / (1 + np.exp(-logits))
         expected = np.concatenate([1 - second, second], axis=1)
@@ -192,7 +198,7 @@ def test_what_is_kept_follows_training(tiny: keras.Model, photos: Any) -> None:
     classifier = attach_head(tiny, head_config(), 2)
     model = classifier.inference_model()
     before = np.asarray(model(photos))
-    for weight in classifier.trainer(_top("all")).trainable_variables:
+    for weight in classifier.split_model(_top("all")).thaw().trainable_variables:
         weight.assign_add(np.full(weight.shape, 0.1))
     assert not np.allclose(before, model(photos))
 
@@ -208,22 +214,22 @@ def half_precision() -> Iterator[None]:
 @pytest.mark.usefixtures("half_precision")
 def test_logits_are_float32_in_half_precision(photos: Any) -> None:
     classifier = attach_head(tiny_backbone(), head_config(batch_norm=True), 2)
-    trainer = classifier.trainer(_top(1))
-    assert trainer.unfrozen.output.dtype == "bfloat16"
-    assert trainer(photos).dtype == "float32"
+    split_model = classifier.split_model(_top(1)).thaw()
+    assert split_model.unfrozen.output.dtype == "bfloat16"
+    assert split_model(photos).dtype == "float32"
     assert classifier.inference_model()(photos).dtype == "float32"
-    assert np.isfinite(one_step(trainer, photos))
+    assert np.isfinite(one_step(split_model, photos))
 
 
 @pytest.mark.parametrize("hidden", [None, 5])
 def test_l2_is_in_the_training_loss_only(hidden: int | None, photos: Any) -> None:
     classifier = attach_head(tiny_backbone(), head_config(hidden=hidden, l2=0.5), 2)
-    trainer = classifier.trainer(None)
+    split_model = classifier.split_model(None).thaw()
     kernels = [weight for weight in classifier.head.weights if weight.path.endswith("kernel")]
     assert len(kernels) == (1 if hidden is None else 2)
-    parts = trainer.split()
+    parts = split_model.split()
     assert parts is not None
-    for model, given in ((trainer, photos), (parts[1], parts[0](photos))):
+    for model, given in ((split_model, photos), (parts[1], parts[0](photos))):
         penalty = 0.5 * sum(float(np.sum(np.square(kernel))) for kernel in kernels)
         assert float(sum(model.losses)) == pytest.approx(penalty, rel=1e-5)
         model.compile("sgd", keras.losses.CategoricalCrossentropy(from_logits=True))
@@ -232,7 +238,7 @@ def test_l2_is_in_the_training_loss_only(hidden: int | None, photos: Any) -> Non
         history = model.fit(given, targets, batch_size=len(photos), verbose=0)
         (trained,) = history.history["loss"]
         assert trained == pytest.approx(plain + penalty, rel=1e-4)
-    assert attach_head(tiny_backbone(), head_config(), 2).trainer(None).losses == []
+    assert attach_head(tiny_backbone(), head_config(), 2).split_model(None).thaw().losses == []
 
 
 def test_a_weights_file_reaches_the_classifier(lite0: keras.Model, tmp_path: Path) -> None:
@@ -248,7 +254,7 @@ def test_a_weights_file_reaches_the_classifier(lite0: keras.Model, tmp_path: Pat
 
 def test_depths_count_blocks_from_the_logits_down(tiny: keras.Model) -> None:
     classifier = attach_head(tiny, head_config(batch_norm=True), 3)
-    variables = classifier.trainer(_top("all", batch_norm="trained")).trainable_variables
+    variables = classifier.split_model(_top("all", batch_norm="trained")).thaw().trainable_variables
     depths = dict(zip((v.path for v in variables), classifier.depths(variables), strict=True))
     assert depths == {
         "block1a_conv/kernel": 3,

@@ -182,9 +182,9 @@ def test_unfreezing_k_blocks_makes_exactly_their_weights_trainable(
     network: Network, data: st.DataObject
 ) -> None:
     k = data.draw(st.integers(0, len(network.blocks)))
-    trainer = network.classifier.trainer(freeze_config(unfreeze_blocks=k))
-    assert {id(weight) for weight in trainer.trainable_variables} == _expected(network, k)
-    depths = network.classifier.depths(trainer.trainable_variables)
+    split_model = network.classifier.split_model(freeze_config(unfreeze_blocks=k)).thaw()
+    assert {id(weight) for weight in split_model.trainable_variables} == _expected(network, k)
+    depths = network.classifier.depths(split_model.trainable_variables)
     assert set(depths) == set(range(k + 1))
 
 
@@ -194,9 +194,9 @@ def test_a_step_changes_the_weights_of_unfrozen_blocks_and_no_others(small: Netw
     statistics = {id(weight) for weight in classifier.head.weights if "moving_" in weight.name}
     photos = random_images(smallest_size(small.config.name))
     for k in (total // 3, total):
-        trainer = classifier.trainer(freeze_config(unfreeze_blocks=k))
+        split_model = classifier.split_model(freeze_config(unfreeze_blocks=k)).thaw()
         before = {id(weight): weight.numpy() for weight in variables}
-        one_step(trainer, photos)
+        one_step(split_model, photos)
         changed = {
             id(weight)
             for weight in variables
@@ -224,7 +224,7 @@ def test_layers_are_counted_as_keras_counts_them(small: Network) -> None:
     names = [layer.name for layer in theirs.layers[1:]]  # the input's name is ours
     assert [layer.name for layer in small.model.layers[-len(names) :]] == names
     freeze = freeze_config(unfreeze_layers=len(names) // 2)
-    small.classifier.trainer(freeze)
+    small.classifier.split_model(freeze).thaw()
     trainable = [layer.name for layer in small.model.layers if layer.trainable]
     expected = [
         layer.name
@@ -233,9 +233,9 @@ def test_layers_are_counted_as_keras_counts_them(small: Network) -> None:
     ]
     assert trainable == expected
     count = len(theirs.layers)
-    small.classifier.trainer(freeze_config(unfreeze_layers=count))
+    small.classifier.split_model(freeze_config(unfreeze_layers=count)).thaw()
     with pytest.raises(Exception, match=f"must be <= {count}, the number of layers"):
-        small.classifier.trainer(freeze_config(unfreeze_layers=count + 1))
+        small.classifier.split_model(freeze_config(unfreeze_layers=count + 1)).thaw()
     assert find_blocks(theirs)[-1].name == small.blocks[-1].name
 
 

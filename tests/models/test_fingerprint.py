@@ -74,7 +74,7 @@ def test_each_cut_and_each_pooling_has_a_word_of_its_own() -> None:
     for pooling in ("avg", "max", "flatten"):
         classifier = attach_head(backbone, head_config(pooling=pooling), 3)
         words += [
-            fingerprint(classifier.trainer(freeze_config(unfreeze_blocks=k)).split()[0])
+            fingerprint(classifier.split_model(freeze_config(unfreeze_blocks=k)).split()[0])
             for k in (0, 1, 2)
         ]
     # pooling ends what is frozen only where nothing is unfrozen

@@ -40,9 +40,9 @@ def _blocks(model: keras.Model, *names: str) -> list[str]:
 @pytest.mark.parametrize("name", ["block1b", "block1b_bn", "block1b_add"])
 def test_everything_from_a_block_trains(name: str, tiny: keras.Model) -> None:
     classifier = attach_head(tiny, head_config(), 2)
-    trainer = classifier.trainer(freeze_config(unfreeze_from=name))
+    split_model = classifier.split_model(freeze_config(unfreeze_from=name)).thaw()
     assert _trainable(classifier) == _blocks(tiny, "block1b_", "block2a_")
-    assert [layer.name for layer in trainer.frozen.layers][-1] == "block1a_bn"
+    assert [layer.name for layer in split_model.frozen.layers][-1] == "block1a_bn"
 
 
 def test_an_operation_that_is_no_layer_stands_for_its_block() -> None:
@@ -53,7 +53,7 @@ def test_an_operation_that_is_no_layer_stands_for_its_block() -> None:
     addition = model.operations[-1].name
     assert addition not in [layer.name for layer in model.layers]
     classifier = attach_head(model, head_config(), 2)
-    classifier.trainer(freeze_config(unfreeze_from=addition))
+    classifier.split_model(freeze_config(unfreeze_from=addition)).thaw()
     assert _trainable(classifier) == ["block2_dense"]
 
 
@@ -110,13 +110,13 @@ def test_the_cut_is_below_the_lowest_layer_that_learns(
 ) -> None:
     classifier = attach_head(tiny, head_config(), 2)
     freeze = freeze_config(unfreeze_layers=count)
-    trainer = classifier.trainer(freeze)
+    split_model = classifier.split_model(freeze).thaw()
     tail = [layer.name for layer in tiny.layers[-count:] if not isinstance(layer, BatchNorm)]
     assert _trainable(classifier) == tail
-    frozen = [layer.name for layer in trainer.frozen.layers] if trainer.frozen else []
+    frozen = [layer.name for layer in split_model.frozen.layers] if split_model.frozen else []
     convolutions = [name for name in frozen if name.endswith("_conv")]
     assert convolutions[-1:] == ([f"{top_frozen}_conv"] if top_frozen else [])
-    assert (trainer.unfrozen is None) == (top_frozen == "block2a")
+    assert (split_model.unfrozen is None) == (top_frozen == "block2a")
     assert split_block(tiny, classifier.blocks, freeze) is None
 
 
@@ -146,10 +146,10 @@ def test_every_way_to_unfreeze_has_an_option() -> None:
 
 def _moved(classifier: Classifier, freeze: config.Freeze) -> set[str]:
     """Weights of the backbone that one step changes."""
-    trainer = classifier.trainer(freeze)
+    split_model = classifier.split_model(freeze).thaw()
     weights = classifier.backbone.weights
     before = [weight.numpy() for weight in weights]
-    one_step(trainer, random_images(8))
+    one_step(split_model, random_images(8))
     pairs = zip(weights, before, strict=True)
     return {weight.path for weight, old in pairs if not np.array_equal(weight.numpy(), old)}
 

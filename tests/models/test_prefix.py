@@ -15,7 +15,7 @@ def never() -> keras.Model:
 
 
 def test_the_facts_of_a_frozen_part(tiny: keras.Model) -> None:
-    parts = attach_head(tiny, head_config(pooling="max"), 3).trainer(None).split()
+    parts = attach_head(tiny, head_config(pooling="max"), 3).split_model(None).split()
     assert parts is not None
     network, _ = parts
     kernels = 3 * 3 * 3 * 4 + 2 * 3 * 3 * 4 * 4

@@ -7,22 +7,29 @@ import pytest
 from recipes import recipe
 
 from sweeper.train.checkpoint import Checkpoint, Saved
+from sweeper.train.phase_state import Epoch, PhaseState
 from sweeper.train.stages import stage_keys
 
+FROZEN = Epoch(0, "frozen", True, True, True, 4.5, {"loss": math.inf})
 SAVED = Saved(
     phase="unfrozen",
-    epochs=[{"step": 0, "phase": "frozen", "first": True, "metrics": {"loss": math.inf}}],
-    state={"best": {"value": -math.inf, "waited": 2}},
-    model=[np.float32([1.5, 2.5]), np.int64(3)],
-    kept=[np.float32([[0.25]])],
-    optimizer=[],
+    untrained=(2.5, 0.125),
+    earlier=(FROZEN,),
+    state=PhaseState(
+        epochs=(Epoch(1, "unfrozen", True, False, True, 5.5, {"loss": 0.1}),),
+        watched={"best": {"value": -math.inf, "waited": 2}},
+        model=[np.float32([1.5, 2.5]), np.int64(3)],
+        kept=[np.float32([[0.25]])],
+        optimizer=[],
+    ),
 )
 
 
 def same(one: Saved, other: Saved) -> None:
-    assert (one.phase, one.epochs, one.state) == (other.phase, other.epochs, other.state)
+    assert (one.phase, one.untrained, one.earlier) == (other.phase, other.untrained, other.earlier)
+    assert one.state.plain == other.state.plain
     for key in ("model", "kept", "optimizer"):
-        for a, b in zip(getattr(one, key), getattr(other, key), strict=True):
+        for a, b in zip(getattr(one.state, key), getattr(other.state, key), strict=True):
             assert (a.dtype, a.shape) == (b.dtype, b.shape)
             np.testing.assert_array_equal(a, b)
 
@@ -37,7 +44,7 @@ def test_what_was_saved_last_is_loaded(tmp_path: Path) -> None:
     assert [path.name for path in checkpoint.path.parent.iterdir()] == ["trial.npz"]
 
 
-def test_another_recipe_does_not_go_on_from_it(tmp_path: Path) -> None:
+def test_another_recipe_does_not_resume_from_it(tmp_path: Path) -> None:
     path = tmp_path / "trial.npz"
     Checkpoint(path, stage_keys(recipe())).save(SAVED)
     assert Checkpoint(path, stage_keys(recipe("seed=1"))).load() is None

@@ -108,7 +108,7 @@ def learned(made: Recipe, folder: Path) -> tuple[str, str]:
 
     class Last(Checkpoint):
         def save(self, saved: Saved) -> None:
-            after[saved.phase] = digest(*saved.kept)
+            after[saved.phase] = digest(*saved.state.kept)
 
     with contextlib.ExitStack() as held:
         small = made.model_copy(update={"image_size": 8})

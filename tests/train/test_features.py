@@ -62,8 +62,10 @@ def prefixes(cuts: Sequence[int] = (2, 1, 0), backbone: Any = None) -> list[kera
     """What is frozen where so many blocks are unfrozen, of a network that is always the same."""
     keras.utils.set_random_seed(0)
     classifier = attach_head(backbone or tiny_backbone(), head_config(), 10)
-    trainers = [classifier.trainer(freeze_config(unfreeze_blocks=cut)) for cut in cuts]
-    return [parts[0] for trainer in trainers if (parts := trainer.split())]
+    split_models = [
+        classifier.split_model(freeze_config(unfreeze_blocks=cut)).thaw() for cut in cuts
+    ]
+    return [parts[0] for split_model in split_models if (parts := split_model.split())]
 
 
 @pytest.fixture(autouse=True)

@@ -21,7 +21,8 @@ from sweeper.paths import entries_dir
 from sweeper.train.checkpoint import Checkpoint
 from sweeper.train.fine_tune import FineTune
 from sweeper.train.inputs import Feed, planned
-from sweeper.train.phases import Epoch
+from sweeper.train.phase_state import Epoch, PhaseState
+from sweeper.train.phases import PhaseRun
 from sweeper.train.runtime import numerics
 from sweeper.train.stages import stage_keys
 
@@ -218,6 +219,47 @@ def test_in_bfloat16_too_they_are(tmp_path: Path) -> None:
     assert kept.cached == [True, True]
     for one, other in zip(kept.epochs, anew.epochs, strict=True):
         assert one.metrics["loss"] == pytest.approx(other.metrics["loss"], rel=2e-2)
+
+
+def test_a_stage_that_two_fine_tunes_share_is_trained_once(tmp_path: Path) -> None:
+    other = recipe(*SHORT, "phases.unfrozen.learning_rate=1e-3", "freeze.unfreeze_blocks=1")
+    first = Run(recipe(*SHORT), tmp_path / "first", stop=1).go()
+    forked = first.checkpoint.path.read_bytes()
+    whole = Run(other, tmp_path / "whole").go()
+    (tmp_path / "forked").mkdir()
+    (tmp_path / "forked" / "trial.npz").write_bytes(forked)
+    from_there = Run(other, tmp_path / "forked").go()
+    assert from_there.untrained == whole.untrained
+    assert from_there.curves == whole.curves
+    assert equal(from_there.weights, whole.weights)
+    assert Run(recipe(*SHORT), tmp_path / "first").go().curves != whole.curves
+
+
+def test_a_phase_can_be_stopped_and_forked(tmp_path: Path) -> None:
+    """One phase that stops, then ends; and another one that continues from where it stopped."""
+
+    def phase() -> PhaseRun:
+        run = Run(recipe(*SHORT), tmp_path / "unused")
+        held.enter_context(run.held)
+        (frozen, _) = planned(run.made)
+        return run.fine_tune.start(frozen, 0)
+
+    def stop(_: Epoch) -> None:
+        raise Interrupted
+
+    states: list[PhaseState] = []
+    with contextlib.ExitStack() as held:
+        stopped, forked, whole = phase(), phase(), phase()
+        with pytest.raises(Interrupted):
+            stopped.run(stop, states.append)
+        forked.restore(stopped.state())
+        ends = [one.run(lambda _: None, lambda _: None) for one in (stopped, forked, whole)]
+        assert [len(one.epochs) for one in (stopped, forked, whole)] == [2, 2, 2]
+        assert len({end.step for end in ends}) == 1
+        for one in (stopped, forked):
+            assert np.array_equal(one.logits(), whole.logits())
+            assert equal(one.learned, whole.learned)
+    assert [len(state.epochs) for state in states] == [1]
 
 
 def test_it_may_be_interrupted_again_and_again(tmp_path: Path) -> None:

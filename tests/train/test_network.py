@@ -187,7 +187,7 @@ def test_the_size_that_is_known_is_that_of_the_whole_model(
     blocks = freeze_config(unfreeze_blocks=2)
     expected = {}
     for freeze in (None, blocks):
-        whole.trainer(freeze)
+        whole.split_model(freeze).thaw()
         expected[freeze] = size_of(whole.inference_model())
         assert whole.size(freeze) == expected[freeze]
     later = build_classifier_for(made, 10, known)
@@ -195,7 +195,7 @@ def test_the_size_that_is_known_is_that_of_the_whole_model(
         patched.setattr("sweeper.train.building.build_backbone", never)
         later.split(None)
         assert later.size(None) == expected[None]
-    later.trainer(blocks)
+    later.split_model(blocks).thaw()
     assert later.size(blocks) == expected[blocks]
 
 

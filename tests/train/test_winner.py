@@ -96,8 +96,8 @@ OWNER = Owner("7", "study")
 
 def learned_by(made: Recipe, paths: TrialPaths, owner: Owner) -> None:
     """Leave in the trial's folder a head that is certain of threes, as if it had learned that."""
-    trainer = build_classifier_for(made, 10).trainer(None)
-    weights = [np.zeros_like(variable.numpy()) for variable in trainer.learned]
+    split_model = build_classifier_for(made, 10).split_model(None).thaw()
+    weights = [np.zeros_like(variable.numpy()) for variable in split_model.learned]
     weights[-1] = np.log(CERTAIN_OF_THREES).astype(np.float32)
     save_trained_weights(paths.learned, weights, made, owner)
 

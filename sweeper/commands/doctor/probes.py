@@ -129,14 +129,14 @@ def _stepper(recipe: Recipe, precision: str) -> Callable[[int], list[float]]:
     one_logit = recipe.head.one_logit
     classes = 2 if one_logit else _CLASSES
     classifier = build_classifier_for(recipe.model_copy(update={"backbone": random}), classes)
-    trainer = classifier.trainer(phase.freeze)
+    split_model = classifier.split_model(phase.freeze).thaw()
     optimizer = phase.phase.optimizer or recipe.optimizer
-    trainer.compile(
+    split_model.compile(
         optimizer=build_optimizer(optimizer, phase.phase.learning_rate, None),
         loss=build_loss(one_logit),
         jit_compile=False,
     )
-    trainer.prepare(None, None, numerics.compile_options(recipe, trainer))
+    split_model.prepare(None, None, numerics.compile_options(recipe, split_model))
     count, side = recipe.batch_size, recipe.image_size
     images = tf.random.uniform((count, side, side, 3), 0, 255)
     targets = tf.one_hot(tf.range(count) % classes, classes)[:, : 1 if one_logit else classes]
@@ -148,11 +148,11 @@ def _stepper(recipe: Recipe, precision: str) -> Callable[[int], list[float]]:
         def ended(_batch: int, logs: Any) -> None:
             float(logs["loss"])  # waits for the device
             ends.append(time.perf_counter())
-            trainer.stop_training = len(ends) > 1 and ends[-1] - ends[0] > _STEP_SECONDS
+            split_model.stop_training = len(ends) > 1 and ends[-1] - ends[0] > _STEP_SECONDS
 
         # the first step builds the graph
         callback = keras.callbacks.LambdaCallback(on_train_batch_end=ended)
-        trainer.fit(batch, steps_per_epoch=1 + steps, callbacks=[callback], verbose=0)
+        split_model.fit(batch, steps_per_epoch=1 + steps, callbacks=[callback], verbose=0)
         return [later - sooner for sooner, later in pairwise(ends)]
 
     return run

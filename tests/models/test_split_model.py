@@ -1,4 +1,4 @@
-"""A trainer in two parts: what never changes, and what is trained on what that one gives."""
+"""A split_model in two parts: what never changes, and what is trained on what that one gives."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ from sweeper.models.split_model import SplitModel
 def test_the_parts_together_are_the_whole(pooling: str, unfrozen: int, tiny: keras.Model) -> None:
     images: Any = random_images(8)
     classifier = attach_head(tiny, head_config(pooling=pooling, batch_norm=True, hidden=5), 3)
-    whole = classifier.trainer(freeze_config(unfreeze_blocks=unfrozen))
+    whole = classifier.split_model(freeze_config(unfreeze_blocks=unfrozen)).thaw()
     parts = whole.split()
     assert parts is not None
     prefix, rest = parts
@@ -49,14 +49,14 @@ def test_affine_learns_as_a_backbone_that_is_called_in_inference_mode(
 ) -> None:
     backbone = _backbone(convolution_first)
     classifier = attach_head(backbone, head_config(), 2)
-    for trainer in _whole_and_rest(
-        classifier.trainer(freeze_config(unfreeze_blocks=unfrozen, batch_norm="affine"))
+    for split_model in _whole_and_rest(
+        classifier.split_model(freeze_config(unfreeze_blocks=unfrozen, batch_norm="affine")).thaw()
     ):
         images = tf.constant(random_images(8) / 255)
-        given = images if trainer.frozen or unfrozen == "all" else _below(classifier, images)
-        variables = trainer.trainable_variables
+        given = images if split_model.frozen or unfrozen == "all" else _below(classifier, images)
+        variables = split_model.trainable_variables
         with tf.GradientTape(persistent=True) as tape:
-            logits = trainer(given, training=True)
+            logits = split_model(given, training=True)
             expected = classifier.head(backbone(images, training=False), training=True)
             ours, theirs = tf.reduce_sum(logits**2), tf.reduce_sum(expected**2)
         np.testing.assert_allclose(logits, expected, rtol=1e-4)
@@ -82,9 +82,9 @@ def _backbone(convolution_first: bool) -> keras.Model:
     return model
 
 
-def _whole_and_rest(trainer: SplitModel) -> list[SplitModel]:
-    parts = trainer.split()
-    return [trainer] if parts is None else [trainer, parts[1]]
+def _whole_and_rest(split_model: SplitModel) -> list[SplitModel]:
+    parts = split_model.split()
+    return [split_model] if parts is None else [split_model, parts[1]]
 
 
 def _below(classifier: Classifier, images: Any) -> Any:
@@ -96,4 +96,4 @@ def _below(classifier: Classifier, images: Any) -> Any:
 
 def test_without_a_frozen_part_there_is_nothing_to_split(tiny: keras.Model) -> None:
     classifier = attach_head(tiny, head_config(), 3)
-    assert classifier.trainer(freeze_config(unfreeze_blocks="all")).split() is None
+    assert classifier.split_model(freeze_config(unfreeze_blocks="all")).split() is None
