@@ -43,6 +43,11 @@ class Targets:
             raise ValueError(f"class_weight must be [{self.n_classes}], got shape {shape}")
 
     @property
+    def plain(self) -> "Targets":
+        """Those that validation has: neither smoothed nor weighted."""
+        return Targets(self.n_classes, self.one_logit)
+
+    @property
     def units(self) -> int:
         """Logits that the network has."""
         return 1 if self.one_logit else self.n_classes

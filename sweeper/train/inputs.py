@@ -2,24 +2,21 @@
 
 import contextlib
 import logging
-import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
-from typing import Any
-
-import tensorflow as tf
 
 from sweeper.cache.shared_cache import Cache
-from sweeper.config import Freeze, Phase, Recipe
+from sweeper.config import Recipe
 from sweeper.data.augment.augmentation import build_augment
-from sweeper.data.batches import Batches, batches, shuffled
+from sweeper.data.batches import Batches, batches
 from sweeper.data.examples import Examples
 from sweeper.data.targets import Targets
 from sweeper.models.build import Classifier
 from sweeper.models.split_model import Change, SplitModel
 from sweeper.train.frozen.features import Features
+from sweeper.train.frozen.view_batches import of_views
 from sweeper.train.frozen.views import Images, View
+from sweeper.train.stages import PlannedPhase, planned
 
 log = logging.getLogger(__name__)
 
@@ -39,37 +36,31 @@ class Inputs:
 
 
 @dataclass(frozen=True)
-class PlannedPhase:
-    """A phase, its name, and what trains in it beside the head."""
-
-    name: str
-    phase: Phase
-    freeze: Freeze | None
-
-
-def planned(recipe: Recipe) -> list[PlannedPhase]:
-    """The phases of ``recipe``, in order."""
-    phases = recipe.phases
-    both = (("frozen", phases.frozen, None), ("unfrozen", phases.unfrozen, recipe.freeze))
-    return [PlannedPhase(name, phase, freeze) for name, phase, freeze in both if phase is not None]
-
-
 class Feed:
-    """Inputs for each phase of one fine-tune.
+    """Inputs for each phase of one fine-tune; :meth:`open` makes it.
 
-    Args:
+    Attributes:
         recipe: what is trained.
         classifier: the network.
         train: examples to learn from.
         held_out: examples to validate by.
         targets: what labels become in training.
-        cache: where features are kept.
-        held: takes what is in use of the cache.
-        whole: as for :func:`images_of`.
+        kept: by the name of a phase, views of what its frozen part gives: of the held-out images,
+            then of the training images. A phase that is not here is fed images.
+        computed_seconds: what was computed of the frozen parts here, and is kept, took so long.
     """
 
-    def __init__(
-        self,
+    recipe: Recipe
+    classifier: Classifier
+    train: Examples
+    held_out: Examples
+    targets: Targets
+    kept: Mapping[str, Sequence[View]]
+    computed_seconds: float
+
+    @classmethod
+    def open(
+        cls,
         recipe: Recipe,
         classifier: Classifier,
         train: Examples,
@@ -78,61 +69,64 @@ class Feed:
         cache: Cache,
         held: contextlib.ExitStack,
         whole: Examples | None = None,
-    ) -> None:
-        self._recipe = recipe
-        self._classifier = classifier
-        self._train, self._held_out = train, held_out
-        self._targets = targets
-        self._plain = Targets(targets.n_classes, targets.one_logit)
-        self._kept: dict[str, list[View]] = {}
-        self.computed_seconds = 0.0
-        """What was computed of the frozen parts here, and is kept, took so long."""
-        if recipe.cache.views:
-            self._open_features(cache, held, whole)
+    ) -> "Feed":
+        """Open what ``cache`` keeps, and compute what it lacks.
 
-    def of(self, planned: PlannedPhase, first_step: int) -> Inputs:
-        """What the phase trains on; its first epoch has the number ``first_step``."""
-        size, seed = self._recipe.batch_size, self._recipe.seed
-        kept = self._kept.get(planned.name)
-        parts = self._classifier.split(planned.freeze) if kept else None
-        if kept is None or parts is None:
-            model = self._classifier.split_model(planned.freeze)
-            side = self._recipe.image_size
-            train = batches(self._train, side, size, target=self._targets, shuffle_seed=seed)
-            held_out = batches(self._held_out, side, size, target=self._plain, shuffle_seed=None)
-            return Inputs(model, train, held_out, build_augment(self._recipe.augment, seed), 1)
-        _, rest = parts
-        of_held_out, *views = kept
-        train = of_views(views, self._train, self._targets, size, seed, first_step)
-        validation = of_views([of_held_out], self._held_out, self._plain, size, None, 0)
-        return Inputs(rest, train, validation, None, train.steps)
-
-    def seconds_of_epoch(self, name: str) -> float:
-        """What the frozen part would take in each epoch of the phase, were it not kept."""
-        if name not in self._kept:
-            return 0.0
-        of_held_out, *views = self._kept[name]
-        train = sum(view.seconds_of(self._train) for view in views) / len(views)
-        return train + of_held_out.seconds_of(self._held_out)
-
-    def _open_features(
-        self, cache: Cache, held: contextlib.ExitStack, whole: Examples | None
-    ) -> None:
-        recipe, phases = self._recipe, planned(self._recipe)
-        split = [(phase, self._classifier.split(phase.freeze)) for phase in phases]
-        frozen = [(phase, parts[0]) for phase, parts in split if parts is not None]
+        Args:
+            recipe: what is trained.
+            classifier: the network.
+            train: examples to learn from.
+            held_out: examples to validate by.
+            targets: what labels become in training.
+            cache: where features are kept.
+            held: takes what is in use of the cache.
+            whole: as for :func:`images_of`.
+        """
+        parts = recipe, classifier, train, held_out, targets
+        if not recipe.cache.views:
+            return cls(*parts, {}, 0.0)
+        split = [(phase, classifier.split(phase.freeze)) for phase in planned(recipe)]
+        frozen = [(phase, prefix[0]) for phase, prefix in split if prefix is not None]
         epochs = max((phase.phase.epochs for phase, _ in frozen), default=0)
-        images = images_of(recipe, self._train, self._held_out, self._plain, epochs, whole)
+        images = images_of(recipe, train, held_out, targets.plain, epochs, whole)
         if not images:
-            return
+            return cls(*parts, {}, 0.0)
         features = Features(cache, [prefix for _, prefix in frozen], recipe.precision)
         # the held-out images, and as many views as the phase has epochs
         wanted = [images[: 1 + phase.phase.epochs] for phase, _ in frozen]
-        opened = features.open(wanted, held)
-        self._kept = {
-            phase.name: views for (phase, _), views in zip(frozen, opened, strict=True) if views
-        }
-        self.computed_seconds = features.seconds
+        opened = zip(frozen, features.open(wanted, held), strict=True)
+        kept = {phase.name: views for (phase, _), views in opened if views}
+        return cls(*parts, kept, features.seconds)
+
+    def of(self, planned: PlannedPhase, first_step: int) -> Inputs:
+        """What the phase trains on; its first epoch has the number ``first_step``."""
+        parts = self.classifier.split(planned.freeze) if planned.name in self.kept else None
+        if parts is None:
+            return self._of_images(self.classifier.split_model(planned.freeze))
+        return self._of_views(parts[1], self.kept[planned.name], first_step)
+
+    def seconds_of_epoch(self, name: str) -> float:
+        """What the frozen part would take in each epoch of the phase, were it not kept."""
+        if name not in self.kept:
+            return 0.0
+        of_held_out, *views = self.kept[name]
+        train = sum(view.seconds_of(self.train) for view in views) / len(views)
+        return train + of_held_out.seconds_of(self.held_out)
+
+    def _of_images(self, model: SplitModel) -> Inputs:
+        recipe, side, size = self.recipe, self.recipe.image_size, self.recipe.batch_size
+        train = batches(self.train, side, size, target=self.targets, shuffle_seed=recipe.seed)
+        plain = self.targets.plain
+        held_out = batches(self.held_out, side, size, target=plain, shuffle_seed=None)
+        return Inputs(model, train, held_out, build_augment(recipe.augment, recipe.seed), 1)
+
+    def _of_views(self, model: SplitModel, kept: Sequence[View], first_step: int) -> Inputs:
+        size, seed = self.recipe.batch_size, self.recipe.seed
+        of_held_out, *views = kept
+        train = of_views(views, self.train, self.targets, size, seed, first_step)
+        plain = self.targets.plain
+        validation = of_views([of_held_out], self.held_out, plain, size, None, 0)
+        return Inputs(model, train, validation, None, train.steps)
 
 
 def images_of(
@@ -177,43 +171,3 @@ def images_of(
         Images(held_out, of_held_out, side, None, plain),
         *(Images(train, of_train, side, augment, plain, view) for view in range(views)),
     ]
-
-
-def of_views(
-    views: Sequence[View],
-    examples: Examples,
-    targets: Targets,
-    batch_size: int,
-    shuffle_seed: int | None,
-    first_step: int,
-) -> Batches:
-    """Batches of what is kept of ``examples`` in each of ``views``.
-
-    Epoch ``first_step`` sees the first view, the next one the second, and so on round and round, in
-    the order that :func:`~sweeper.data.batches.batches` would have.
-    """
-    labels = examples.labels
-    count = len(labels)
-    with tf.device("CPU"):
-        orders = tf.concat([view.rows_of(examples) for view in views], 0)
-
-    def fetch(number: Any, places: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        with tf.device("CPU"):  # the files stay where they are
-            turn = (number - first_step) % len(views)
-            rows = tf.gather(orders, turn * count + places)
-
-            def of_turn(files: Sequence[tf.Tensor]) -> tf.Tensor:
-                choices = [partial(tf.gather, file, rows) for file in files]
-                return tf.switch_case(tf.cast(turn, tf.int32), choices)
-
-            values = tf.cast(of_turn([view.values for view in views]), tf.float32)
-            mixed = [view.targets for view in views if view.targets is not None]
-            if mixed:
-                return values, targets.smoothed(of_turn(mixed))
-            return values, targets(tf.gather(labels, places))
-
-    def epoch(number: Any) -> tf.data.Dataset:
-        places = shuffled(tf.data.Dataset.range(count), count, shuffle_seed, number)
-        return places.batch(batch_size).map(partial(fetch, number))
-
-    return Batches(labels, count, math.ceil(count / batch_size), epoch)

@@ -3,11 +3,27 @@
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
-from sweeper.config import Affects, Recipe
-from sweeper.train.inputs import planned
+from sweeper.config import Affects, Freeze, Phase, Recipe
 
 _LEARNED_IN: Mapping[str, Affects] = {"frozen": Affects.FROZEN, "unfrozen": Affects.UNFROZEN}
+
+
+@dataclass(frozen=True)
+class PlannedPhase:
+    """A phase, its name, and what trains in it beside the head."""
+
+    name: str
+    phase: Phase
+    freeze: Freeze | None
+
+
+def planned(recipe: Recipe) -> list[PlannedPhase]:
+    """The phases of ``recipe``, in order."""
+    phases = recipe.phases
+    both = (("frozen", phases.frozen, None), ("unfrozen", phases.unfrozen, recipe.freeze))
+    return [PlannedPhase(name, phase, freeze) for name, phase, freeze in both if phase is not None]
 
 
 def stage_keys(recipe: Recipe, start: Sequence[str] = ()) -> dict[str, str]:

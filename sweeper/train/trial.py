@@ -7,15 +7,13 @@ import contextlib
 import hashlib
 import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 
-import numpy as np
 import tensorflow as tf
 
 from sweeper.cache.shared_cache import Cache
-from sweeper.config import OF_EPOCHS, Recipe
-from sweeper.data.batches import batches
+from sweeper.config import Recipe
 from sweeper.data.images import kept
 from sweeper.data.sources.loading import Examples, Source, load, undecodable
 from sweeper.data.targets import Targets, class_weights
@@ -23,7 +21,6 @@ from sweeper.errors import SweeperError, TrialPruned
 from sweeper.paths import entries_dir
 from sweeper.records import UNOWNED, Owner
 from sweeper.study_folder import TrialPaths
-from sweeper.track.predictions import save
 from sweeper.track.tracker import Tracker
 from sweeper.train import cost
 from sweeper.train.building import BackboneSummary, build_classifier_for, weights_version
@@ -31,18 +28,16 @@ from sweeper.train.checkpoint import Checkpoint
 from sweeper.train.data_uses import data_uses
 from sweeper.train.evaluation import evaluation_batches
 from sweeper.train.fine_tune import FineTune
-from sweeper.train.folds import Fit, means, objectives, predictions, splits_of, typical
-from sweeper.train.inputs import Feed, planned
-from sweeper.train.pictures.confusion_matrix import save_confusion_matrix
+from sweeper.train.folds import Fit, objectives, splits_of
+from sweeper.train.inputs import Feed
 from sweeper.train.pictures.curves import save_curves
-from sweeper.train.pictures.preview import save_augmented
-from sweeper.train.pictures.samples import save_samples
 from sweeper.train.recorder import Recorder, Report
 from sweeper.train.runtime import numerics
 from sweeper.train.sanity import LossCheck, Verdict
 from sweeper.train.savings import ledger
-from sweeper.train.stages import stage_keys
+from sweeper.train.stages import planned, stage_keys
 from sweeper.train.trained_weights import save_trained_weights
+from sweeper.train.trial_files import keep_results, save_pictures
 
 log = logging.getLogger(__name__)
 
@@ -112,28 +107,32 @@ class Trial:
                 raise SweeperError("; ".join(broken)) from error
             raise
         finally:
-            verdicts = [recorder.verdict for recorder in self._recorders]
-            worst = max(verdicts, key=list(Verdict).index, default=Verdict.OK)
-            self._tracker.set_tags({"sanity": worst})
-            if self._ledgers:
-                total = {name: sum(one[name] for one in self._ledgers) for name in self._ledgers[0]}
-                self._tracker.log_metrics(total, 0)
-            epochs = next((one.epochs for one in reversed(self._recorders) if one.epochs), None)
-            if epochs:
-                path = self._paths.plots / "curves.png"
-                title = f"{recipe.name}: {recipe.backbone.name}"
-                untrained = self._recorders[-1].untrained
-                save_curves(path, epochs, title, check.log_num_classes, untrained)
-            for picture in sorted(self._paths.plots.glob("*.png")):
-                self._tracker.log_file(picture, "plots")
+            self._record_end(check)
         for checkpoint in self._paths.checkpoints:
             checkpoint.unlink()
         return values
 
+    def _record_end(self, check: LossCheck) -> None:
+        """Record what is known at the end, however the trial ended."""
+        verdicts = [recorder.verdict for recorder in self._recorders]
+        worst = max(verdicts, key=list(Verdict).index, default=Verdict.OK)
+        self._tracker.set_tags({"sanity": worst})
+        if self._ledgers:
+            total = {name: sum(one[name] for one in self._ledgers) for name in self._ledgers[0]}
+            self._tracker.log_metrics(total, 0)
+        epochs = next((one.epochs for one in reversed(self._recorders) if one.epochs), None)
+        if epochs:
+            path = self._paths.plots / "curves.png"
+            title = f"{self._recipe.name}: {self._recipe.backbone.name}"
+            untrained = self._recorders[-1].untrained
+            save_curves(path, epochs, title, check.log_num_classes, untrained)
+        for picture in sorted(self._paths.plots.glob("*.png")):
+            self._tracker.log_file(picture, "plots")
+
     def _train(self, source: Source, check: LossCheck) -> tuple[float, ...]:
         recipe = self._recipe
         splits = splits_of(source, recipe)
-        self._save_pictures(splits[0][0], source.class_names)
+        save_pictures(recipe, self._paths.plots, splits[0][0], source.class_names)
         whole = source.train if len(splits) > 1 else None
         fits = []
         for number, (train, held_out) in enumerate(splits):
@@ -152,7 +151,7 @@ class Trial:
             if fold is not None:
                 value = objectives(recipe, fits[-1:])[0]
                 self._report(value, fold, "fold", {}, compared=True, steps=None)
-        self._keep(fits, source.class_names)
+        keep_results(recipe, self._paths, self._tracker, fits, source.class_names)
         return objectives(recipe, fits)
 
     def _fit(
@@ -175,7 +174,7 @@ class Trial:
         log.info("%d training and %d validation images", len(train), len(held_out))
         classifier = build_classifier_for(recipe, len(class_names), self._known)
         with contextlib.ExitStack() as held:
-            feed = Feed(recipe, classifier, train, held_out, targets, self._cache, held, whole)
+            feed = Feed.open(recipe, classifier, train, held_out, targets, self._cache, held, whole)
             keys = stage_keys(recipe, self._start(train, held_out))
             fine_tune = FineTune(
                 recipe,
@@ -208,45 +207,3 @@ class Trial:
                 words.append(str(examples.fingerprint()))
             words.append(hashlib.blake2b(examples.labels.tobytes(), digest_size=8).hexdigest())
         return words
-
-    def _keep(self, fits: Sequence[Fit], class_names: tuple[str, ...]) -> None:
-        """Keep what one of them learned, and record what all fits came to."""
-        truth = np.concatenate([fit.held_out.labels for fit in fits])
-        predicted = np.concatenate([fit.probabilities.argmax(axis=1) for fit in fits])
-        save(self._paths.predictions, predictions(fits, class_names))
-        save_confusion_matrix(self._paths.confusion_matrix, truth, predicted, class_names)
-        step = max(int(fit.epochs[-1]["step"]) for fit in fits)
-        kept = typical(fits)
-        if len(fits) > 1:
-            self._log_means(fits, step)
-            kept.learned.replace(self._paths.learned)
-            for fit in fits:
-                fit.learned.unlink(missing_ok=True)
-        costs = means([fit.costs for fit in fits])
-        self._tracker.log_metrics({**costs, "best_epoch": kept.kept.step}, step)
-
-    def _log_means(self, fits: Sequence[Fit], step: int) -> None:
-        """Under the names that a trial without folds has: the mean of each epoch over folds."""
-        values = zip(self._recipe.objectives, objectives(self._recipe, fits), strict=True)
-        best = {f"best_{name}": value for name, value in values if name in OF_EPOCHS}
-        self._tracker.log_metrics(best, step)
-        for together in zip(*(fit.epochs for fit in fits), strict=False):
-            mean = means(together)
-            self._tracker.log_metrics(
-                {key: value for key, value in mean.items() if key != "step"}, int(mean["step"])
-            )
-
-    def _save_pictures(self, examples: Examples, class_names: tuple[str, ...]) -> None:
-        recipe = self._recipe
-        targets = Targets(len(class_names), recipe.head.one_logit)
-        shown = batches(
-            examples,
-            recipe.image_size,
-            _SHOWN,
-            target=lambda labels: (labels, targets(labels)),
-            shuffle_seed=recipe.seed,
-        )
-        images, labels, wanted = next(iter(shown.dataset.as_numpy_iterator()))
-        folder = self._paths.plots
-        save_samples(folder / "samples.png", images, labels, class_names)
-        save_augmented(folder / "augmented.png", images, wanted, recipe.augment, recipe.seed)

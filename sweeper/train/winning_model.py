@@ -20,9 +20,9 @@ from sweeper.train.building import build_classifier_for
 from sweeper.train.cost import compiled, milliseconds_per_image
 from sweeper.train.evaluation import evaluation_batches
 from sweeper.train.folds import splits_of
-from sweeper.train.inputs import planned
 from sweeper.train.pictures.confusion_matrix import save_confusion_matrix
 from sweeper.train.runtime import numerics
+from sweeper.train.stages import planned
 from sweeper.train.trained_weights import load_trained_weights
 
 Predict = Callable[[tf.Tensor], tf.Tensor]

@@ -112,7 +112,9 @@ def learned(made: Recipe, folder: Path) -> tuple[str, str]:
 
     with contextlib.ExitStack() as held:
         small = made.model_copy(update={"image_size": 8})
-        feed = Feed(small, classifier, train, held_out, targets, Cache(entries_dir(), 10**9), held)
+        feed = Feed.open(
+            small, classifier, train, held_out, targets, Cache(entries_dir(), 10**9), held
+        )
         weigh = targets.weights if targets.class_weight is not None else None
         tune = FineTune(made, classifier, feed, weigh, Last(folder / "trial.npz", stage_keys(made)))
         outcome = tune.run(lambda *_: None, lambda _: None)

@@ -20,11 +20,11 @@ from sweeper.models.build import attach_head
 from sweeper.paths import entries_dir
 from sweeper.train.checkpoint import Checkpoint
 from sweeper.train.fine_tune import FineTune
-from sweeper.train.inputs import Feed, planned
+from sweeper.train.inputs import Feed
 from sweeper.train.phase_state import Epoch, PhaseState
 from sweeper.train.phases import PhaseRun
 from sweeper.train.runtime import numerics
-from sweeper.train.stages import stage_keys
+from sweeper.train.stages import planned, stage_keys
 
 SHORT = (
     "phases.frozen.epochs=2",
@@ -71,7 +71,7 @@ class Run:
         self.classifier = attach_head(tiny_backbone(), self.made.head, 10)
         self.checkpoint = Checkpoint(self.folder / "trial.npz", stage_keys(self.made))
         small = self.made.model_copy(update={"image_size": 8})
-        feed = Feed(
+        feed = Feed.open(
             small,
             self.classifier,
             train.select(np.arange(150)),

@@ -19,8 +19,10 @@ from sweeper.data.examples import Examples, split_folds
 from sweeper.data.sources.loading import load
 from sweeper.data.targets import Targets
 from sweeper.models.build import attach_head
-from sweeper.train.inputs import Feed, of_views, planned
+from sweeper.train.frozen.view_batches import of_views
+from sweeper.train.inputs import Feed
 from sweeper.train.runtime import numerics
+from sweeper.train.stages import planned
 
 PHASES = ("phases.frozen.epochs=3", "phases.unfrozen.epochs=2", "freeze.unfreeze_blocks=1")
 BATCH = 7
@@ -49,7 +51,7 @@ def fed(
     targets = Targets(10, False, made.loss.label_smoothing)
     store = Cache(folder, 10**9)
     parts = train or digits(30), held_out or digits(9)
-    return Feed(made, classifier, *parts, targets, store, held, whole)
+    return Feed.open(made, classifier, *parts, targets, store, held, whole)
 
 
 def cached(feed: Feed, made: Recipe) -> list[bool]:
@@ -73,7 +75,7 @@ def test_each_epoch_sees_the_next_view_in_the_order_of_images(
         feed = fed(made, tmp_path, held)
         train = feed.of(planned(made)[0], first_step).train
         plain, targets = Targets(10, False), Targets(10, False, made.loss.label_smoothing)
-        views = feed._kept["frozen"][1:]
+        views = feed.kept["frozen"][1:]
         assert len(views) == 2
         pictures = batches(
             digits(30), 8, BATCH, target=lambda labels: labels, shuffle_seed=made.seed
@@ -114,7 +116,7 @@ def test_views_are_no_more_than_epochs_and_one_without_augmentation(tmp_path: Pa
         made = small(*changes)
         with contextlib.ExitStack() as held:
             feed = fed(made, tmp_path / str(number), held)
-            assert [len(views) - 1 for views in feed._kept.values()] == expected
+            assert [len(views) - 1 for views in feed.kept.values()] == expected
 
 
 def out_of_reach() -> str:
@@ -188,7 +190,7 @@ def test_of_views_takes_any_number_of_epochs_in_one_go(tmp_path: Path) -> None:
     made = small("augment=digits", "cache.views=2")
     with contextlib.ExitStack() as held:
         feed = fed(made, tmp_path, held)
-        views, targets = feed._kept["frozen"][1:], Targets(10, False)
+        views, targets = feed.kept["frozen"][1:], Targets(10, False)
         train = of_views(views, digits(30), targets, BATCH, 0, 0)
         together = list(train.epochs(0, 3).as_numpy_iterator())
         assert len(together) == 3 * train.steps
@@ -219,7 +221,7 @@ def test_folds_share_what_frozen_layers_give_and_each_is_fed_its_own(
                     for (values, targets), (same, told) in zip(mine, expected, strict=True):
                         np.testing.assert_allclose(values, same, rtol=1e-3, atol=1e-3)
                         np.testing.assert_array_equal(targets, told)
-            for number, view in enumerate(feed._kept["unfrozen"][1:]):
+            for number, view in enumerate(feed.kept["unfrozen"][1:]):
                 values = view.values.numpy()[view.rows_of(train).numpy()]
                 for image, value in zip(train.indices, values, strict=True):
                     np.testing.assert_array_equal(seen.setdefault((number, image), value), value)
@@ -233,7 +235,7 @@ def test_what_is_mixed_never_sees_what_its_fold_is_validated_by(tmp_path: Path) 
     train, held_out = split_folds(whole, 3, 0)[0]
     with contextlib.ExitStack() as held:
         feed = fed(made, tmp_path, held, train, None, held_out, whole)
-        for of_held_out, *views in feed._kept.values():
+        for of_held_out, *views in feed.kept.values():
             assert len(of_held_out.images) == len(whole)
             assert [view.images.examples is train for view in views] == [True, True]
 
@@ -243,6 +245,6 @@ def test_seconds_of_a_fold_are_its_share(tmp_path: Path) -> None:
     train, held_out = split_folds(whole, 3, 0)[0]
     with contextlib.ExitStack() as held:
         feed = fed(made, tmp_path, held, train, None, held_out, whole)
-        of_held_out, one, other = feed._kept["frozen"]
+        of_held_out, one, other = feed.kept["frozen"]
         expected = (one.seconds + other.seconds) / 2 * 2 / 3 + of_held_out.seconds / 3
         assert feed.seconds_of_epoch("frozen") == pytest.approx(expected)

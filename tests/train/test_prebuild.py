@@ -13,8 +13,9 @@ from sweeper.data.sources.loading import load
 from sweeper.data.targets import Targets
 from sweeper.paths import entries_dir
 from sweeper.train.folds import splits_of
-from sweeper.train.inputs import Feed, planned
+from sweeper.train.inputs import Feed
 from sweeper.train.prebuild import FROZEN, Prebuilt, prebuild
+from sweeper.train.stages import planned
 from sweeper.train.trial import build_classifier_for
 
 BASE = ("image_size=32", "phases.frozen.epochs=1", "phases.unfrozen.epochs=1")
@@ -33,7 +34,9 @@ def trial(made: Recipe) -> tuple[float, list[bool]]:
         for part, held_out in splits_of(replace(source, train=train), made):
             classifier = build_classifier_for(made, 10)
             whole = train if made.validation.kind == "kfold" else None
-            feed = Feed(made, classifier, part, held_out, Targets(10, False), store, held, whole)
+            feed = Feed.open(
+                made, classifier, part, held_out, Targets(10, False), store, held, whole
+            )
             seconds += feed.computed_seconds
             cached += [feed.seconds_of_epoch(phase.name) > 0 for phase in planned(made)]
     return seconds, cached
