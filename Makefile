@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
-# a file's tests in one process: they share what is dear to set up; in the order of tests/conftest.py
+# a file's tests in one process: they share what takes long to set up; in the order of tests/conftest.py
 PARALLEL := -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help

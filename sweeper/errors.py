@@ -101,7 +101,7 @@ class TrialError(SweeperError):
 
 
 class TrialPruned(TrialError):
-    """The trial stops here because going on would be a waste."""
+    """The trial stops here because to continue would be a waste."""
 
 
 class TrialFailed(TrialError):

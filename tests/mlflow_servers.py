@@ -44,16 +44,16 @@ class MlflowServer:
             start_new_session=True,
         )
         assert self._process.stderr is not None
-        said = []
+        printed = []
         for line in self._process.stderr:
-            said.append(line)
+            printed.append(line)
             if at := re.search(r"Uvicorn running on (http://127\.0\.0\.1:(\d+))", line):
                 self.url, self._port = at[1], int(at[2])
                 # a pipe that nobody reads fills up, and then the server stands still
                 self._reader = threading.Thread(target=self._process.stderr.read, daemon=True)
                 self._reader.start()
                 return
-        raise RuntimeError("the server ended before it ran:\n" + "".join(said))
+        raise RuntimeError("the server ended before it ran:\n" + "".join(printed))
 
     def stop(self) -> None:
         """End it, whether it hangs or not."""

@@ -110,13 +110,13 @@ def _create(initdb: Path, data: Path, owner: dict[str, Any]) -> None:
 
 def _await_ready(lines: IO[bytes], log: IO[bytes]) -> None:
     """Copy the server's lines into ``log`` until it says that it takes connections."""
-    said = []
+    printed = []
     for line in lines:
         log.write(line)
-        said.append(line)
+        printed.append(line)
         if READY in line:
             return
-    raise RuntimeError("postgres ended before it was ready:\n" + b"".join(said).decode())
+    raise RuntimeError("postgres ended before it was ready:\n" + b"".join(printed).decode())
 
 
 def _stop(server: subprocess.Popen[bytes]) -> None:

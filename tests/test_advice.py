@@ -20,9 +20,9 @@ LARGE = ("optimizer=rmsprop", "phases.unfrozen.learning_rate=2e-3")
     ],
 )
 def test_rmsprop_as_the_efficientnet_paper_has_it(overrides: tuple[str, ...]) -> None:
-    (said,) = warnings(recipe(*overrides))
-    assert "known to wreck pretrained weights" in said
-    assert "set optimizer=adam, or optimizer.momentum=0" in said
+    (printed,) = warnings(recipe(*overrides))
+    assert "known to wreck pretrained weights" in printed
+    assert "set optimizer=adam, or optimizer.momentum=0" in printed
 
 
 @pytest.mark.parametrize(
@@ -37,7 +37,7 @@ def test_rmsprop_as_the_efficientnet_paper_has_it(overrides: tuple[str, ...]) ->
         (*RMSPROP, "+optimizer@phases.unfrozen.optimizer=adam"),
     ],
 )
-def test_no_word_where_rmsprop_does_no_harm(overrides: tuple[str, ...]) -> None:
+def test_no_warning_where_rmsprop_does_no_harm(overrides: tuple[str, ...]) -> None:
     assert warnings(recipe(*overrides)) == ()
 
 
@@ -82,14 +82,14 @@ def test_a_momentum_that_is_no_number_is_for_others_to_refuse() -> None:
 
 def test_a_loss_scale_beside_one_that_is_found() -> None:
     scaled = ("+optimizer.loss_scale_factor=1024", "phases.frozen=null")
-    (said,) = warnings(recipe(*scaled, "precision=mixed_float16"))
-    assert said.startswith("loss_scale_factor of the optimizer of phases.unfrozen does nothing")
+    (printed,) = warnings(recipe(*scaled, "precision=mixed_float16"))
+    assert printed.startswith("loss_scale_factor of the optimizer of phases.unfrozen does nothing")
     assert warnings(recipe(*scaled)) == ()
 
 
 def test_selection_on_the_test_set() -> None:
-    (said,) = warnings(recipe("validation=test"))
-    assert said.startswith("validation=test selects on the test set")
+    (printed,) = warnings(recipe("validation=test"))
+    assert printed.startswith("validation=test selects on the test set")
 
 
 @pytest.mark.parametrize(
@@ -116,14 +116,14 @@ def test_a_large_network_for_few_images(parameters: int, images: int, warns: boo
 
 
 def test_batch_norm_of_pretrained_weights() -> None:
-    (said,) = warnings(recipe("freeze.batch_norm=trained"))
-    assert said.startswith("freeze.batch_norm=trained loses the pretrained")
+    (printed,) = warnings(recipe("freeze.batch_norm=trained"))
+    assert printed.startswith("freeze.batch_norm=trained loses the pretrained")
     assert warnings(recipe("freeze=scratch")) == ()
 
 
 def test_mirrored_characters() -> None:
-    (said,) = warnings(recipe("augment.flip=horizontal"))
-    assert said == "augment.flip=horizontal mirrors the characters of digits"
+    (printed,) = warnings(recipe("augment.flip=horizontal"))
+    assert printed == "augment.flip=horizontal mirrors the characters of digits"
     tfds = ("augment.flip=horizontal", "dataset=tfds")
     assert warnings(recipe(*tfds, "dataset.name=emnist/letters:3.*.*")) != ()
     assert warnings(recipe(*tfds, "dataset.name=stanford_dogs")) == ()

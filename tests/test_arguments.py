@@ -37,14 +37,14 @@ def test_every_typing_error_is_named_with_the_nearest_valid_name() -> None:
         )
     text = str(caught.value)
     assert "the recipe has 5 faults" in text
-    for said in (
+    for printed in (
         "experiment has no option 'digit_lite0'; did you mean 'digits_lite0'?",
         "backbone has no option 'xceptoin'; did you mean 'xception'?",
         "batch_sise is not a key of the recipe; did you mean 'batch_size'?",
         "phases.frozen.epoch is not a key of the recipe; did you mean 'epochs'?",
         "seed must be >= 0, got -4",
     ):
-        assert said in text
+        assert printed in text
 
 
 def test_unreadable_overrides_are_named() -> None:

@@ -87,7 +87,7 @@ def test_a_sweep_leaves_nothing_in_the_temporary_folder(temporary: Path) -> None
 @pytest.mark.slow
 def test_the_screen_tells_of_every_trial_and_the_best(swept: tuple[Path, str]) -> None:
     _, screen = swept
-    for said in (
+    for printed in (
         "trial 0 of 3 started",
         "trial 2 of 3 started",
         "frozen epoch 1 of 2: loss",
@@ -97,7 +97,7 @@ def test_the_screen_tells_of_every_trial_and_the_best(swept: tuple[Path, str]) -
         "best recipe:   experiments/digits_lite0/best.yaml",
         "mlflow ui --host 127.0.0.1",
     ):
-        assert said in screen
+        assert printed in screen
     # the plan says what it sees; what it writes itself goes to logs
     assert [line for line in screen.splitlines() if "tensorflow" in line.lower()] == [
         line for line in screen.splitlines() if line.startswith("device ")
@@ -379,7 +379,7 @@ def test_missing_data_and_weights_are_one_message_before_any_trial(
     }
     ended = cli("+experiment=dogs_b0", "-m", env=env)
     assert ended.returncode == 2
-    for said in (
+    for printed in (
         "stanford_dogs",
         str(tmp_path / "tfds"),
         "dataset.data_dir=",
@@ -388,7 +388,7 @@ def test_missing_data_and_weights_are_one_message_before_any_trial(
         "backbone.weights=<path>",
         "freeze=scratch",
     ):
-        assert said in ended.stderr
+        assert printed in ended.stderr
     assert len(ended.stderr.splitlines()) == 2
     assert not (tmp_path / "mlruns").exists()
     assert not (tmp_path / "experiments" / "studies.db").exists()
@@ -417,9 +417,9 @@ def test_a_recipe_fits_at_every_corner_of_its_search_and_says_what_is_missing(
     path = folder if missing[0] == "photos" else []
     ended = cli(f"+experiment={recipe}", "-m", *path, env={**nothing, **offline})
     assert ended.returncode == 2
-    said = ended.stderr.splitlines()
-    assert len(said) == len(missing), ended.stderr
-    for line, what in zip(said, missing, strict=True):
+    printed = ended.stderr.splitlines()
+    assert len(printed) == len(missing), ended.stderr
+    for line, what in zip(printed, missing, strict=True):
         assert what in line
     assert not (tmp_path / "mlruns").exists()
 

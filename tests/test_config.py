@@ -147,18 +147,18 @@ def test_every_option_of_every_group_is_a_valid_recipe(group: str, option: str) 
     ],
 )
 def test_a_fault_says_where_what_and_what_to_do(override: str, fault: str) -> None:
-    (said,) = faults(*override.split())
-    assert said.startswith(fault)
+    (printed,) = faults(*override.split())
+    assert printed.startswith(fault)
 
 
 def test_all_faults_come_in_one_message() -> None:
-    said = faults("batch_size=0", "seed=-1", "head.dropout=1.5", "dataset=folder", "+sed=1")
-    assert len(said) == 5
+    printed = faults("batch_size=0", "seed=-1", "head.dropout=1.5", "dataset=folder", "+sed=1")
+    assert len(printed) == 5
 
 
 def test_stochastic_depth_is_refused_where_there_is_none() -> None:
-    (said,) = faults("backbone=xception", "drop_connect_rate=0.3")
-    assert "Xception, which has no stochastic depth" in said
+    (printed,) = faults("backbone=xception", "drop_connect_rate=0.3")
+    assert "Xception, which has no stochastic depth" in printed
     assert recipe("backbone=xception", "drop_connect_rate=0").drop_connect_rate == 0
 
 
@@ -175,8 +175,8 @@ def test_a_phase_may_have_an_optimizer_of_its_own() -> None:
     assert made.phases.unfrozen is not None
     assert made.phases.unfrozen.optimizer is not None
     assert made.phases.unfrozen.optimizer.name == "RMSprop"
-    (said,) = faults("+optimizer@phases.frozen.optimizer=sgd", "optimizer.name=Adm")
-    assert said.startswith("optimizer.name must name an optimizer")
+    (printed,) = faults("+optimizer@phases.frozen.optimizer=sgd", "optimizer.name=Adm")
+    assert printed.startswith("optimizer.name must name an optimizer")
 
 
 def test_classes_may_be_named_by_numbers() -> None:
@@ -208,13 +208,13 @@ def test_from_scratch_without_one_of_the_phases(phase: str) -> None:
 
 
 def test_from_scratch_finds_faults_like_any_other_recipe() -> None:
-    said = faults("freeze=scratch", "phases.frozen.epochs=0", "batch_size=0")
-    assert [fault.split()[0] for fault in said] == ["batch_size", "phases.frozen.epochs"]
+    printed = faults("freeze=scratch", "phases.frozen.epochs=0", "batch_size=0")
+    assert [fault.split()[0] for fault in printed] == ["batch_size", "phases.frozen.epochs"]
 
 
 def test_both_phases_cannot_be_skipped() -> None:
-    (said,) = faults("phases.frozen=null", "phases.unfrozen=null")
-    assert said == "phases are both null; keep at least one"
+    (printed,) = faults("phases.frozen=null", "phases.unfrozen=null")
+    assert printed == "phases are both null; keep at least one"
     assert recipe("phases.frozen=null").phases.frozen is None
 
 
@@ -246,8 +246,8 @@ def test_a_broken_interpolation_is_a_fault_beside_others() -> None:
 
 
 def test_a_broken_keyword_of_the_optimizer_is_a_fault_too() -> None:
-    (said,) = faults("+optimizer.beta_1='${nowhere}'")
-    assert said.startswith("optimizer.beta_1: ")
+    (printed,) = faults("+optimizer.beta_1='${nowhere}'")
+    assert printed.startswith("optimizer.beta_1: ")
 
 
 def test_known_keys_are_the_recipes() -> None:

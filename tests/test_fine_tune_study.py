@@ -43,8 +43,8 @@ def test_the_direction_fits_what_a_trial_is_judged_by(
     objectives: str, direction: object, wanted: str | None
 ) -> None:
     faults = direction_faults([recipe(f"objectives=[{objectives}]")], direction)
-    said = [f"hydra.sweeper.direction must be {wanted} for objectives=[{objectives}]"]
-    assert [fault.split(", got")[0] for fault in faults] == (said if wanted else [])
+    printed = [f"hydra.sweeper.direction must be {wanted} for objectives=[{objectives}]"]
+    assert [fault.split(", got")[0] for fault in faults] == (printed if wanted else [])
 
 
 def test_where_a_recipe_runs_is_no_part_of_its_fingerprint() -> None:
@@ -110,7 +110,7 @@ class Failing(InlineExecutor):
 
 
 @pytest.mark.slow
-def test_a_sweep_goes_on_where_what_trials_share_cannot_be_computed_before_them(
+def test_a_sweep_resumes_where_what_trials_share_cannot_be_computed_before_them(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with initialize_config_dir(str(conf_dir()), version_base="1.3"):
@@ -161,7 +161,7 @@ def test_trials_in_which_the_head_alone_trains_build_no_backbone(
 
 
 @pytest.mark.slow
-def test_a_sweep_says_what_it_computed_and_one_that_goes_on_counts_nothing_twice(
+def test_a_sweep_says_what_it_computed_and_one_that_resumes_counts_nothing_twice(
     cli: RunCli, tmp_path: Path
 ) -> None:
     from sweeper.track.mlflow import connect
@@ -190,8 +190,8 @@ def test_a_sweep_says_what_it_computed_and_one_that_goes_on_counts_nothing_twice
         for name, sign in ((COMPUTED, 1), (SAVED_BY_CACHE, -1), (SAVED_BY_PRUNING, 0)):
             total = sum(one[name] for one in of_trials) + sign * prebuilt
             assert study[name] == pytest.approx(total)
-        said = (
+        printed = (
             f"computed {study[COMPUTED]:.0f} s; saved {study[SAVED_BY_CACHE]:.0f} s by the cache, "
             f"{study[SAVED_BY_PRUNING]:.0f} s by pruning"
         )
-        assert said in ended.stdout
+        assert printed in ended.stdout

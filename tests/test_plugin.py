@@ -83,7 +83,7 @@ def test_every_pruner_shows_all_keywords_and_takes_them_without_a_plus(
 
 
 @pytest.mark.parametrize("plus", ["", "+", "++"])
-def test_an_unknown_key_is_told_by_the_sweep_with_all_others(recipes: Path, plus: str) -> None:
+def test_an_unknown_key_is_reported_by_the_sweep_with_all_others(recipes: Path, plus: str) -> None:
     with pytest.raises(ConfigError) as caught:
         settings(
             recipes,
@@ -105,7 +105,7 @@ def test_an_unknown_key_is_told_by_the_sweep_with_all_others(recipes: Path, plus
         assert part in text
 
 
-def test_a_keyword_left_over_from_another_sampler_is_told(recipes: Path) -> None:
+def test_a_keyword_left_over_from_another_sampler_is_reported(recipes: Path) -> None:
     with pytest.raises(ConfigError, match="n_ei_candidates is not a keyword of RandomSampler"):
         settings(recipes, "hydra/sweeper/sampler=random")
 

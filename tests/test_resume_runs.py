@@ -82,8 +82,8 @@ def controller(folder: Path, *command: str) -> Iterator["subprocess.Popen[str]"]
 def run(folder: Path, *command: str) -> tuple[int, str]:
     with controller(folder, *command) as process:
         # what the killed ones left undone is done here
-        said, _ = process.communicate(timeout=PATIENCE * KILLS)
-    return process.returncode, said
+        printed, _ = process.communicate(timeout=PATIENCE * KILLS)
+    return process.returncode, printed
 
 
 def check(folder: Path, n_trials: int) -> None:
@@ -128,8 +128,8 @@ def test_killed_at_random_moments_runs_and_trials_agree(tmp_path: Path) -> None:
             print(f"killed {delay:.3f} s after line {lines}")
             with pytest.raises(subprocess.TimeoutExpired):
                 process.communicate(timeout=delay)
-    code, said = run(tmp_path, *command)
-    assert code == 0, said
+    code, printed = run(tmp_path, *command)
+    assert code == 0, printed
     check(tmp_path, 2 * KILLS)
 
 
@@ -138,10 +138,10 @@ def test_killed_at_random_moments_runs_and_trials_agree(tmp_path: Path) -> None:
 def test_killed_between_optuna_and_mlflow_they_agree(tmp_path: Path) -> None:
     trials = (*QUICK, "hydra.sweeper.n_trials=2")
     for mortal in (DIES_WITH_A_NEW_RUN, DIES_WITH_A_COMPLETE_TRIAL):
-        code, said = run(tmp_path, "-c", mortal, *trials)
-        assert code == -signal.SIGKILL, said
-    code, said = run(tmp_path, "-m", "sweeper", *trials)
-    assert code == 0, said
+        code, printed = run(tmp_path, "-c", mortal, *trials)
+        assert code == -signal.SIGKILL, printed
+    code, printed = run(tmp_path, "-m", "sweeper", *trials)
+    assert code == 0, printed
     check(tmp_path, 2)
 
 
@@ -172,8 +172,8 @@ EIGHT_EPOCHS = (
 def whole(tmp_path_factory: pytest.TempPathFactory) -> dict[int, float]:
     """Curve of a trial that nobody interrupts."""
     folder = tmp_path_factory.mktemp("whole")
-    code, said = run(folder, *EIGHT_EPOCHS)
-    assert code == 0, said
+    code, printed = run(folder, *EIGHT_EPOCHS)
+    assert code == 0, printed
     return curves(folder)["0"]
 
 
@@ -181,15 +181,15 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> dict[int, float]:
 @pytest.mark.parametrize(
     "number", [signal.SIGKILL, pytest.param(signal.SIGINT, marks=pytest.mark.kill)]
 )
-def test_an_interrupted_trial_goes_on_where_it_stopped(
+def test_an_interrupted_trial_resumes_where_it_stopped(
     tmp_path: Path, number: int, whole: dict[int, float]
 ) -> None:
     with controller(tmp_path, *EIGHT_EPOCHS) as process:
         await_line(process, "frozen epoch 2 of")
         process.send_signal(number)
         process.communicate(timeout=PATIENCE)
-    code, said = run(tmp_path, *EIGHT_EPOCHS)
-    assert code == 0, said
+    code, printed = run(tmp_path, *EIGHT_EPOCHS)
+    assert code == 0, printed
     log = (tmp_path / "experiments/digits_lite0/trials/0001/logs/trial.log").read_text()
     assert "resumes after epoch" in log
     found = curves(tmp_path)
@@ -199,18 +199,18 @@ def test_an_interrupted_trial_goes_on_where_it_stopped(
 
 
 @pytest.mark.slow
-def test_a_single_fine_tune_says_how_to_go_on(tmp_path: Path) -> None:
+def test_a_single_fine_tune_says_how_to_continue(tmp_path: Path) -> None:
     alone = [word for word in EIGHT_EPOCHS if not word.startswith(("-m", "hydra", "~hydra"))]
     recipe = [word for word in alone if word != "sweeper"]
     recipe[recipe.index("optimizer.learning_rate=interval(1e-3,1e-2)")] = "seed=0"
     with controller(tmp_path, "-m", "sweeper", *recipe) as process:
         await_line(process, "unfrozen epoch 4 of")
         process.send_signal(signal.SIGINT)
-        said, _ = process.communicate(timeout=PATIENCE)
-    assert process.returncode == 128 + signal.SIGINT, said
-    _, _, again = said.strip().rpartition("to continue: python ")
-    code, said = run(tmp_path, *shlex.split(again))
-    assert code == 0, said
-    assert "unfrozen epoch 8 of 8" in said
+        printed, _ = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 128 + signal.SIGINT, printed
+    _, _, again = printed.strip().rpartition("to continue: python ")
+    code, printed = run(tmp_path, *shlex.split(again))
+    assert code == 0, printed
+    assert "unfrozen epoch 8 of 8" in printed
     (log,) = (tmp_path / "experiments/digits_lite0/runs").glob("*/logs/trial.log")
     assert "resumes after epoch" in log.read_text()

@@ -40,18 +40,18 @@ def sweeper(folder: Path, *words: str) -> "subprocess.Popen[str]":
 def test_a_sweep_is_complete_and_its_server_filled_later(tmp_path: Path) -> None:
     (tmp_path / "server").mkdir()
     with mlflow_server(tmp_path / "server") as server, proxy(server.url) as front:
-        said = []
+        printed = []
         with sweeper(tmp_path, *SWEEP, f"tracking.uri={front.url}") as process:
             assert process.stdout is not None
             for line in process.stdout:
-                said.append(line)
+                printed.append(line)
                 if "frozen epoch 2 of" in line:
                     front.fate = lambda _method, _path: "fail"
-        assert process.returncode == 0, "".join(said)
-        (outstanding,) = [line for line in said if line.startswith("MLflow lacks")]
+        assert process.returncode == 0, "".join(printed)
+        (outstanding,) = [line for line in printed if line.startswith("MLflow lacks")]
         assert "of 3 runs (it answers 500)" in outstanding
         assert outstanding.endswith("python -m sweeper sync experiments/digits_lite0\n")
-        assert len([line for line in said if line.startswith("warning: MLflow at")]) == 1
+        assert len([line for line in printed if line.startswith("warning: MLflow at")]) == 1
         front.fate = lambda _method, _path: "pass"
         with sweeper(tmp_path, "sync") as process:
             screen, _ = process.communicate(timeout=PATIENCE)

@@ -58,7 +58,7 @@ def test_a_pipe_gets_a_line_now_and_then_with_the_time_left() -> None:
     ]
 
 
-def test_where_everything_was_there_nothing_is_said() -> None:
+def test_where_everything_was_there_nothing_is_reported() -> None:
     console, file = pipe()
     with Stages(console, "looking"):
         pass

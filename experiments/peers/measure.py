@@ -41,7 +41,7 @@ Measurement = tuple[str, Callable[[Path], Run]]
 
 
 class Bench:
-    """Runs measurements one after the other, and keeps what they came to in ``path``."""
+    """Runs measurements one after the other, and keeps their results in ``path``."""
 
     def __init__(self, work: Path, path: Path, quick: bool) -> None:
         self.shared = work / "shared"

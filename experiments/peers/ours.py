@@ -94,7 +94,7 @@ def _trials(folder: Path, study: str, trials: int) -> list[Fit]:
     """The trials of ``study`` in the sweeper's database.
 
     Raises:
-        RuntimeError: not all came to their end, which would make the comparison unfair.
+        RuntimeError: not all were completed, which would make the comparison unfair.
     """
     import optuna
 

@@ -102,7 +102,7 @@ class FineTuneStudy(StudyHooks):
         running: frozenset[int],
         space: Mapping[str, str],
     ) -> None:
-        """Open the study's run, or go on with the one it has."""
+        """Open the study's run, or continue the one it has."""
         from sweeper.app.descriptions import study_note, study_tags
         from sweeper.app.runs import StudyRuns
         from sweeper.track.delivery import Delivery

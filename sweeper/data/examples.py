@@ -15,7 +15,7 @@ from sweeper.data.stratified import Indices, draw
 from sweeper.errors import ConfigError
 
 _TEST, _VALIDATION, _FOLDS, _SUBSET = 0, 1, 2, 3
-"""Second word of a split's seed, so that the splits are drawn independently."""
+"""Second number of a split's seed, so that the splits are drawn independently."""
 
 _SHOWN = 10
 """Classes named in one message."""

@@ -115,7 +115,7 @@ class StudyHooks:
         running: frozenset[int],
         space: Mapping[str, str],
     ) -> None:
-        """Open a run for the study or go on with it; close what a dead controller left open.
+        """Open a run for the study or continue it; close what a dead controller left open.
 
         Args:
             config: the composed configuration at one corner of the search space.
@@ -130,10 +130,10 @@ class StudyHooks:
         return {}
 
     def trial_finished(self, row: TrialRow, summary: StudySummary) -> None:
-        """Hear that the trial of ``row``, one of ``summary``, has ended here."""
+        """Called when the trial of ``row``, one of ``summary``, has ended here."""
 
     def trial_interrupted(self, number: int, reason: str) -> None:
-        """Hear that trial ``number``, here or elsewhere, will not end; it is tried again."""
+        """Called when trial ``number``, here or elsewhere, will not end; it is tried again."""
 
     def study_finished(self, summary: StudySummary, executor: Executor, place: Placement) -> None:
         """Do what remains once the last trial has ended; ``place`` is free for work.

@@ -1,4 +1,4 @@
-"""One look at all journals: what waits is delivered, what fails is put off and said once.
+"""One look at all journals: what waits is delivered, what fails is put off and reported once.
 
 Where a request fails, the next one of that journal comes after a pause that grows from 1 s to 30 s,
 and no other request is sent until MLflow answers one that changes nothing, so that a server that

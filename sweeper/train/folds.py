@@ -1,4 +1,4 @@
-"""The fine-tunes that one trial makes, one for each fold, and what they came to together."""
+"""The fine-tunes that one trial makes, one for each fold, and their results together."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ from sweeper.train.phase_state import Epoch
 
 @dataclass(frozen=True)
 class Fit:
-    """What one fine-tune came to: the epoch that is kept, and its predictions for validation.
+    """The result of one fine-tune: the epoch that is kept, and its predictions for validation.
 
     ``probabilities`` and ``logits`` are ``[n, classes]``, in the order of ``held_out``; ``epochs``
     are the metrics of all.

@@ -159,11 +159,11 @@ def images_of(
         # what is mixed must not see what validates
         train = train if augment is not None and augment.mixes else whole
     try:
-        words = [examples.fingerprint() for examples in (held_out, train)]
+        hashes = [examples.fingerprint() for examples in (held_out, train)]
     except OSError as error:  # reading the image will say so, where it is needed
         log.warning("what frozen layers give is not kept: %s", error)
         return []
-    of_held_out, of_train = words
+    of_held_out, of_train = hashes
     if of_held_out is None or of_train is None:
         return []
     side = recipe.image_size

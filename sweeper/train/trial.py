@@ -1,4 +1,4 @@
-"""One trial: data, a fine-tune for each fold, what it came to, artifacts.
+"""One trial: data, a fine-tune for each fold, its result, artifacts.
 
 Runs inside the trial's own process, whether a study or a person asked for it.
 """
@@ -201,9 +201,11 @@ class Trial:
 
     def _start(self, *parts: Examples) -> list[str]:
         """What a fine-tune begins from, beside the recipe: study, weights, images and labels."""
-        words = [self._owner.study, json.dumps(weights_version(self._recipe))]
+        parts_of_key = [self._owner.study, json.dumps(weights_version(self._recipe))]
         for examples in parts:
             with contextlib.suppress(OSError):  # reading the image will report it
-                words.append(str(examples.fingerprint()))
-            words.append(hashlib.blake2b(examples.labels.tobytes(), digest_size=8).hexdigest())
-        return words
+                parts_of_key.append(str(examples.fingerprint()))
+            parts_of_key.append(
+                hashlib.blake2b(examples.labels.tobytes(), digest_size=8).hexdigest()
+            )
+        return parts_of_key

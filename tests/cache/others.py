@@ -28,7 +28,7 @@ def say(word: str) -> None:
 
 
 def pause() -> None:
-    """Until the test says go on, if ever."""
+    """Until the test says continue, if ever."""
     sys.stdin.readline()
 
 

@@ -81,8 +81,8 @@ def test_verify_ends_with_1_where_something_is_damaged(
     file = entries_dir() / KEY.name / "files" / "first.bin"
     file.write_bytes(file.read_bytes()[::-1])
     assert main(["verify"]) == 1
-    said = capsys.readouterr().out
-    assert f"clear {KEY.name}" in said
+    printed = capsys.readouterr().out
+    assert f"clear {KEY.name}" in printed
     assert main(["clear", KEY.name]) == 0
     assert main(["verify"]) == 0
 
@@ -118,8 +118,8 @@ def test_clear_says_what_it_left_in_use(store: Cache, capsys: pytest.CaptureFixt
     with Other(entries_dir(), "held") as user:
         user.expect("got built whole")
         assert main(["clear"]) == 0
-        said = capsys.readouterr().out
-        assert f"{KEY.name} is in use and stays" in said
+        printed = capsys.readouterr().out
+        assert f"{KEY.name} is in use and stays" in printed
         assert _names(store) == {KEY.name}
     assert main(["clear"]) == 0
     assert _names(store) == set()

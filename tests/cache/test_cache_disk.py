@@ -42,8 +42,8 @@ def test_a_full_disk_keeps_nothing(disk: Path, writer: str) -> None:
         "size=4m", disk, sys.executable, others.__file__, "fill", str(disk), str(8 * _MIB), writer
     )
     assert ended.returncode == 0, ended.stderr
-    said, result, left = ended.stdout.splitlines()
-    assert "free" in said
+    printed, result, left = ended.stdout.splitlines()
+    assert "free" in printed
     assert (result, left) == ("nothing", "[]")
 
 
@@ -57,8 +57,8 @@ def test_entries_go_where_the_disk_is_smaller_than_the_budget(disk: Path) -> Non
 def test_a_disk_for_reading_only_keeps_nothing(disk: Path) -> None:
     ended = _on_a_disk("ro", disk, sys.executable, others.__file__, "fill", str(disk), "1", "plain")
     assert ended.returncode == 0, ended.stderr
-    said, result, left = ended.stdout.splitlines()
-    assert "Read-only file system" in said
+    printed, result, left = ended.stdout.splitlines()
+    assert "Read-only file system" in printed
     assert (result, left) == ("nothing", "[]")
 
 
@@ -148,6 +148,6 @@ others.fill(others.Path({str(tmp_path)!r}), 1, "plain")
     command = [sys.executable, "-c", code]
     ended = subprocess.run(command, capture_output=True, text=True, env=ENVIRONMENT, check=False)
     assert ended.returncode == 0, ended.stderr
-    said, result, left = ended.stdout.splitlines()
-    assert "no fcntl" in said
+    printed, result, left = ended.stdout.splitlines()
+    assert "no fcntl" in printed
     assert (result, left) == ("nothing", "[]")

@@ -85,7 +85,7 @@ def test_who_makes_room_and_is_killed_at_any_step_leaves_no_half_entry(
 
 
 @pytest.mark.parametrize("stop", ["writing", "rename"])
-def test_those_who_wait_for_a_killed_builder_go_on(root: Path, stop: str) -> None:
+def test_those_who_wait_for_a_killed_builder_continue(root: Path, stop: str) -> None:
     with Other(root, stop) as builder, Other(root) as one, Other(root) as other:
         builder.expect("writes")
         one.expect("waits")
@@ -129,7 +129,7 @@ def test_who_wakes_late_keeps_nobody_from_building(
     assert _hidden(root) == [".lock"]
 
 
-def test_what_is_taken_into_use_while_it_is_cleared_stays_and_is_told(
+def test_what_is_taken_into_use_while_it_is_cleared_stays_and_is_reported(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store = Cache(root, 10 * SIZE)

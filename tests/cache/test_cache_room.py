@@ -74,7 +74,7 @@ def test_any_order_of_uses(
 ) -> None:
     now = [0]
 
-    def clock() -> int:  # goes back, stands still, goes on
+    def clock() -> int:  # goes back, stands still, continues
         now[0] += 1
         return 10**18 + drift[now[0] % len(drift)]
 
@@ -156,7 +156,7 @@ def test_more_than_the_whole_budget_removes_nothing(
     assert "raise the budget" in caplog.text
 
 
-def test_a_builder_that_writes_more_than_it_said_keeps_to_the_budget(root: Path) -> None:
+def test_a_builder_that_writes_more_than_it_announced_keeps_to_the_budget(root: Path) -> None:
     store = Cache(root, 2 * SIZE - 1)
     assert _put(store, 1)
     with store.open(_key(2), 1, build) as entry:  # one byte fits, and 1 goes when it is SIZE

@@ -57,9 +57,9 @@ def test_processes_that_race_build_once(root: Path, processes: int) -> None:
         others = [ending.enter_context(Other(root, "ready")) for _ in range(processes)]
         for other in others:
             other.go_on()
-        said = [other.rest() for other in others]
+        printed = [other.rest() for other in others]
     assert others[0].count.read_bytes() == b"x"
-    got = sorted(lines[-1] for lines in said)
+    got = sorted(lines[-1] for lines in printed)
     assert got == ["got built whole", *["got found whole"] * (processes - 1)]
     assert [path.name for path in root.iterdir() if path.name.startswith(".")] == [".lock"]
 
@@ -81,7 +81,7 @@ def test_threads_that_race_build_once(store: Cache) -> None:
     assert len(built) == 1
 
 
-def test_who_waits_is_told_why_and_then_uses_the_entry(root: Path) -> None:
+def test_who_waits_is_shown_why_and_then_uses_the_entry(root: Path) -> None:
     with Other(root, "writing") as builder, Other(root) as waiter:
         builder.expect("writes")
         waiter.expect("waits")

@@ -23,18 +23,18 @@ from sweeper.records import Attribute, Cause, Constraint, Decision, EpochReport
 
 
 class Listener:
-    """A controller's end that remembers all it hears, and stops the work at ``last``."""
+    """A controller's end that remembers all it receives, and stops the work at ``last``."""
 
     def __init__(self, last: int = 10**9) -> None:
-        self.heard: list[EpochReport | Attribute | Constraint] = []
+        self.received: list[EpochReport | Attribute | Constraint] = []
         self._last = last
 
     def report(self, report: EpochReport) -> Decision:
-        self.heard.append(report)
+        self.received.append(report)
         return Decision(report.step >= self._last, f"step {report.step}")
 
     def note(self, note: Attribute | Constraint) -> None:
-        self.heard.append(note)
+        self.received.append(note)
 
 
 class ResourceExhaustedError(Exception):
@@ -78,7 +78,7 @@ class ExecutorContract(ABC):
             expected.append(Attribute("step", step))
             expected.append(Constraint("memory", step / 2))
             expected.append(EpochReport(step, step / 10, "frozen", {"loss": 0.5}))
-        assert listener.heard == [*expected, Attribute("last", None)]
+        assert listener.received == [*expected, Attribute("last", None)]
 
     @pytest.mark.parametrize(
         "error",

@@ -258,7 +258,7 @@ class TestJournal(TrackerContract):
         ("state", "status"),
         [(State.COMPLETE, "FINISHED"), (State.PRUNED, "KILLED"), (State.FAILED, "FAILED")],
     )
-    def test_its_end_is_told_in_tags_and_status(
+    def test_its_end_is_recorded_in_tags_and_status(
         self, tracker: Tracker, state: State, status: str, tmp_path: Path
     ) -> None:
         assert isinstance(tracker, Journal)
@@ -327,7 +327,7 @@ def test_a_store_that_breaks_later_is_named_in_one_sentence(use: str, tmp_path: 
         USES[use](run)
 
 
-def test_what_is_refused_is_told_from_what_fails(tmp_path: Path) -> None:
+def test_what_is_refused_is_distinguished_from_what_fails(tmp_path: Path) -> None:
     uri = f"sqlite:///{tmp_path}/mlflow.db"
     client = connect(uri)
     run = start_run(client, ensure_experiment(client, uri, "one"), "run", {})
@@ -340,14 +340,14 @@ def test_what_is_refused_is_told_from_what_fails(tmp_path: Path) -> None:
     assert not refused.value.absent
 
 
-def test_a_store_that_cannot_be_used_is_said_in_one_sentence(tmp_path: Path) -> None:
+def test_a_store_that_cannot_be_used_is_reported_in_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "mlflow.db").write_text("no database")
     uri = f"sqlite:///{tmp_path}/mlflow.db"
     with pytest.raises(SweeperError, match=r"MLflow at sqlite:.* cannot be used.*tracking.uri="):
         ensure_experiment(connect(uri), uri, "one")
 
 
-def test_a_server_that_does_not_answer_is_said_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_server_that_does_not_answer_is_reported_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("http_proxy", "HTTP_PROXY"):
         monkeypatch.delenv(name, raising=False)
     with socket.socket() as unheard:

@@ -72,7 +72,7 @@ def test_an_epoch_is_the_same_whenever_it_is_trained():
     examples = few()
     whole = list(made(examples, 8, 16, seed=7).epochs(0, 3).as_numpy_iterator())
     assert [len(labels) for _, labels in whole] == [16, 16, 16, 2] * 3
-    for first in (1, 2):  # as a trial that goes on does
+    for first in (1, 2):  # as a trial that continues does
         later = list(made(examples, 8, 16, seed=7).epochs(first, 3).as_numpy_iterator())
         for (images, labels), (again, labels_again) in zip(whole[4 * first :], later, strict=True):
             np.testing.assert_array_equal(images, again)
@@ -167,7 +167,7 @@ def test_whole_batches_are_resized_as_single_images_are():
 
 
 def test_orders_are_what_they_always_were():
-    """An interrupted trial goes on in the order that it began with."""
+    """An interrupted trial continues in the order that it began with."""
     examples = replace(few(10), labels=np.arange(10))
     orders = [epoch(made(examples, 8, 4, seed=7), number)[1].tolist() for number in (0, 1, 5)]
     assert orders == [

@@ -141,7 +141,7 @@ def test_other_delimiters(tmp_path):
     assert faults(recipe(path))[-1] == f"{path} has one column only; cells are separated by commas"
 
 
-def test_every_fault_of_the_rows_is_told_with_its_line(images):
+def test_every_fault_of_the_rows_is_reported_with_its_line(images):
     (images / "images" / "folder.png").mkdir()
     os.mkfifo(images / "images" / "pipe.png")
     path = table(
@@ -300,8 +300,8 @@ def test_broken_images_are_named_or_left_out(images):
     path = table(images, "image,label", *rows)
     (fault,) = faults(recipe(path), loading.prepare)
     assert fault.startswith(f"{images / 'images' / '8.jpg'} cannot be decoded")
-    (told,) = loading.prepare(recipe(path, on_corrupt="skip"))
-    assert told.startswith(f"1 of 9 images of {path} cannot be decoded and is left out")
+    (reported,) = loading.prepare(recipe(path, on_corrupt="skip"))
+    assert reported.startswith(f"1 of 9 images of {path} cannot be decoded and is left out")
     source = loading.load(recipe(path, on_corrupt="skip"))
     assert np.bincount([*source.train.labels, *source.test.labels]).tolist() == [4, 4]
 

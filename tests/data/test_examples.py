@@ -146,7 +146,7 @@ def test_more_folds_than_images_of_a_class():
     ("split", "key"),
     [(split_test, "dataset.test_fraction"), (split_validation, "dataset.validation_fraction")],
 )
-def test_single_images_cannot_be_parted(split, key):
+def test_single_images_cannot_be_split(split, key):
     names = tuple(f"class{k}" for k in range(20))
     with pytest.raises(ConfigError) as caught:
         split(examples([0, 0, 1], names), 0.2, 0)

@@ -68,12 +68,16 @@ def test_copies_are_counted_by_where_they_are(images: list[tuple[str, str, int]]
     with tempfile.TemporaryDirectory() as place:
         for number, (part, name, shade) in enumerate(rows):
             shaded(Path(place, part, name, f"{number}.png"), shade)
-        said = loading.doubts(folder(Path(place)))
-    assert count_of(said, "are in two classes or more") == in_two_classes
-    assert count_of(said, "test images are train images too") == shared("test", "train")
-    assert count_of(said, "test images are validation images too") == shared("test", "validation")
-    assert count_of(said, "validation images are train images too") == shared("validation", "train")
-    assert count_of(said, "are copies of another one of the same part") == copies
+        printed = loading.doubts(folder(Path(place)))
+    assert count_of(printed, "are in two classes or more") == in_two_classes
+    assert count_of(printed, "test images are train images too") == shared("test", "train")
+    assert count_of(printed, "test images are validation images too") == shared(
+        "test", "validation"
+    )
+    assert count_of(printed, "validation images are train images too") == shared(
+        "validation", "train"
+    )
+    assert count_of(printed, "are copies of another one of the same part") == copies
 
 
 def test_classes_that_validation_lacks_are_named(tmp_path: Path) -> None:
@@ -96,31 +100,31 @@ def test_a_leak_names_the_images_and_what_to_do(tmp_path: Path) -> None:
         for kind, name in enumerate(("cat", "dog")):
             for number in range(2):
                 shaded(tmp_path / part / name / f"{part}{number}.png", 2 * kind + number)
-    (said,) = loading.doubts(folder(tmp_path))
-    assert said.startswith("warning: 4 of 4 test images are train images too, byte for byte")
+    (printed,) = loading.doubts(folder(tmp_path))
+    assert printed.startswith("warning: 4 of 4 test images are train images too, byte for byte")
     first = f"{tmp_path}/test/cat/test0.png = {tmp_path}/train/cat/train0.png"
-    assert first in said
-    assert said.endswith(", 1 more")
+    assert first in printed
+    assert printed.endswith(", 1 more")
 
 
 def test_copies_may_fall_on_both_sides_of_a_split_that_is_drawn(tmp_path: Path) -> None:
     for name in ("cat", "dog"):
         for number in range(8):
             shaded(tmp_path / name / f"{number}.png", 0 if name == "cat" else 1)
-    said = loading.doubts(folder(tmp_path))
-    assert count_of(said, "test images are train images too") == 4
-    assert count_of(said, "are copies of another one of the same part") == 10 + 2
-    assert any("validation images may be drawn from both" in text for text in said)
+    printed = loading.doubts(folder(tmp_path))
+    assert count_of(printed, "test images are train images too") == 4
+    assert count_of(printed, "are copies of another one of the same part") == 10 + 2
+    assert any("validation images may be drawn from both" in text for text in printed)
 
 
 def test_records_that_are_the_same_bytes_are_counted_too(tmp_path: Path) -> None:
     rows = [(png(level), level % 2) for level in range(1, 9)]
     stored(tmp_path, "leaking", {"train": rows, "validation": rows[:3], "test": rows[6:]})
     known = of_records(tmp_path, name="leaking", validation_split="validation")
-    said = loading.doubts(known)
-    assert count_of(said, "test images are train images too") == 2
-    assert count_of(said, "validation images are train images too") == 3
-    assert any("of 3 validation images" in text for text in said)
+    printed = loading.doubts(known)
+    assert count_of(printed, "test images are train images too") == 2
+    assert count_of(printed, "validation images are train images too") == 3
+    assert any("of 3 validation images" in text for text in printed)
 
 
 def test_images_left_out_are_not_counted(tmp_path: Path) -> None:
@@ -154,10 +158,12 @@ def test_images_of_nearly_one_colour_are_counted(tmp_path: Path) -> None:
     visible = np.zeros((9, 9, 3), np.uint8)
     visible[4, 4] = 16
     saved(tmp_path / "dog" / "dot.png", visible)
-    (said,) = loading.doubts(folder(tmp_path))
-    assert said.startswith(f"warning: 3 of 10 images of {tmp_path} hardly differ from one colour")
-    assert "dot.png" not in said
-    assert all(name in said for name in ("white.png", "noise.png", "one.png"))
+    (printed,) = loading.doubts(folder(tmp_path))
+    assert printed.startswith(
+        f"warning: 3 of 10 images of {tmp_path} hardly differ from one colour"
+    )
+    assert "dot.png" not in printed
+    assert all(name in printed for name in ("white.png", "noise.png", "one.png"))
 
 
 @pytest.mark.parametrize("grey", [False, True])
@@ -170,9 +176,9 @@ def test_shapes_that_are_in_the_alpha_channel_alone_are_seen(tmp_path: Path, gre
     empty = np.concatenate([np.zeros((9, 9, channels), np.uint8), np.full_like(alpha, 90)], axis=-1)
     saved(tmp_path / "cat" / "shape.png", shape)
     saved(tmp_path / "cat" / "empty.png", empty)
-    (said,) = loading.doubts(folder(tmp_path))
-    assert "1 of 8 images" in said  # what is seen through is blank; the shape is none such
-    assert "empty.png" in said
+    (printed,) = loading.doubts(folder(tmp_path))
+    assert "1 of 8 images" in printed  # what is seen through is blank; the shape is none such
+    assert "empty.png" in printed
     source = loading.load(folder(tmp_path, test_fraction=0))
     (seen,) = (
         image
@@ -191,11 +197,11 @@ def test_values_of_few_bits_in_files_of_sixteen_are_named(bits: int, suffix: str
         around(Path(place))
         ramp = np.linspace(0, 2**bits - 1, 81).reshape(9, 9).astype(np.uint16)
         saved(Path(place, "cat", f"scan{suffix}"), ramp)
-        said = loading.doubts(folder(Path(place)))
+        printed = loading.doubts(folder(Path(place)))
     if bits > 14:
-        assert said == []
+        assert printed == []
         return
-    (text,) = said
+    (text,) = printed
     assert text.startswith(f"warning: 1 of 7 images of {place} have 16 bits a value and use the ")
     assert "multiply their values to fill 16 bits" in text
     assert f"scan{suffix}" in text

@@ -218,7 +218,7 @@ def test_rows_of_a_table_tell_as_files_do(tmp_path: Path) -> None:
     assert before.fingerprint() != first
 
 
-def test_names_of_one_file_are_told_apart(tmp_path: Path) -> None:
+def test_names_of_one_file_are_distinguished(tmp_path: Path) -> None:
     one = photos(tmp_path, n=1) / "cat" / "00.png"
     other = one.with_name("other.png")
     other.hardlink_to(one)
@@ -340,8 +340,8 @@ def test_a_full_disk_streams(store: Cache, tmp_path: Path) -> None:
     )
     if not possible:
         pytest.skip("this system lets nobody mount a disk of their own")
-    said = elsewhere(store, tmp_path / "photos", tmp_path / "read.npy", *own_disk)
-    assert said == ["True"]
+    printed = elsewhere(store, tmp_path / "photos", tmp_path / "read.npy", *own_disk)
+    assert printed == ["True"]
     np.testing.assert_array_equal(np.load(tmp_path / "read.npy"), pixels_of(examples, SIDE))
 
 

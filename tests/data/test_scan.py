@@ -1,4 +1,4 @@
-"""Images that cannot be decoded: named, or left out and told, and looked for only once."""
+"""Images that cannot be decoded: named, or left out and reported, and looked for only once."""
 
 import json
 import os
@@ -51,8 +51,8 @@ def test_broken_images_are_named_before_any_trial(photos):
 
 def test_broken_images_are_left_out_and_counted(photos):
     skipping = folder(photos, on_corrupt="skip")
-    (told,) = loading.prepare(skipping)
-    assert told == (
+    (reported,) = loading.prepare(skipping)
+    assert reported == (
         f"3 of 8 images of {photos} cannot be decoded and are left out: "
         + ", ".join(str(photos / name) for name in BROKEN)
     )
@@ -70,9 +70,9 @@ def test_one_broken_image_is_one(tmp_path):
         for number in range(5):
             picture(tmp_path / name / f"{number}.png")
     (tmp_path / "cat" / "0.png").write_bytes(b"")
-    (told,) = loading.prepare(folder(tmp_path, on_corrupt="skip"))
-    assert "1 of 10 images" in told
-    assert "is left out" in told
+    (reported,) = loading.prepare(folder(tmp_path, on_corrupt="skip"))
+    assert "1 of 10 images" in reported
+    assert "is left out" in reported
 
 
 @settings(max_examples=8, deadline=None)
@@ -90,9 +90,9 @@ def test_exactly_the_broken_are_left_out(data):
                 else:
                     sound.append(str(path))
         skipping = folder(root, on_corrupt="skip")
-        told = loading.prepare(skipping)
+        reported = loading.prepare(skipping)
         assert everything(loading.load(skipping)) == sound
-        assert len(told) == (len(sound) < sum(counts))
+        assert len(reported) == (len(sound) < sum(counts))
 
 
 def test_a_class_without_a_sound_image(photos):
@@ -119,9 +119,11 @@ def test_many_broken_images_fit_a_screen(tmp_path):
     found = faults(folder(tmp_path), loading.prepare)
     assert len(found) == 11
     assert found[-1] == "and 5 more such images"
-    (told,) = loading.prepare(folder(tmp_path, on_corrupt="skip"))
-    assert told.startswith("15 of 45 images")
-    assert told.endswith(f"{tmp_path / 'dog' / '1.png'}, {tmp_path / 'dog' / '10.png'}, 12 more")
+    (reported,) = loading.prepare(folder(tmp_path, on_corrupt="skip"))
+    assert reported.startswith("15 of 45 images")
+    assert reported.endswith(
+        f"{tmp_path / 'dog' / '1.png'}, {tmp_path / 'dog' / '10.png'}, 12 more"
+    )
 
 
 def silently(path: Path, content: bytes) -> None:
@@ -168,7 +170,7 @@ def test_a_changed_data_set_is_looked_at_again(photos, change):
     assert everything(loading.load(skipping)) == sorted(str(photos / name) for name in expected)
 
 
-def test_a_renamed_image_is_told_by_its_new_name(photos):
+def test_a_renamed_image_is_reported_by_its_new_name(photos):
     before = faults(folder(photos), loading.prepare)
     (photos / "cat" / "1.jpg").rename(photos / "cat" / "11.jpg")  # as large, as old, same place
     after = faults(folder(photos), loading.prepare)
@@ -192,7 +194,7 @@ def test_a_damaged_cache_is_rebuilt(photos, cache, damage):
     assert json.loads(kept.read_text()) == whole
 
 
-def test_a_cache_that_cannot_be_written_is_told(photos, tmp_path, monkeypatch):
+def test_a_cache_that_cannot_be_written_is_reported(photos, tmp_path, monkeypatch):
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
     skipping = folder(photos, on_corrupt="skip")

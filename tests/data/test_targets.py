@@ -133,7 +133,7 @@ def test_weights_by_name_leave_the_others_at_one():
     assert class_weights(loss(), ["cat", "dog", "eel"], LABELS) is None
 
 
-def test_every_unknown_name_is_told_with_the_nearest():
+def test_every_unknown_name_is_reported_with_the_nearest():
     with pytest.raises(ConfigError) as caught:
         class_weights(loss({"dgo": 2.0, "cat": 2.0, "zzz": 1.5}), ["cat", "dog"], LABELS)
     assert caught.value.faults == (

@@ -176,8 +176,8 @@ def test_broken_images_are_named_by_file_and_record(holed, split):
 def test_broken_images_are_left_out(holed):
     skipping = recipe(holed, name="holed", on_corrupt="skip")
     whole = loading.load(recipe(holed, name="holed")).train
-    (told,) = loading.prepare(skipping)
-    assert told.startswith(
+    (reported,) = loading.prepare(skipping)
+    assert reported.startswith(
         "3 of 24 images of 'train' of holed cannot be decoded and are left out: record "
     )
     source = loading.load(skipping)
@@ -247,7 +247,7 @@ def test_a_class_of_one_split_only(tmp_path):
     )
 
 
-def test_a_class_without_images_is_told(tmp_path):
+def test_a_class_without_images_is_reported(tmp_path):
     rows = [(png(number), number % 2) for number in range(4)]
     stored(tmp_path, "holed", {"train": rows, "test": rows})
     assert loading.prepare(recipe(tmp_path, name="holed")) == [
@@ -476,7 +476,7 @@ def test_absent_data_is_prepared_once(tmp_path, generated):
 
 
 @pytest.mark.usefixtures("_no_internet")
-def test_failed_download_is_told(tmp_path, generated, monkeypatch):
+def test_failed_download_is_reported(tmp_path, generated, monkeypatch):
     def broken(*_: object) -> None:
         raise OSError("disk full")
 

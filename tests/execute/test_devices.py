@@ -80,7 +80,7 @@ class TestGpus:
         (fault,) = faults([0, device], visible=FOUR)
         assert f"names {device!r}, which is not there; visible are: 0, 1, 2, 3" in fault
 
-    def test_none_being_there_is_said(self) -> None:
+    def test_none_being_there_is_reported(self) -> None:
         assert "visible are: none" in faults([0])[0]
         assert "visible are: none" in faults(["GPU-8932"])[0]
 

@@ -80,7 +80,7 @@ def test_closures_travel_and_output_goes_to_the_log(
     factor = 3
 
     def work(_channel: Channel) -> int:
-        print("from python")  # buffered, were it not told otherwise
+        print("from python")  # buffered, were it not reported otherwise
         os.write(2, b"from below python\n")
         return 14 * factor
 
@@ -130,7 +130,7 @@ def test_a_killed_process_is_a_failure_with_a_name(executor: ProcessExecutor, lo
     assert caught.value.log_tail == "alive"
 
 
-def test_a_kill_for_want_of_memory_is_told_apart(
+def test_a_kill_for_want_of_memory_is_distinguished(
     executor: ProcessExecutor, log: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kills = itertools.count()
@@ -143,7 +143,7 @@ def test_a_kill_for_want_of_memory_is_told_apart(
     assert caught.value.cause is Cause.KILLED
 
 
-def test_an_exit_without_a_word_is_a_failure_with_a_name(
+def test_an_exit_without_a_message_is_a_failure_with_a_name(
     executor: ProcessExecutor, log: Path
 ) -> None:
     for leave in (os._exit, sys.exit):
@@ -200,17 +200,17 @@ def test_what_cannot_travel_is_a_failure_with_a_name(executor: ProcessExecutor, 
 
 
 def test_what_the_controller_raises_ends_the_worker(executor: ProcessExecutor, log: Path) -> None:
-    heard: list[EpochReport] = []
+    received: list[EpochReport] = []
 
     def interrupt(report: EpochReport) -> None:
-        heard.append(report)
+        received.append(report)
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         executor.run(hang, log, Ask(interrupt))
     with pytest.raises(ProcessLookupError):
-        os.kill(heard[0].step, 0)
-    await_end(int(heard[0].value))
+        os.kill(received[0].step, 0)
+    await_end(int(received[0].value))
 
 
 def test_what_a_worker_started_ends_with_it(executor: ProcessExecutor, log: Path) -> None:
@@ -264,7 +264,7 @@ class TestTimeout:
         with pytest.raises(TrialFailed, match=r"no end after 0\.5 s"):
             executor.run(work, log, Slow(), timeout=0.5)
 
-    def test_an_outcome_that_is_there_counts_however_late_it_is_heard(
+    def test_an_outcome_that_is_there_counts_however_late_it_is_received(
         self, executor: ProcessExecutor, log: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         def work(channel: Channel) -> int:
@@ -512,7 +512,7 @@ def test_a_worker_dies_with_its_controller(method: str, blocked: str, log: Path)
         await_end(pid)
 
 
-def test_a_fork_server_that_died_is_started_anew_unheard(
+def test_a_fork_server_that_died_is_started_anew_silently(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "chatty.py").write_text("print('hello from the server', flush=True)")

@@ -135,7 +135,7 @@ def test_all_split_models_share_weights_and_agree(lite0: keras.Model, images: An
 
 
 @pytest.mark.parametrize("pooling", ["avg", "max", "flatten"])
-def test_the_head_pools_as_told(pooling: str, tiny: keras.Model, photos: Any) -> None:
+def test_the_head_pools_as_configured(pooling: str, tiny: keras.Model, photos: Any) -> None:
     classifier = attach_head(tiny, head_config(pooling=pooling), 3)
     features = np.asarray(tiny(photos))
     pooled = {
@@ -160,7 +160,7 @@ def test_the_parts_of_a_head_stand_in_their_order(tiny: keras.Model, photos: Any
     np.testing.assert_allclose(head(x), hidden @ kernel + bias, rtol=1e-4, atol=1e-5)
 
 
-def test_the_head_drops_out_as_told(tiny: keras.Model, photos: Any) -> None:
+def test_the_head_drops_out_as_configured(tiny: keras.Model, photos: Any) -> None:
     classifier = attach_head(tiny, head_config(dropout=0.9), 3)
     assert classifier.head.get_layer("head_dropout").rate == 0.9
     split_model = classifier.split_model(None).thaw()

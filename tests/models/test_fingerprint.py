@@ -68,7 +68,7 @@ def test_whatever_changes_numbers_counts(other: Callable[[], keras.Model]) -> No
     assert fingerprint(other()) != fingerprint(made())
 
 
-def test_each_cut_and_each_pooling_has_a_word_of_its_own() -> None:
+def test_each_cut_and_each_pooling_has_a_hash_of_its_own() -> None:
     backbone = tiny_backbone()
     words = []
     for pooling in ("avg", "max", "flatten"):

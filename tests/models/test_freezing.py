@@ -120,7 +120,7 @@ def test_the_cut_is_below_the_lowest_layer_that_learns(
     assert split_block(tiny, classifier.blocks, freeze) is None
 
 
-def test_a_split_block_is_told(tiny: keras.Model, lite0: keras.Model) -> None:
+def test_a_split_block_is_reported(tiny: keras.Model, lite0: keras.Model) -> None:
     blocks = attach_head(tiny, head_config(), 2).blocks
     trained = freeze_config(unfreeze_layers=7, batch_norm="trained")
     assert split_block(tiny, blocks, trained) == (

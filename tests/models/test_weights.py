@@ -1,4 +1,4 @@
-"""Weights from files and downloads: the right network, or an error that says what mends it."""
+"""Weights from files and downloads: the right network, or an error that says what corrects it."""
 
 import re
 import socket
@@ -110,7 +110,7 @@ def test_a_file_of_a_family_is_read_behind_our_preprocessing(
         ((1.0, 2.0, 3.0), (1.0, 2.0, 3.0)),
     ],
 )
-def test_only_the_official_statistics_are_mended(
+def test_only_the_official_statistics_are_corrected(
     stored: tuple[float, ...], meant: tuple[float, ...], tmp_path: Path
 ) -> None:
     images = keras.Input((2, 2, 3))

@@ -62,8 +62,8 @@ def as_in_a_terminal() -> None:
 def sweep(folder: Path, *arguments: str, dies_at_commit: int | None = None) -> tuple[int, str]:
     """Run a controller to its end; returns its exit code, and what it wrote."""
     with controller(folder, *arguments, dies_at_commit=dies_at_commit) as process:
-        said, _ = process.communicate(timeout=PATIENCE)
-    return process.returncode, said
+        printed, _ = process.communicate(timeout=PATIENCE)
+    return process.returncode, printed
 
 
 def await_line(process: "subprocess.Popen[str]", *wanted: str) -> str:
@@ -74,7 +74,7 @@ def await_line(process: "subprocess.Popen[str]", *wanted: str) -> str:
         read += line
         if any(words in line for words in wanted):
             return read
-    raise AssertionError(f"it ended with {process.wait()} and never said {wanted}:\n{read}")
+    raise AssertionError(f"it ended with {process.wait()} and never printed {wanted}:\n{read}")
 
 
 def press(process: "subprocess.Popen[str]", number: int) -> None:

@@ -373,7 +373,7 @@ def test_the_search_of_a_copied_template_runs_with_one_line_changed(app: Path, s
     assert (converted in ended.stdout) == (search == "old")
 
 
-def test_an_application_without_a_guard_is_told_so(app: Path) -> None:
+def test_an_application_without_a_guard_is_reported(app: Path) -> None:
     unguarded = APP.replace('if __name__ == "__main__":\n    main()', "main()")
     (app / "app.py").write_text(unguarded)
     ended = run(app, "sphere")

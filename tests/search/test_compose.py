@@ -234,7 +234,7 @@ def test_another_space_of_the_same_composer_has_its_own_fixed_values(
         assert composer.trial(space, {"n": 1}).word == word
 
 
-def test_an_impossible_number_is_told_with_the_reason(application: Application) -> None:
+def test_an_impossible_number_is_reported_with_the_reason(application: Application) -> None:
     composer, parser = application()
     space = SearchSpace({}, (), composer, parser)
     composer.trial(space, {"typed.count": 1})

@@ -37,8 +37,8 @@ def trials_of(url: str, name: str) -> list[FrozenTrial]:
         storage.engine.dispose()
 
 
-def started(said: str) -> int:
-    return said.count(" of 20 started")
+def started(printed: str) -> int:
+    return printed.count(" of 20 started")
 
 
 def test_two_controllers_share_the_total_and_a_third_finds_nothing_to_do(
@@ -46,11 +46,11 @@ def test_two_controllers_share_the_total_and_a_third_finds_nothing_to_do(
 ) -> None:
     arguments = (*TWENTY, *on(url, "shared"), "pause=0.07")
     with controller(tmp_path, *arguments) as one, controller(tmp_path, *arguments) as other:
-        said = [process.communicate()[0] for process in (one, other)]
-        assert [one.returncode, other.returncode] == [0, 0], said
-    assert all(map(started, said)), said
+        printed = [process.communicate()[0] for process in (one, other)]
+        assert [one.returncode, other.returncode] == [0, 0], printed
+    assert all(map(started, printed)), printed
     trials = trials_of(url, "shared")
-    assert len(trials) == sum(map(started, said)) == 20
+    assert len(trials) == sum(map(started, printed)) == 20
     check_finished(tmp_path, trials, 20)
     code, late = sweep(tmp_path, *arguments)
     assert code == 0, late
@@ -66,9 +66,9 @@ def test_what_a_killed_controller_left_is_tried_again_by_the_other(
     with controller(tmp_path, *arguments) as survivor, controller(tmp_path, *arguments) as victim:
         await_line(victim, "step 2")
         victim.send_signal(signal.SIGKILL)
-        said, _ = survivor.communicate()
-        assert survivor.returncode == 0, said
-    assert "was left by a controller that died; it is tried again" in said
+        printed, _ = survivor.communicate()
+        assert survivor.returncode == 0, printed
+    assert "was left by a controller that died; it is tried again" in printed
     trials = trials_of(url, "killed")
     assert len(trials) > 20
     check_finished(tmp_path, trials, 20)
@@ -78,14 +78,14 @@ def test_a_controller_that_died_before_its_trials_first_heartbeat_is_noticed(
     url: str, tmp_path: Path
 ) -> None:
     arguments = ("x=interval(0,1)", "hydra.sweeper.heartbeat_interval=1", *on(url, "silent"))
-    code, said = sweep(tmp_path, *arguments, "hydra.sweeper.n_trials=1")
-    assert code == 0, said
+    code, printed = sweep(tmp_path, *arguments, "hydra.sweeper.n_trials=1")
+    assert code == 0, printed
     # what is left by a controller that is killed right after it has asked for a trial
     storage = optuna.storages.RDBStorage(url)
     storage.create_new_trial(storage.get_study_id_from_name("silent"))
     storage.engine.dispose()
-    code, said = sweep(tmp_path, *arguments, "hydra.sweeper.n_trials=2")
-    assert code == 0, said
+    code, printed = sweep(tmp_path, *arguments, "hydra.sweeper.n_trials=2")
+    assert code == 0, printed
     trials = trials_of(url, "silent")
     assert [trial.state.name for trial in trials] == ["COMPLETE", "FAIL", "COMPLETE"]
     check_finished(tmp_path, trials, 2)
@@ -100,11 +100,11 @@ def test_a_controller_that_was_only_asleep_gives_up_what_another_has_taken(
         sleeper.send_signal(signal.SIGSTOP)
         await_line(awake, "was left by a controller that died")
         sleeper.send_signal(signal.SIGCONT)
-        said = [process.communicate()[0] for process in (awake, sleeper)]
-        assert awake.returncode == 0, said
+        printed = [process.communicate()[0] for process in (awake, sleeper)]
+        assert awake.returncode == 0, printed
         # one that was stopped within a transaction finds that it was ended
-        assert sleeper.returncode == 0 or "was lost: " in said[1], said
-        assert "this should not happen" not in said[1]
+        assert sleeper.returncode == 0 or "was lost: " in printed[1], printed
+        assert "this should not happen" not in printed[1]
     check_finished(tmp_path, trials_of(url, "asleep"), 20)
 
 

@@ -48,7 +48,7 @@ def test_the_function_is_found_and_called(dots: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "said"),
+    ("path", "printed"),
     [
         ("no.where", "No module named 'no'"),
         (f"{__name__}.nothing", "nothing"),
@@ -57,15 +57,15 @@ def test_the_function_is_found_and_called(dots: str) -> None:
         ("os.system", "blocklisted"),
     ],
 )
-def test_what_cannot_be_called_is_a_fault(path: str, said: str) -> None:
-    with pytest.raises(ConfigError, match=said) as caught:
+def test_what_cannot_be_called_is_a_fault(path: str, printed: str) -> None:
+    with pytest.raises(ConfigError, match=printed) as caught:
         find_function(path)
     (fault,) = caught.value.faults
     assert fault.startswith(f"hydra.sweeper.custom_search_space={path}: ")
     assert "HYDRA_FULL_ERROR" not in fault
 
 
-def test_what_the_function_raises_is_said_with_the_persons_line() -> None:
+def test_what_the_function_raises_is_reported_with_the_persons_line() -> None:
     with pytest.raises(ConfigError) as caught:
         call("contradict")
     (fault,) = caught.value.faults

@@ -21,8 +21,8 @@ def as_in_a_terminal() -> Iterator[None]:
     signal.signal(signal.SIGHUP, hang_up)
 
 
-class Heard:
-    """Two actions and what is said, each an event to wait for."""
+class Actions:
+    """Two actions and what is printed, each an event to wait for."""
 
     def __init__(self) -> None:
         self.first = threading.Event()
@@ -49,26 +49,26 @@ class Heard:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_once_and_twice(number: int) -> None:
-    heard = Heard()
-    with handle_interrupts(heard.on_first, heard.on_second, heard.note):
+    received = Actions()
+    with handle_interrupts(received.on_first, received.on_second, received.note):
         os.kill(os.getpid(), number)
-        assert heard.first.wait(PATIENCE)
-        assert "once more to stop them now" in heard.wait_for_note()
-        assert not heard.second.is_set()
+        assert received.first.wait(PATIENCE)
+        assert "once more to stop them now" in received.wait_for_note()
+        assert not received.second.is_set()
         os.kill(os.getpid(), number)
-        assert heard.second.wait(PATIENCE)
-        assert "ending the trials that run" in heard.wait_for_note()
+        assert received.second.wait(PATIENCE)
+        assert "ending the trials that run" in received.wait_for_note()
 
 
 def test_a_scheduler_may_come_before_a_person() -> None:
-    heard = Heard()
-    with handle_interrupts(heard.on_first, heard.on_second, heard.note):
+    received = Actions()
+    with handle_interrupts(received.on_first, received.on_second, received.note):
         os.kill(os.getpid(), signal.SIGTERM)
-        assert heard.first.wait(PATIENCE)
+        assert received.first.wait(PATIENCE)
         os.kill(os.getpid(), signal.SIGINT)
-        assert heard.second.wait(PATIENCE)
-        heard.wait_for_note()
-        heard.wait_for_note()
+        assert received.second.wait(PATIENCE)
+        received.wait_for_note()
+        received.wait_for_note()
 
 
 def interrupt_and_wait() -> None:
@@ -77,9 +77,9 @@ def interrupt_and_wait() -> None:
 
 
 def test_a_third_interrupt_is_for_python() -> None:
-    heard = Heard()
-    with handle_interrupts(heard.on_first, heard.on_second, heard.note):
-        for acted in (heard.first, heard.second):
+    received = Actions()
+    with handle_interrupts(received.on_first, received.on_second, received.note):
+        for acted in (received.first, received.second):
             os.kill(os.getpid(), signal.SIGINT)
             assert acted.wait(PATIENCE)
         with pytest.raises(KeyboardInterrupt):
@@ -102,11 +102,11 @@ def test_an_action_may_take_the_locks_of_the_code_it_cuts_into() -> None:
 
 def test_signals_act_while_the_main_thread_does_not_handle_them() -> None:
     """A signal that comes right before it waits for a lock does not end that wait."""
-    heard = Heard()
-    with handle_interrupts(heard.on_first, heard.on_second, heard.note):
+    received = Actions()
+    with handle_interrupts(received.on_first, received.on_second, received.note):
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
-            for acted in (heard.first, heard.second):
+            for acted in (received.first, received.second):
                 os.kill(os.getpid(), signal.SIGINT)
                 assert acted.wait(PATIENCE)
         finally:
@@ -114,9 +114,9 @@ def test_signals_act_while_the_main_thread_does_not_handle_them() -> None:
 
 
 def test_no_thread_and_no_wakeup_file_remain() -> None:
-    heard = Heard()
+    received = Actions()
     before = threading.active_count()
-    with handle_interrupts(heard.on_first, heard.on_second, heard.note):
+    with handle_interrupts(received.on_first, received.on_second, received.note):
         assert threading.active_count() > before
     assert threading.active_count() == before
     assert signal.set_wakeup_fd(-1) == -1
@@ -156,11 +156,11 @@ def test_another_thread_leaves_signals_alone() -> None:
 
 def test_what_was_ignored_from_the_start_stays_ignored() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    heard = Heard()
-    with handle_interrupts(heard.on_first, heard.on_second, heard.note):
+    received = Actions()
+    with handle_interrupts(received.on_first, received.on_second, received.note):
         os.kill(os.getpid(), signal.SIGINT)
         os.kill(os.getpid(), signal.SIGTERM)
-        assert heard.first.wait(PATIENCE)
-        heard.wait_for_note()
-    assert not heard.second.is_set()
+        assert received.first.wait(PATIENCE)
+        received.wait_for_note()
+    assert not received.second.is_set()
     assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN

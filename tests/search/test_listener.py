@@ -66,7 +66,7 @@ class Ends:
         return self.study.trials[-1].intermediate_values
 
 
-def test_a_report_is_kept_shown_and_let_go_on() -> None:
+def test_a_report_is_kept_shown_and_allowed_to_continue() -> None:
     ends = Ends(MedianPruner())
     report = EpochReport(3, 0.25, "frozen", {"loss": 1.0})
     assert ends.listener.report(report) == Decision()

@@ -349,19 +349,19 @@ def test_ended_trials_stay_above_in_their_colours() -> None:
     best, pruned = row(0, 0.9, batch_size=8), row(1, state=State.PRUNED, reason="median 0.58")
     failed = row(2, state=State.FAILED, reason="killed")
     with display() as shown:
-        shown.progress.note("study toy goes on")
+        shown.progress.note("study toy continues")
         shown.progress.trial_finished(0, best, summary(best))
         shown.progress.trial_finished(0, pruned, summary(best, pruned))
         shown.progress.trial_finished(0, failed, summary(best, pruned, failed))
         written = shown.file.getvalue()
-    said = "trial 0 complete after 60.0 s: val_accuracy 0.9 (best so far) with batch_size=8"
-    assert f"\x1b[1m{said}\x1b[0m" in written
+    printed = "trial 0 complete after 60.0 s: val_accuracy 0.9 (best so far) with batch_size=8"
+    assert f"\x1b[1m{printed}\x1b[0m" in written
     assert "\x1b[33mtrial 1 pruned after 60.0 s: median 0.58\x1b[0m" in written
     assert "\x1b[31mtrial 2 failed after 60.0 s: killed\x1b[0m" in written
     # the table is written in the same breath and keeps its own colours
     assert written.count("waiting") == written.count("\x1b[2m   ") > 0
     assert screen(shown.file.getvalue())[:4] == [
-        "study toy goes on",
+        "study toy continues",
         "trial 0 complete after 60.0 s: val_accuracy 0.9 (best so far) with batch_size=8",
         "trial 1 pruned after 60.0 s: median 0.58",
         "trial 2 failed after 60.0 s: killed",

@@ -133,13 +133,13 @@ def test_every_fault_of_an_old_search_space_is_named() -> None:
                 "f": {"type": "float", "low": 0, "high": 1, "step": 0},
             }
         )
-    said = caught.value.faults
-    assert len(said) == 6
+    printed = caught.value.faults
+    assert len(printed) == 6
     assert all(
         fault.startswith(f"hydra.sweeper.search_space.{key}")
-        for fault, key in zip(said, "abcdef", strict=True)
+        for fault, key in zip(printed, "abcdef", strict=True)
     )
-    assert "did you mean 'high'?" in said[3]
+    assert "did you mean 'high'?" in printed[3]
 
 
 @pytest.mark.parametrize(

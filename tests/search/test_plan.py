@@ -45,7 +45,7 @@ def test_each_parameter_has_its_range_and_its_conditions() -> None:
 
 
 @pytest.mark.parametrize(
-    ("names", "inline", "said"),
+    ("names", "inline", "shown"),
     [
         (["cpu"], False, "1 trial at a time on cpu, 4 threads each"),
         (["cpu"], True, "1 trial at a time, in this process"),
@@ -53,12 +53,12 @@ def test_each_parameter_has_its_range_and_its_conditions() -> None:
         (["gpu 0", "gpu 1", "gpu 0"], False, "3 trials at a time on gpu 0 (2), gpu 1"),
     ],
 )
-def test_slots_and_their_devices(names: list[str], inline: bool, said: str) -> None:
-    assert slots([Placement(name) for name in names], 4, not inline) == said
+def test_slots_and_their_devices(names: list[str], inline: bool, shown: str) -> None:
+    assert slots([Placement(name) for name in names], 4, not inline) == shown
 
 
 @pytest.mark.parametrize(
-    ("wanted", "total", "done", "said"),
+    ("wanted", "total", "done", "shown"),
     [
         ({}, 20, 0, "20 to run"),
         ({}, 20, 5, "20 in all: 5 done, 15 to run"),
@@ -78,9 +78,9 @@ def test_slots_and_their_devices(names: list[str], inline: bool, said: str) -> N
     ],
 )
 def test_trials_done_and_to_do(
-    wanted: dict[str, Any], total: int | None, done: int, said: str
+    wanted: dict[str, Any], total: int | None, done: int, shown: str
 ) -> None:
-    assert trials(SweepSettings.read(wanted), total, done) == said
+    assert trials(SweepSettings.read(wanted), total, done) == shown
 
 
 def test_objectives_say_which_way_is_good() -> None:

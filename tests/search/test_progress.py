@@ -118,8 +118,8 @@ def test_several_objectives_are_all_shown_and_the_front_is_marked() -> None:
 def test_objectives_have_the_names_that_the_application_gives_them() -> None:
     one = row(1, 0.98, 4049571.0)
     named = summary(one, front=(1,), objectives=("val_accuracy", "parameters"))
-    said = "val_accuracy 0.98, parameters 4049571 (on the Pareto front)"
-    assert ended(one, named) == f"trial 1 complete after 3.2 s: {said}"
+    printed = "val_accuracy 0.98, parameters 4049571 (on the Pareto front)"
+    assert ended(one, named) == f"trial 1 complete after 3.2 s: {printed}"
 
 
 def test_the_line_of_a_trial_that_failed_has_what_it_was_tried_with() -> None:
@@ -136,7 +136,7 @@ def test_names_are_short_where_all_that_is_searched_lets_them_be() -> None:
 
 
 @pytest.mark.parametrize(
-    ("report", "said"),
+    ("report", "printed"),
     [
         (EpochReport(0, 0.5, "frozen", steps=2), "frozen epoch 1 of 2"),
         (EpochReport(3, 0.5, steps=4), "epoch 4 of 4"),
@@ -145,9 +145,9 @@ def test_names_are_short_where_all_that_is_searched_lets_them_be() -> None:
     ],
 )
 def test_epochs_count_from_one_and_steps_as_they_are_reported(
-    report: EpochReport, said: str
+    report: EpochReport, printed: str
 ) -> None:
-    assert point(report) == said
+    assert point(report) == printed
 
 
 def test_a_broken_constraint_is_shown() -> None:
@@ -207,7 +207,7 @@ def test_a_file_that_lacks_a_letter_does_not_end_the_study() -> None:
 
 
 class SlowFile(io.StringIO):
-    """Lets another thread go on after each write."""
+    """Lets another thread continue after each write."""
 
     def write(self, text: str) -> int:
         written = super().write(text)

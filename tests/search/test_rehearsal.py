@@ -117,8 +117,8 @@ def test_a_pruner_that_fails_later_is_refused_by_its_keyword(
 
 
 def test_all_keywords_that_fail_are_named_at_once() -> None:
-    said = faults(SAMPLERS["tpe"] | {"gamma": 1, "weights": 2, "seed": 3})
-    assert [fault.split(" ")[0] for fault in said] == [
+    printed = faults(SAMPLERS["tpe"] | {"gamma": 1, "weights": 2, "seed": 3})
+    assert [fault.split(" ")[0] for fault in printed] == [
         "hydra.sweeper.sampler.gamma",
         "hydra.sweeper.sampler.weights",
     ]

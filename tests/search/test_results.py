@@ -56,7 +56,7 @@ def test_types_of_parameters_are_kept(tmp_path: Path) -> None:
     assert repr(results["best_params"]) == repr(values)
 
 
-def test_nothing_complete_is_said_too(tmp_path: Path) -> None:
+def test_nothing_complete_is_reported_too(tmp_path: Path) -> None:
     study = a_study()
     finish(study, None, "FAIL")
     assert written(study, tmp_path) == {
@@ -86,7 +86,7 @@ def test_what_was_written_can_be_tried_first_elsewhere(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "printed"),
     [
         (None, "No such file"),
         ("[1, 2", "it is no optimization_results.yaml"),
@@ -95,10 +95,12 @@ def test_what_was_written_can_be_tried_first_elsewhere(tmp_path: Path) -> None:
         ("best_value: null", "no trial of that sweep completed"),
     ],
 )
-def test_a_file_without_a_best_is_refused(tmp_path: Path, content: str | None, said: str) -> None:
+def test_a_file_without_a_best_is_refused(
+    tmp_path: Path, content: str | None, printed: str
+) -> None:
     file = tmp_path / "results.yaml"
     if content is not None:
         file.write_text(content)
-    with pytest.raises(ConfigError, match=said) as caught:
+    with pytest.raises(ConfigError, match=printed) as caught:
         read_best(file)
     assert str(file) in str(caught.value)

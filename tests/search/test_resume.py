@@ -65,8 +65,8 @@ def test_killed_at_random_moments_it_ends_with_its_total(tmp_path: Path, seed: i
         for _ in range(missing):
             await_line(process, " complete after ")
         killed_soon(process, moments, 0.2)
-    code, said = sweep(tmp_path, *twelve())
-    assert code == 0, said
+    code, printed = sweep(tmp_path, *twelve())
+    assert code == 0, printed
     trials = load(tmp_path).trials
     assert len(trials) > 12
     check_finished(tmp_path, trials, 12)
@@ -75,22 +75,22 @@ def test_killed_at_random_moments_it_ends_with_its_total(tmp_path: Path, seed: i
 def test_killed_while_it_writes_to_its_database_it_ends_with_its_total(tmp_path: Path) -> None:
     arguments = ("x=interval(0,1)", "hydra.sweeper.n_trials=3", "reports=1")
     for commit in (38, 33, 35):
-        code, said = sweep(tmp_path, *arguments, dies_at_commit=commit)
-        assert code == -signal.SIGKILL, said
-    code, said = sweep(tmp_path, *arguments)
-    assert code == 0, said
+        code, printed = sweep(tmp_path, *arguments, dies_at_commit=commit)
+        assert code == -signal.SIGKILL, printed
+    code, printed = sweep(tmp_path, *arguments)
+    assert code == 0, printed
     check_finished(tmp_path, load(tmp_path).trials, 3)
 
 
-def test_a_grid_goes_on_after_a_trial_that_had_no_cell_yet(tmp_path: Path) -> None:
+def test_a_grid_continues_after_a_trial_that_had_no_cell_yet(tmp_path: Path) -> None:
     arguments = ("x=choice(0.1,0.2,0.3)", "hydra/sweeper/sampler=grid", "reports=1")
-    code, said = sweep(tmp_path, *arguments, "hydra.sweeper.n_trials=1")
-    assert code == 0, said
+    code, printed = sweep(tmp_path, *arguments, "hydra.sweeper.n_trials=1")
+    assert code == 0, printed
     # what a controller leaves that is killed right after it has asked for a trial
     study = load(tmp_path)
     study._storage.create_new_trial(study._study_id)
-    code, said = sweep(tmp_path, *arguments)
-    assert code == 0, said
+    code, printed = sweep(tmp_path, *arguments)
+    assert code == 0, printed
     check_finished(tmp_path, study.get_trials(), 3)
 
 
@@ -110,16 +110,16 @@ def test_an_interrupt_stops_trials_at_their_next_report(tmp_path: Path, number: 
             press(process, number)
         else:
             process.send_signal(number)
-        said, _ = process.communicate()
-    assert process.returncode == 128 + number, said
-    assert "interrupted: trials stop at their next report; once more to stop them now" in said
-    assert "interrupted after 0 trials; the same command continues" in said
-    assert "Traceback" not in said
+        printed, _ = process.communicate()
+    assert process.returncode == 128 + number, printed
+    assert "interrupted: trials stop at their next report; once more to stop them now" in printed
+    assert "interrupted after 0 trials; the same command continues" in printed
+    assert "Traceback" not in printed
     await_workers_end(tmp_path)
     left = load(tmp_path).trials
     assert [trial.state.name for trial in left] == ["FAIL", "FAIL", "WAITING", "WAITING"]
-    code, said = sweep(tmp_path, *arguments)
-    assert code == 0, said
+    code, printed = sweep(tmp_path, *arguments)
+    assert code == 0, printed
     trials = load(tmp_path).trials
     assert len(trials) == 4
     check_finished(tmp_path, trials, 2)
@@ -132,10 +132,10 @@ def test_a_second_interrupt_stops_them_now(tmp_path: Path) -> None:
         press(process, signal.SIGINT)
         await_line(process, "interrupted: trials stop at their next report")
         press(process, signal.SIGINT)
-        said, _ = process.communicate(timeout=PATIENCE)
-    assert process.returncode == 130, said
-    assert "interrupted again: ending the trials that run" in said
-    assert "Traceback" not in said
+        printed, _ = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 130, printed
+    assert "interrupted again: ending the trials that run" in printed
+    assert "Traceback" not in printed
     await_workers_end(tmp_path)
     assert states(tmp_path) == {TrialState.FAIL, TrialState.WAITING}
 
@@ -145,12 +145,12 @@ def test_an_interrupt_before_the_first_trial_is_a_message_too(tmp_path: Path) ->
     with controller(tmp_path, *arguments) as process:
         await_line(process, "checking")
         press(process, signal.SIGINT)
-        said, _ = process.communicate(timeout=PATIENCE)
-    assert process.returncode == 130, said
-    assert "interrupted" in said
-    assert "Traceback" not in said
-    code, said = sweep(tmp_path, *arguments)
-    assert code == 0, said
+        printed, _ = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 130, printed
+    assert "interrupted" in printed
+    assert "Traceback" not in printed
+    code, printed = sweep(tmp_path, *arguments)
+    assert code == 0, printed
     check_finished(tmp_path, load(tmp_path).trials, 2)
 
 
@@ -158,18 +158,18 @@ def test_another_recipe_is_refused_or_begins_anew_and_keeps_the_old(tmp_path: Pa
     one = ("x=interval(0,1)", "hydra.sweeper.n_trials=1", "reports=1")
     assert sweep(tmp_path, *one)[0] == 0
     (old,) = load(tmp_path).trials
-    code, said = sweep(tmp_path, *one, "recipe=2", "n=range(1,3)")
+    code, printed = sweep(tmp_path, *one, "recipe=2", "n=range(1,3)")
     assert code == 2
-    assert "recipe is 2, but the trials of study mortal have 1" in said
-    assert "n is IntDistribution(" in said
-    assert "begin again: hydra.sweeper.resume=false" in said
-    assert "keep both: hydra.sweeper.study_name=<name>" in said
-    assert "Traceback" not in said
+    assert "recipe is 2, but the trials of study mortal have 1" in printed
+    assert "n is IntDistribution(" in printed
+    assert "begin again: hydra.sweeper.resume=false" in printed
+    assert "keep both: hydra.sweeper.study_name=<name>" in printed
+    assert "Traceback" not in printed
     assert load(tmp_path).trials == [old]
 
-    code, said = sweep(tmp_path, *one, "recipe=2", "hydra.sweeper.resume=false")
-    assert code == 0, said
-    assert "the study so far is kept as mortal-1" in said
+    code, printed = sweep(tmp_path, *one, "recipe=2", "hydra.sweeper.resume=false")
+    assert code == 0, printed
+    assert "the study so far is kept as mortal-1" in printed
     (new,) = load(tmp_path).trials
     assert (new.number, new.state) == (0, TrialState.COMPLETE)
     (kept,) = load(tmp_path, "mortal-1").trials
@@ -185,11 +185,11 @@ def test_a_second_controller_is_refused_while_the_first_lives(tmp_path: Path) ->
     arguments = (*twelve(reports=1), "hangs=true")
     with controller(tmp_path, *arguments) as first:
         await_line(first, " of 12 started")
-        code, said = sweep(tmp_path, *arguments)
+        code, printed = sweep(tmp_path, *arguments)
         assert code == 1
-        assert "study mortal in studies.db is being run by another process" in said
-        assert "hydra.sweeper.storage=postgresql+psycopg://" in said
-        assert "Traceback" not in said
+        assert "study mortal in studies.db is being run by another process" in printed
+        assert "hydra.sweeper.storage=postgresql+psycopg://" in printed
+        assert "Traceback" not in printed
         press(first, signal.SIGKILL)
     with controller(tmp_path, *arguments) as second:
         await_line(second, "trials were interrupted; their parameters go first")

@@ -94,8 +94,8 @@ def test_every_sampler_runs_a_study(name: str) -> None:
     assert len({str(trial.params) for trial in study.trials}) > 1
 
 
-def test_experimental_samplers_are_built_in_silence_and_other_warnings_heard() -> None:
-    with warnings.catch_warnings(record=True) as heard:
+def test_experimental_samplers_are_built_in_silence_and_other_warnings_shown() -> None:
+    with warnings.catch_warnings(record=True) as received:
         warnings.simplefilter("always")
         crossover = {"_target_": "optuna.samplers.nsgaii.BLXAlphaCrossover"}
         for name in ("nsgaiii", "qmc", "bruteforce"):
@@ -103,9 +103,9 @@ def test_experimental_samplers_are_built_in_silence_and_other_warnings_heard() -
         sampler("tpe", group=True)
         sampler("nsgaii", crossover=crossover)
         build_pruner({**PRUNERS["patient"], "patience": 1})
-        assert heard == []
+        assert received == []
         sampler("tpe", consider_magic_clip=False)
-    assert ["deprecated" in str(warning.message) for warning in heard] == [True]
+    assert ["deprecated" in str(warning.message) for warning in received] == [True]
     with pytest.warns(ExperimentalWarning):
         optuna.samplers.BruteForceSampler()
 
@@ -227,14 +227,16 @@ def test_faults_of_a_nested_sampler_name_their_place() -> None:
     assert fault.endswith("got 'tpee'; did you mean 'tpe'?")
 
 
-def test_a_name_in_place_of_a_node_is_told_how_to_choose() -> None:
+def test_a_name_in_place_of_a_node_is_shown_how_to_choose() -> None:
     assert faults("tpe") == (
         "hydra.sweeper.sampler must be a group of keys, got 'tpe'; "
         "choose with hydra/sweeper/sampler=<name>",
     )
 
 
-def test_a_missing_package_is_told_before_the_first_trial(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_package_is_reported_before_the_first_trial(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     for name in ("cmaes", "torch", "scipy"):
         monkeypatch.setitem(sys.modules, name, None)
     assert faults(SAMPLERS["cmaes"]) == (
@@ -274,7 +276,7 @@ PRUNING: Mapping[str, Mapping[str, Any]] = {
 
 
 def count_pruned(config: Mapping[str, Any] | None) -> int:
-    """Each trial is worse than the one before, and becomes worse as it goes on."""
+    """Each trial is worse than the one before, and becomes worse as it continues."""
 
     def objective(trial: optuna.Trial) -> float:
         for step in range(9):

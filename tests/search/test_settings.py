@@ -254,7 +254,7 @@ anything = scalars | st.lists(scalars, max_size=3) | st.dictionaries(st.text(max
 
 
 @given(st.dictionaries(st.sampled_from(sorted(SWEEPER)) | st.text(max_size=8), anything))
-def test_whatever_a_person_writes_is_read_or_told(settings: dict[str, Any]) -> None:
+def test_whatever_a_person_writes_is_read_or_reported(settings: dict[str, Any]) -> None:
     found: tuple[str, ...] = ()
     try:
         SweepSettings.read(settings)

@@ -82,7 +82,7 @@ class Composes:
 
 
 class Heard:
-    """Hooks and progress that keep what they are told, in order."""
+    """Hooks and progress that keep what they are reported, in order."""
 
     def __init__(self) -> None:
         self.events: list[tuple[Any, ...]] = []
@@ -128,7 +128,7 @@ class Sweep:
     def __post_init__(self) -> None:
         store = memory()
         folder = Path("sweep").absolute()
-        self.heard = Heard()
+        self.received = Heard()
         self.study: Study = open_study("one", store, self.directions, self.sampler, self.pruner)
         self.status = StudyStatus(self.study, folder)
         self.stopping = Stopping(**{"n_trials": None, **self.stops})
@@ -145,7 +145,7 @@ class Sweep:
             self.status,
             InlineExecutor(),
             self.hooks,
-            self.heard,
+            self.received,
             StopSignal(),
         )
         placements = [Placement()] * self.n_slots
@@ -189,7 +189,7 @@ class Controlled:
         self.started[spec.number].set()
         assert self._released[spec.number].wait(PATIENCE)
         if channel.report(EpochReport(0, 0.0)).stop:
-            raise TrialPruned("told to")
+            raise TrialPruned("reported to")
         return 1.0 - spec.number
 
     def release(self, *numbers: int) -> None:
@@ -375,13 +375,13 @@ def test_each_stop_condition_ends_the_study(
     assert {"RUNNING", "WAITING"}.isdisjoint(sweep.states)
 
 
-def test_trials_that_run_when_the_study_is_done_come_to_their_end() -> None:
+def test_trials_that_run_when_the_study_is_done_are_completed() -> None:
     task = Controlled(3)
     sweep = Sweep(task, n_slots=2, stops={"target": 0.0})
     with running(sweep):
         task.wait(0, 1)
         task.release(1)  # its value is the target
-        assert sweep.heard.done.wait(PATIENCE)
+        assert sweep.received.done.wait(PATIENCE)
         task.release(0)
     assert sweep.states == ["COMPLETE", "COMPLETE"]
     assert not task.started[2].is_set()
@@ -395,7 +395,7 @@ def test_brute_force_tries_each_point_and_ends(n_slots: int, waits: bool) -> Non
     sweep = Sweep(lambda *_: 1.0, n_slots, params, sampler=build_sampler(config, dict)).run()
     points = [tuple(trial.params.items()) for trial in sweep.trials]
     known = {*((("a", "x"), ("b", b)) for b in (1, 2, 3)), (("a", "y"),), (("a", "z"),)}
-    # Optuna may take points that still run for the last ones, unless told to wait for them
+    # Optuna may take points that still run for the last ones, unless reported to wait for them
     assert set(points) <= known if n_slots > 1 and not waits else set(points) == known
     assert set(sweep.states) == {"COMPLETE"}
     assert sweep.study.exhausted
@@ -699,7 +699,7 @@ def test_reports_prune_and_the_reason_has_numbers() -> None:
     assert sweep.states == ["COMPLETE", "COMPLETE", "PRUNED"]
     assert sweep.reasons()[2] == "median pruner: 2 at step 0, median 0.5"
     assert sweep.status.last(State.PRUNED) is not None
-    assert [report.value for _, _, report in sweep.heard.of("epoch")] == [0.0, 1.0, 2.0]
+    assert [report.value for _, _, report in sweep.received.of("epoch")] == [0.0, 1.0, 2.0]
 
 
 def test_notes_of_a_trial_reach_the_study() -> None:
@@ -726,8 +726,8 @@ def test_several_objectives_make_a_front() -> None:
 
 def test_what_is_shown_is_what_happens() -> None:
     sweep = Sweep(half, n_slots=3, stops={"n_trials": 9}).run()
-    started = {spec.number: slot for slot, spec in sweep.heard.of("started")}
-    finished = {row.number: slot for slot, row in sweep.heard.of("finished")}
+    started = {spec.number: slot for slot, spec in sweep.received.of("started")}
+    finished = {row.number: slot for slot, row in sweep.received.of("finished")}
     assert started == finished
     assert sorted(started) == list(range(9))
     folders = [trial.user_attrs[FOLDER] for trial in sweep.trials]

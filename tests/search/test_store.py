@@ -93,16 +93,16 @@ def test_a_sqlite_store_writes_ahead_and_leaves_one_file(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize(
-    ("url", "said"),
+    ("url", "printed"),
     [
         ("nonsense", "cannot be opened"),
         ("postgresql+psycopg://me:secret@127.0.0.1:1/none", "***@127.0.0.1:1/none cannot"),
     ],
 )
-def test_a_store_that_does_not_open_is_a_sentence(url: str, said: str) -> None:
+def test_a_store_that_does_not_open_is_a_sentence(url: str, printed: str) -> None:
     with pytest.raises(SweeperError) as caught:
         open_store(url, "one", 60)
-    assert said in str(caught.value)
+    assert printed in str(caught.value)
     assert "secret" not in str(caught.value)
 
 

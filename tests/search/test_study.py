@@ -13,7 +13,7 @@ from sweeper.search.status import StudyStatus, ran_out_of_memory
 from sweeper.search.study import check_fingerprint, find_study, open_study, put_aside, remove_empty
 
 
-def test_a_study_goes_on_in_its_database(tmp_path: Path) -> None:
+def test_a_study_continues_in_its_database(tmp_path: Path) -> None:
     store = sqlite(tmp_path)
     assert find_study("one", store) is None
     finish(a_study(store), 0.5)
@@ -37,7 +37,7 @@ def test_what_was_interrupted_is_closed_and_queued_once_whenever_the_controller_
     study = a_study()
     finish(study, 0.5)
     finish(study, None, "FAIL", reason="boom")
-    finish(study, None, "FAIL", reason="")  # died after it was told, before it was queued
+    finish(study, None, "FAIL", reason="")  # died after it was reported, before it was queued
     running = study.ask()
     running.suggest_float("x", 0, 1)
     queued = study.ask()  # died between queueing and telling
@@ -135,7 +135,7 @@ def rows(study: optuna.Study, folder: Path) -> tuple[object, ...]:
     return status.summary().rows
 
 
-def test_a_seeded_sampler_is_told_of_memory_that_ran_out() -> None:
+def test_a_seeded_sampler_learns_of_memory_that_ran_out() -> None:
     study = a_study()
     trial = study.ask()
     trial.suggest_float("x", 0, 1)

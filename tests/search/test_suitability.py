@@ -34,12 +34,12 @@ def test_brute_force_over_infinitely_many_values_is_refused() -> None:
     assert check_sampler(sampler, space(kind="choice(a,b)", n="range(0,1,0.5)")) == []
 
 
-def test_what_a_sampler_draws_at_random_is_said() -> None:
+def test_what_a_sampler_draws_at_random_is_reported() -> None:
     qmc = build_sampler({"_target_": "optuna.samplers.QMCSampler"}, dict)
     assert check_sampler(qmc, space(**MIXED)) == [
         "QMC cannot learn from choices and conditions; drawn at random: depth"
     ]
-    (said,) = check_sampler(optuna.samplers.CmaEsSampler(), space(**MIXED))
-    assert said.endswith("drawn at random: depth, kind")
+    (printed,) = check_sampler(optuna.samplers.CmaEsSampler(), space(**MIXED))
+    assert printed.endswith("drawn at random: depth, kind")
     assert check_sampler(optuna.samplers.CmaEsSampler(), space(x="interval(0,1)")) == []
     assert check_sampler(optuna.samplers.TPESampler(), space(**MIXED)) == []

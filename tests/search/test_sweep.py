@@ -135,7 +135,7 @@ def test_a_study_keeps_the_threads_that_it_began_with(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_trials_fail_each_for_its_cause_and_the_sweep_goes_on(tmp_path: Path) -> None:
+def test_trials_fail_each_for_its_cause_and_the_sweep_continues(tmp_path: Path) -> None:
     kinds = ["ok", "raise", "kill", "hang", "memory", "device", "nonsense", "nothing", "undefined"]
     ended = sweep(
         tmp_path,
@@ -159,8 +159,8 @@ def test_trials_fail_each_for_its_cause_and_the_sweep_goes_on(tmp_path: Path) ->
     last = {trial.params["kind"]: trial for trial in trials}
     assert last["ok"].state.name == "COMPLETE"
     failed = {kind: trial for kind, trial in last.items() if trial.state.name == "FAIL"}
-    said = {kind: (t.user_attrs[CAUSE], t.user_attrs[REASON]) for kind, t in failed.items()}
-    assert said == {
+    printed = {kind: (t.user_attrs[CAUSE], t.user_attrs[REASON]) for kind, t in failed.items()}
+    assert printed == {
         "raise": ("raised", "ValueError: boom"),
         "kill": ("killed", "killed by SIGKILL"),
         "hang": ("timeout", "no end after 6 s"),
@@ -241,21 +241,21 @@ def test_too_many_failures_end_the_sweep_once_that_is_certain(tmp_path: Path) ->
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("setting", "said"),
+    ("setting", "printed"),
     [
         ("target=1", "reached the target 1: "),
         ("patience=4", "4 trials in a row were no better than the best one"),
         ("timeout=1", "the timeout of 1 s has passed"),
     ],
 )
-def test_other_ends_of_a_study(tmp_path: Path, setting: str, said: str) -> None:
+def test_other_ends_of_a_study(tmp_path: Path, setting: str, printed: str) -> None:
     total = "hydra.sweeper.n_trials=null"
     arguments = ("x=interval(0,2)", f"hydra.sweeper.{setting}", total, INLINE, *RANDOM)
     ended = sweep(tmp_path, *arguments)
     assert ended.returncode == 0
     assert ended.stderr == ""
     assert "ended early: " in ended.stdout
-    assert said in ended.stdout
+    assert printed in ended.stdout
 
 
 @pytest.mark.slow
@@ -398,7 +398,7 @@ def test_parameters_may_depend_on_others(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "printed"),
     [
         (["nope=choice(1,2)"], ["cannot set nope: the recipe has no nope"]),
         (
@@ -409,11 +409,11 @@ def test_parameters_may_depend_on_others(tmp_path: Path) -> None:
     ],
 )
 def test_what_cannot_run_is_refused_before_a_trial_exists(
-    tmp_path: Path, arguments: list[str], said: list[str]
+    tmp_path: Path, arguments: list[str], printed: list[str]
 ) -> None:
     ended = sweep(tmp_path, *arguments)
     assert ended.returncode == 2
-    for fault in said:
+    for fault in printed:
         assert fault in ended.stderr
     assert "Traceback" not in ended.stderr
     assert not (tmp_path / "out" / "0").exists()

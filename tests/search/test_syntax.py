@@ -79,7 +79,7 @@ def test_sweep_syntax_is_read_as_documented(text: str, distribution: Any) -> Non
         ("int(interval(a,b))", "mismatch type"),
     ],
 )
-def test_what_cannot_be_searched_is_said(text: str, fault: str) -> None:
+def test_what_cannot_be_searched_is_reported(text: str, fault: str) -> None:
     with pytest.raises(ValueError, match=re.escape(fault)) as caught:
         read(text)
     assert "hydra.cc" not in str(caught.value)

@@ -223,18 +223,18 @@ def ended(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Any]:
     screen, errors = done.stdout, done.stderr
     for name in SEARCHES:
         mark = f"ended hparams_search={name}\n"
-        said, screen = screen.split(mark)
+        printed, screen = screen.split(mark)
         wrong, errors = errors.split(mark)
         code = codes[f"hparams_search={name}"]
-        found[name] = (code, said, wrong, folder / "logs" / name / "multiruns")
+        found[name] = (code, printed, wrong, folder / "logs" / name / "multiruns")
     return found
 
 
 @pytest.mark.parametrize("name", SEARCHES)
 def test_a_copied_search_runs_with_one_line_changed(ended: Mapping[str, Any], name: str) -> None:
-    code, said, wrong, folder = ended[name]
+    code, printed, wrong, folder = ended[name]
     assert (code, wrong) == (0, "")
-    assert said.count(" complete after ") == 2
+    assert printed.count(" complete after ") == 2
     results = yaml.safe_load((folder / "optimization_results.yaml").read_text())
     configs = {
         path.parent.parent.name: yaml.safe_load(path.read_text())
@@ -246,7 +246,7 @@ def test_a_copied_search_runs_with_one_line_changed(ended: Mapping[str, Any], na
     assert results["best_value"] == max(one["model"]["optimizer"]["lr"] for one in configs.values())
     if name != "params":  # which searches it
         assert config["model"]["net"]["lin1_size"] == 256
-    assert (name in ("search_space", "grid", "referring")) == ("is the way of Hydra 1.1" in said)
+    assert (name in ("search_space", "grid", "referring")) == ("is the way of Hydra 1.1" in printed)
 
 
 def test_a_search_may_refer_to_the_recipe(ended: Mapping[str, Any]) -> None:

@@ -146,7 +146,7 @@ def check_trial(client: MlflowClient, run: Run) -> None:
 def test_answers_that_are_lost_change_nothing(
     server: MlflowServer, front: Proxy, tmp_path: Path
 ) -> None:
-    """The server does all that it is asked for the first time, and nobody hears of it."""
+    """The server does all that it is asked for the first time, and nobody receives of it."""
     known: set[tuple[str, str]] = set()
 
     def fate(method: str, path: str) -> str:
@@ -155,8 +155,8 @@ def test_answers_that_are_lost_change_nothing(
         return "lose" if first else "pass"
 
     front.fate = fate
-    told = Told()
-    delivery = Delivery(front.url, told)
+    reported = Told()
+    delivery = Delivery(front.url, reported)
     journal = begin(tmp_path, front.url)
     delivery.add(MlflowPaths.below(tmp_path))
     delivery.begin(required=False)
@@ -165,7 +165,7 @@ def test_answers_that_are_lost_change_nothing(
     assert not delivery.finish()
     assert len(known) > 8
     check(server, tmp_path)
-    assert told.texts[0] == (
+    assert reported.texts[0] == (
         f"warning: MLflow at {front.url} cannot be used: it does not answer; trials continue, and "
         "it gets what they record when it answers again"
     )
@@ -177,8 +177,8 @@ def test_a_server_that_is_away_for_a_time_is_filled_later(
     server: MlflowServer, front: Proxy, tmp_path: Path, fault: str
 ) -> None:
     url = front.url if fault == "fails" else server.url
-    told = Told()
-    delivery = Delivery(url, told)
+    reported = Told()
+    delivery = Delivery(url, reported)
     first = begin(tmp_path, url)
     train(first, range(2))
     delivery.add(MlflowPaths.below(tmp_path))
@@ -195,7 +195,7 @@ def test_a_server_that_is_away_for_a_time_is_filled_later(
     second = begin(tmp_path, url, 1)  # a run that is to be opened meanwhile
     delivery.add([second.paths])
     train(second)
-    told.wait("when it answers again")
+    reported.wait("when it answers again")
     match fault:
         case "fails":
             front.fate = lambda _method, _path: "pass"
@@ -203,23 +203,23 @@ def test_a_server_that_is_away_for_a_time_is_filled_later(
             server.start()
         case "hangs":
             server.signal(signal.SIGCONT)
-    told.wait(f"{url} answers again")
+    reported.wait(f"{url} answers again")
     finish(second)
     assert not delivery.finish()
     check(server, tmp_path, trials=2)
-    warning, again = told.texts
+    warning, again = reported.texts
     cause = {"fails": "it answers 500", "hangs": "it does not answer"}
     assert f"MLflow at {url} cannot be used: {cause.get(fault, '[Errno 111]')}" in warning
     assert again == f"MLflow at {url} answers again"
 
 
 @pytest.mark.slow
-def test_what_is_outstanding_at_the_end_is_said_and_delivered_later(
+def test_what_is_outstanding_at_the_end_is_reported_and_delivered_later(
     server: MlflowServer, front: Proxy, tmp_path: Path
 ) -> None:
-    told = Told()
+    reported = Told()
     front.fate = lambda _method, _path: "fail"
-    delivery = Delivery(front.url, told)
+    delivery = Delivery(front.url, reported)
     journal = begin(tmp_path, front.url)
     train(journal)
     finish(journal)
@@ -230,9 +230,9 @@ def test_what_is_outstanding_at_the_end_is_said_and_delivered_later(
     assert (left.entries, left.runs) == (entries, 2)
     assert "500" in left.reason
     front.fate = lambda _method, _path: "pass"
-    assert not sync(tmp_path, told)
+    assert not sync(tmp_path, reported)
     check(server, tmp_path)
-    assert not sync(tmp_path, told)
+    assert not sync(tmp_path, reported)
     assert len([path for path in front.changes if path.endswith("runs/create")]) == 2
 
 
@@ -250,9 +250,9 @@ def test_who_is_in_a_hurry_waits_for_nothing(tmp_path: Path) -> None:
 
 
 def test_a_run_that_is_refused_holds_up_no_other(tmp_path: Path) -> None:
-    uri, told = f"sqlite:///{tmp_path}/mlflow.db", Told()
+    uri, reported = f"sqlite:///{tmp_path}/mlflow.db", Told()
     refused = begin(tmp_path, uri)
-    delivery = Delivery(uri, told)
+    delivery = Delivery(uri, reported)
     delivery.add(MlflowPaths.below(tmp_path))
     delivery.begin()
     while not read_delivered(refused.paths).run_id:
@@ -266,24 +266,24 @@ def test_a_run_that_is_refused_holds_up_no_other(tmp_path: Path) -> None:
     left = delivery.finish(3.0)
     assert (left.runs, read_delivered(other.paths).ended) == (1, True)
     assert "active" in left.reason
-    (said,) = told.texts
-    assert said.endswith("what it lacks of that run is kept")
+    (printed,) = reported.texts
+    assert printed.endswith("what it lacks of that run is kept")
 
 
 def test_a_store_that_lost_a_run_gets_all_of_it_again(tmp_path: Path) -> None:
-    uri, told = f"sqlite:///{tmp_path}/mlflow.db", Told()
+    uri, reported = f"sqlite:///{tmp_path}/mlflow.db", Told()
     journal = begin(tmp_path, uri)
     train(journal)
-    assert not sync(tmp_path, told)
+    assert not sync(tmp_path, reported)
     other = f"sqlite:///{tmp_path}/other.db"
-    assert not sync(tmp_path, told, other)  # nothing is new
+    assert not sync(tmp_path, reported, other)  # nothing is new
     finish(journal)
     Journal(MlflowPaths(tmp_path / "mlflow")).set_tags({"more": "entries"})
-    assert not sync(tmp_path, told, other)
+    assert not sync(tmp_path, reported, other)
     client = MlflowClient(other)
     (trial,) = client.search_runs(["1"], "tags.`sweeper.trial_number` = '0'")
     check_trial(client, trial)
-    assert told.texts == []
+    assert reported.texts == []
 
 
 def test_a_file_that_is_removed_before_it_is_delivered_is_named(
@@ -335,7 +335,7 @@ sync(Path(sys.argv[1]), print)
 
 
 @pytest.mark.slow
-def test_a_delivery_that_is_killed_goes_on(tmp_path: Path) -> None:
+def test_a_delivery_that_is_killed_continues(tmp_path: Path) -> None:
     uri = f"sqlite:///{tmp_path}/mlflow.db"
     journal = begin(tmp_path, uri)
     train(journal)

@@ -1,4 +1,4 @@
-"""What the other processes of these tests do with features; told apart by their folder."""
+"""What the other processes of these tests do with features; reported apart by their folder."""
 
 import contextlib
 import os

@@ -59,7 +59,7 @@ def test_without_patience_it_never_stops() -> None:
     assert not watch.done
 
 
-def test_it_goes_on_from_its_state() -> None:
+def test_it_continues_from_its_state() -> None:
     first, second = best(patience=3), best(patience=3)
     after(first, 3, 4, 5)
     second.restore(first.state())

@@ -198,10 +198,10 @@ def test_a_second_process_reads_what_the_first_one_compiled() -> None:
         return {file.name: file.stat().st_mtime_ns for file in programs_dir().glob("*.pb")}
 
     # the try itself leaves one program
-    said, first = run()
+    printed, first = run()
     made = programs()
     assert len(made) == 2
     again, second = run()
-    assert again == said
+    assert again == printed
     assert programs() == made
     assert second.count("Loading cached entry for") > first.count("Loading cached entry for")

@@ -91,7 +91,7 @@ class Run:
     def go(self) -> "Run":
         with self.held:
             try:
-                outcome = self.fine_tune.run(self._untrained, self._hear)
+                outcome = self.fine_tune.run(self._untrained, self._on_epoch)
             except Interrupted:
                 assert self.stop is not None
             else:
@@ -101,7 +101,7 @@ class Run:
     def _untrained(self, loss: float, accuracy: float) -> None:
         self.untrained = loss, accuracy
 
-    def _hear(self, epoch: Epoch) -> None:
+    def _on_epoch(self, epoch: Epoch) -> None:
         self.epochs.append(epoch)
         if epoch.step == self.stop:
             raise Interrupted
@@ -171,7 +171,7 @@ MORE = ("adam", "half precision", "accumulated", "early", "augmented anew")
     "kind",
     [pytest.param(kind, marks=pytest.mark.more) if kind in MORE else kind for kind in KINDS],
 )
-def test_an_interrupted_one_goes_on_to_the_same_result(kind: str, tmp_path: Path) -> None:
+def test_an_interrupted_one_continues_to_the_same_result(kind: str, tmp_path: Path) -> None:
     made = recipe(*SHORT, *KINDS[kind])
     whole = Run(made, tmp_path / "whole").go()
     assert whole.cached == ([False, False] if made.cache.views == 0 else [True, True])
@@ -299,7 +299,7 @@ def test_the_last_epoch_is_kept_where_the_recipe_says_so(tmp_path: Path) -> None
     assert run.kept == run.epochs[-1]
 
 
-def test_early_stopping_ends_each_phase_and_steps_go_on(tmp_path: Path) -> None:
+def test_early_stopping_ends_each_phase_and_steps_continue(tmp_path: Path) -> None:
     changes = ("early_stopping.patience=1", "early_stopping.min_delta=0.99")
     run = Run(recipe(*SHORT, *changes, "phases.frozen.epochs=9"), tmp_path).go()
     assert [(e.step, e.phase) for e in run.epochs] == [

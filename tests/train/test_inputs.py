@@ -124,10 +124,13 @@ def out_of_reach() -> str:
 
 
 @pytest.mark.parametrize(
-    ("content", "said"), [(None, ""), (out_of_reach, "not kept: image 3 is gone")]
+    ("content", "printed"), [(None, ""), (out_of_reach, "not kept: image 3 is gone")]
 )
 def test_images_that_nobody_can_name_are_trained_on_as_they_are(
-    content: Callable[[], str] | None, said: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    content: Callable[[], str] | None,
+    printed: str,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     made = small()
     unknown = replace(digits(30), content=content)
@@ -137,7 +140,7 @@ def test_images_that_nobody_can_name_are_trained_on_as_they_are(
         assert Cache(tmp_path, 1).entries() == []
         values, _ = epoch(feed.of(planned(made)[0], 0).train, 0)
     assert values.shape == (30, 8, 8, 3)
-    assert said in caplog.text
+    assert printed in caplog.text
     assert feed.seconds_of_epoch("frozen") == feed.computed_seconds == 0.0
 
 
@@ -218,9 +221,9 @@ def test_folds_share_what_frozen_layers_give_and_each_is_fed_its_own(
                     fed_both.append((one.train, other.train))
                 for batches_of in fed_both:
                     mine, expected = (list(b.epochs(2, 3).as_numpy_iterator()) for b in batches_of)
-                    for (values, targets), (same, told) in zip(mine, expected, strict=True):
+                    for (values, targets), (same, reported) in zip(mine, expected, strict=True):
                         np.testing.assert_allclose(values, same, rtol=1e-3, atol=1e-3)
-                        np.testing.assert_array_equal(targets, told)
+                        np.testing.assert_array_equal(targets, reported)
             for number, view in enumerate(feed.kept["unfrozen"][1:]):
                 values = view.values.numpy()[view.rows_of(train).numpy()]
                 for image, value in zip(train.indices, values, strict=True):

@@ -45,12 +45,12 @@ class Remembering(NullTracker):
     """Keeps all metrics but those that differ from run to run."""
 
     def __init__(self) -> None:
-        self.said: list[tuple[int, dict[str, float]]] = []
+        self.printed: list[tuple[int, dict[str, float]]] = []
 
     def log_metrics(self, metrics: Mapping[str, float], step: int) -> None:
         of_fold = {key: key.split("/")[-1] for key in metrics}
         same = {key: metrics[key] for key in metrics if not of_fold[key].startswith(DIFFERS)}
-        self.said.append((step, same))
+        self.printed.append((step, same))
 
     def log_epoch(
         self, metrics: Mapping[str, float], step: int, phase: str, fold: int | None
@@ -62,9 +62,9 @@ def ran(made: Recipe, folder: Path, known: BackboneSummary | None) -> list[Any]:
     """The objectives of a trial, all its metrics, and the bytes of what it learned."""
     tracker, paths = Remembering(), TrialPaths(folder)
     values = Trial(made, paths, tracker, lambda *_, **__: None, True, known).run()
-    assert len(tracker.said) > 2
+    assert len(tracker.printed) > 2
     with np.load(paths.learned) as learned:
-        return [values, tracker.said, *(learned[name].tobytes() for name in learned.files)]
+        return [values, tracker.printed, *(learned[name].tobytes() for name in learned.files)]
 
 
 def forget_features() -> None:
@@ -206,10 +206,10 @@ def test_what_is_known_of_another_backbone_is_not_believed(tmp_path: Path) -> No
     def text(made: Recipe) -> str:
         return to_json([known_of(made, tiny, Prefix(lambda: tiny))])
 
-    said = text(recipe(*HEAD_ALONE))
+    printed = text(recipe(*HEAD_ALONE))
     assert find("[]", recipe(*HEAD_ALONE)) is None
     for change in ("optimizer=sgd", "head.hidden=9", "batch_size=7", "augment=digits"):
-        assert find(said, recipe(*HEAD_ALONE, change)) is not None
+        assert find(printed, recipe(*HEAD_ALONE, change)) is not None
     for change in (
         "backbone=mobilenet_v2",
         "backbone.weights=null",
@@ -221,9 +221,9 @@ def test_what_is_known_of_another_backbone_is_not_believed(tmp_path: Path) -> No
         "head.pooling=max",
         "head.pooling=flatten",
     ):
-        assert find(said, recipe(*HEAD_ALONE, change)) is None, change
+        assert find(printed, recipe(*HEAD_ALONE, change)) is None, change
     own = recipe(*HEAD_ALONE, f"backbone.weights={weights}")
-    said = text(own)
-    assert find(said, own) is not None
+    printed = text(own)
+    assert find(printed, own) is not None
     weights.write_bytes(b"01234")
-    assert find(said, own) is None
+    assert find(printed, own) is None

@@ -168,20 +168,20 @@ def test_the_scaled_loss_gives_the_gradients_of_the_plain_one() -> None:
 
 
 @pytest.mark.more
-def test_a_frozen_phase_in_bfloat16_comes_to_what_it_does_in_float32(tmp_path: Path) -> None:
+def test_a_frozen_phase_in_bfloat16_equals_that_in_float32(tmp_path: Path) -> None:
     short = ("+experiment=digits_lite0", "phases.frozen.epochs=1", "phases.unfrozen=null")
     small = ("image_size=32", "batch_size=128", "augment=none", "head.dropout=0.0")
     values, curves = {}, {}
     for precision in ("float32", "mixed_bfloat16"):
         made = recipe(*short, *small, f"precision={precision}")
-        heard: list[Mapping[str, float]] = []
+        received: list[Mapping[str, float]] = []
 
-        def hear(*arguments: Any, heard: list[Any] = heard, **_: Any) -> None:
-            heard.append(arguments[3])
+        def on_report(*arguments: Any, received: list[Any] = received, **_: Any) -> None:
+            received.append(arguments[3])
 
         paths = TrialPaths(tmp_path / precision)
-        (values[precision],) = Trial(made, paths, NullTracker(), hear, prune_high=True).run()
-        curves[precision] = [epoch["loss"] for epoch in heard]
+        (values[precision],) = Trial(made, paths, NullTracker(), on_report, prune_high=True).run()
+        curves[precision] = [epoch["loss"] for epoch in received]
         keep(made, paths)
         model = keras.models.load_model(paths.model)
         assert model.output.dtype == "float32"

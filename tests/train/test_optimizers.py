@@ -123,7 +123,7 @@ def test_the_average_of_the_weights_is_kept() -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_what_is_restored_goes_on_bit_for_bit(name: str) -> None:
+def test_what_is_restored_continues_bit_for_bit(name: str) -> None:
     optimizer = settings(name, gradient_accumulation_steps=2, use_ema=True, global_clipnorm=1.0)
     straight = train(build_optimizer(optimizer, RATE, [1.0, 0.5]), variables(), range(5))
     trained, made = variables(), build_optimizer(optimizer, RATE, [1.0, 0.5])

@@ -56,18 +56,18 @@ def trial(made: Recipe) -> tuple[float, list[bool]]:
 )
 def test_after_it_trials_between_the_corners_compute_nothing(changes: tuple[str, ...]) -> None:
     corners = [made(3, *changes), made(1, *changes, "optimizer=sgd", "batch_size=8")]
-    heard: list[tuple[str, int, int]] = []
-    assert prebuild(corners, lambda *advance: heard.append(advance)).seconds > 0
-    done = [images for work, images, _ in heard if work == FROZEN]
+    received: list[tuple[str, int, int]] = []
+    assert prebuild(corners, lambda *advance: received.append(advance)).seconds > 0
+    done = [images for work, images, _ in received if work == FROZEN]
     assert done == sorted(set(done))
-    assert {total for work, _, total in heard if work == FROZEN} == {done[-1]}
+    assert {total for work, _, total in received if work == FROZEN} == {done[-1]}
     for depth in (1, 2, 3):
         seconds, cached = trial(made(depth, *changes, "optimizer.learning_rate=0.1"))
         assert seconds == 0
         assert all(cached)
-    heard.clear()
-    assert prebuild(corners, lambda *advance: heard.append(advance)).seconds == 0
-    assert not heard
+    received.clear()
+    assert prebuild(corners, lambda *advance: received.append(advance)).seconds == 0
+    assert not received
 
 
 @pytest.mark.slow
@@ -88,11 +88,11 @@ def test_each_cut_is_kept_in_as_many_views_as_some_trial_sees() -> None:
 )
 def test_folds_are_one_set_of_images(changes: tuple[str, ...], sets: int) -> None:
     folds = ("validation=kfold", "validation.folds=3", "phases.unfrozen=null")
-    heard: list[tuple[str, int, int]] = []
+    received: list[tuple[str, int, int]] = []
     corners = [made(1, *folds, *changes), made(1, *folds, *changes, "optimizer=sgd")]
-    prebuild(corners, lambda *advance: heard.append(advance))
+    prebuild(corners, lambda *advance: received.append(advance))
     images = len(load(corners[0].dataset).train)
-    assert heard[-1] == (FROZEN, sets * images, sets * images)
+    assert received[-1] == (FROZEN, sets * images, sets * images)
     assert trial(corners[0]) == (0.0, [True] * 3)
 
 

@@ -13,7 +13,7 @@ def test_recipes_that_fit_pass() -> None:
     prepare([recipe(*SMALL), recipe(*SMALL, "freeze.unfreeze_blocks=18"), recipe(*SMALL, "seed=1")])
 
 
-def test_what_only_data_and_backbone_can_tell_is_told_at_once() -> None:
+def test_what_only_data_and_backbone_can_tell_is_reported_at_once() -> None:
     with pytest.raises(ConfigError) as caught:
         prepare(
             [
@@ -38,5 +38,5 @@ def test_missing_data_and_weights_are_one_message_beside_other_faults(tmp_path: 
                 recipe(*SMALL, "head.one_logit=true"),
             ]
         )
-    for said in (f"{tmp_path}/photos", str(lost), "head.one_logit needs 2 classes"):
-        assert said in str(caught.value)
+    for printed in (f"{tmp_path}/photos", str(lost), "head.one_logit needs 2 classes"):
+        assert printed in str(caught.value)

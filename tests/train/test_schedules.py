@@ -237,5 +237,5 @@ def test_the_plateau_is_that_of_keras_also_through_an_interruption(
 
 def test_what_is_not_a_number_is_no_improvement() -> None:
     watch = Plateau(plateau(patience=2, factor=0.5))
-    said = [watch.after_epoch({"val_loss": loss}) for loss in (float("nan"), float("nan"), 1.0)]
-    assert said == [1.0, 0.5, 0.5]
+    printed = [watch.after_epoch({"val_loss": loss}) for loss in (float("nan"), float("nan"), 1.0)]
+    assert printed == [1.0, 0.5, 0.5]

@@ -64,16 +64,16 @@ class Recorder:
 
 
 class Run:
-    """One trial with all that it said."""
+    """One trial with all that it printed."""
 
     def __init__(self, made: Recipe, folder: Path, prune_high: bool = True) -> None:
         self.paths = TrialPaths(folder)
         self.tracker = Recorder()
-        self.heard: list[tuple[int, str, float]] = []
+        self.received: list[tuple[int, str, float]] = []
         self.shown: list[tuple[int, str, float]] = []
         self.value = 0.0
         self.made = made
-        self.trial = Trial(made, self.paths, self.tracker, self._hear, prune_high)
+        self.trial = Trial(made, self.paths, self.tracker, self._on_epoch, prune_high)
 
     def model(self) -> Any:
         """The whole model, made of what the trial learned and loaded."""
@@ -83,7 +83,7 @@ class Run:
             keras.config.set_dtype_policy("float32")
         return keras.models.load_model(self.paths.model)
 
-    def _hear(
+    def _on_epoch(
         self,
         value: float,
         step: int,
@@ -94,7 +94,7 @@ class Run:
         steps: int | None,
     ) -> None:
         if compared:
-            self.heard.append((step, phase, value))
+            self.received.append((step, phase, value))
         else:
             self.shown.append((step, phase, value))
 
@@ -107,12 +107,12 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 
 def test_every_epoch_is_reported_on_one_axis_across_the_phases(done: Run) -> None:
-    assert [(step, phase) for step, phase, _ in done.heard] == [
+    assert [(step, phase) for step, phase, _ in done.received] == [
         (0, "frozen"),
         (1, "frozen"),
         (2, "unfrozen"),
     ]
-    assert max(value for _, phase, value in done.heard if phase == "unfrozen") == done.value
+    assert max(value for _, phase, value in done.received if phase == "unfrozen") == done.value
 
 
 def test_every_epoch_has_every_metric_once(done: Run) -> None:
@@ -208,7 +208,7 @@ def test_a_diverging_trial_ends_as_nan(tmp_path: Path) -> None:
         run.trial.run()
     assert run.tracker.tags["sanity"] == "nan"
     assert "plots/curves.png" in run.tracker.files
-    assert len(run.heard) == 1
+    assert len(run.received) == 1
 
 
 def test_a_high_loss_prunes_in_a_study(tmp_path: Path) -> None:
@@ -216,7 +216,7 @@ def test_a_high_loss_prunes_in_a_study(tmp_path: Path) -> None:
     with pytest.raises(TrialPruned, match=r"initial loss .* above ln\(classes\) 2.303"):
         run.trial.run()
     assert run.tracker.tags["sanity"] == "high"
-    assert run.heard == []
+    assert run.received == []
 
 
 @pytest.mark.slow
@@ -225,7 +225,7 @@ def test_a_trial_is_judged_by_what_the_recipe_names(tmp_path: Path) -> None:
     names = "objectives=[val_loss,parameters,milliseconds_per_image,val_accuracy]"
     run = Run(recipe(*DIGITS, *short, names), tmp_path)
     loss, parameters, milliseconds, accuracy = run.trial.run()
-    assert run.heard == [(0, "frozen", loss)]
+    assert run.received == [(0, "frozen", loss)]
     last = run.tracker.metrics[0]
     assert (last["val_loss"], last["val_accuracy"]) == (loss, accuracy)
     assert last["parameters"] == parameters == run.model().count_params()
@@ -239,7 +239,7 @@ def test_a_high_loss_is_a_warning_to_a_person(tmp_path: Path) -> None:
     run.trial.run()
     assert run.tracker.tags["sanity"] == "high"
     assert "above ln(classes)" in run.tracker.tags["sanity.reason"]
-    assert len(run.heard) == 1
+    assert len(run.received) == 1
 
 
 @pytest.mark.slow
@@ -331,7 +331,7 @@ def test_folds_are_trained_one_by_one_and_their_mean_counts(tmp_path: Path) -> N
     short = ("phases.frozen.epochs=2", "phases.unfrozen=null", "validation=kfold", *UNCACHED)
     run = Run(recipe(*DIGITS, *short, "validation.folds=3"), tmp_path)
     (value,) = run.trial.run()
-    assert [(step, phase) for step, phase, _ in run.heard] == [
+    assert [(step, phase) for step, phase, _ in run.received] == [
         (0, "fold"),
         (1, "fold"),
         (2, "fold"),
@@ -341,7 +341,7 @@ def test_folds_are_trained_one_by_one_and_their_mean_counts(tmp_path: Path) -> N
         ("test", 359),
     ]
     assert next(iter(run.tracker.metrics[0])) == "best_val_accuracy"
-    per_fold = [value for _, _, value in run.heard]
+    per_fold = [value for _, _, value in run.received]
     assert value == pytest.approx(np.mean(per_fold))
     assert len(run.shown) == 6
     for step in range(2):
@@ -395,20 +395,20 @@ def test_a_trial_that_was_interrupted_says_its_epochs_again(tmp_path: Path, done
         pass
 
     first = Run(recipe(*DIGITS), tmp_path)
-    hear = first._hear
+    on_report = first._on_epoch
 
-    def heard(value: float, step: int, *rest: Any, **words: Any) -> None:
-        hear(value, step, *rest, **words)
+    def received(value: float, step: int, *rest: Any, **words: Any) -> None:
+        on_report(value, step, *rest, **words)
         if step == 1:
             raise Stop
 
-    first.trial = Trial(recipe(*DIGITS), first.paths, first.tracker, heard, True)
+    first.trial = Trial(recipe(*DIGITS), first.paths, first.tracker, received, True)
     with pytest.raises(Stop):
         first.trial.run()
     assert [path.name for path in first.paths.checkpoints] == ["trial.npz"]
     again = Run(recipe(*DIGITS), tmp_path)
     assert again.trial.run() == (done.value,)
-    assert again.heard == done.heard
+    assert again.received == done.received
 
     def without_times(metrics: Mapping[str, float]) -> dict[str, float]:
         times = ("epoch_seconds", "images_per_second", "peak_memory_mb", "compute.")

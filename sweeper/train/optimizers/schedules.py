@@ -90,8 +90,8 @@ class PlateauRate(schedules.LearningRateSchedule):
 class Plateau:
     """Says after each epoch what factor the learning rate has from now on.
 
-    As ``keras.callbacks.ReduceLROnPlateau`` without cooldown, but it needs no optimizer, and can go
-    on from where it stood. What is not a number is no improvement.
+    As ``keras.callbacks.ReduceLROnPlateau`` without cooldown, but it needs no optimizer, and can be
+    restored. What is not a number is no improvement.
     """
 
     def __init__(self, settings: config.Plateau) -> None:
