@@ -199,13 +199,11 @@ class Trial:
         predicted = outcome.probabilities, outcome.logits
         return Fit(outcome.kept, recorder.epochs, held_out, *predicted, costs, path)
 
-    def _start(self, *parts: Examples) -> list[str]:
+    def _start(self, *sets: Examples) -> list[str]:
         """What a fine-tune begins from, beside the recipe: study, weights, images and labels."""
-        parts_of_key = [self._owner.study, json.dumps(weights_version(self._recipe))]
-        for examples in parts:
+        parts = [self._owner.study, json.dumps(weights_version(self._recipe))]
+        for examples in sets:
             with contextlib.suppress(OSError):  # reading the image will report it
-                parts_of_key.append(str(examples.fingerprint()))
-            parts_of_key.append(
-                hashlib.blake2b(examples.labels.tobytes(), digest_size=8).hexdigest()
-            )
-        return parts_of_key
+                parts.append(str(examples.fingerprint()))
+            parts.append(hashlib.blake2b(examples.labels.tobytes(), digest_size=8).hexdigest())
+        return parts

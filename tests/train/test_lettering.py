@@ -75,9 +75,7 @@ def test_names_lose_whole_words(name: str, limit: int, short: str) -> None:
 
 
 def test_long_names_take_three_lines_at_most_and_break_at_words() -> None:
-    lines = wrap("a rather long name of a breed of dogs that nobody has received of", 24).split(
-        "\n"
-    )
+    lines = wrap("a rather long name of a breed of dogs that nobody has heard of", 24).split("\n")
     assert len(lines) <= 3
     assert max(map(len, lines)) <= 24
     assert wrap("american staffordshire terrier", 22) == "american staffordshire\nterrier"
