@@ -1,19 +1,23 @@
 """The page in a study's folder, without a study."""
 
+import re
+import subprocess
 from pathlib import Path
+from subprocess import PIPE
 
 import optuna
 import pytest
 import yaml
 
 from sweeper.app.best_recipe import write_winner
-from sweeper.app.readme import Page
+from sweeper.app.readme import _FILES, Page
 from sweeper.records import State, StudySummary, TrialRow
 from sweeper.search.hooks import Entry
 from sweeper.search.stores.opening import open_store
 from sweeper.search.study import open_study, put_aside
 from sweeper.study_folder import StudyPaths
 
+ROOT = Path(__file__).parents[1]
 PLAN = [Entry("study", "first"), Entry("MLflow", "its page:", "http://me:secret@host:5000")]
 PAGE = Page(
     ["+experiment=a", "-m", "tracking.uri=http://me:secret@host:5000"],
@@ -21,6 +25,30 @@ PAGE = Page(
     "postgresql://me:secret@host/studies",
     "http://me:secret@host:5000",
 )
+
+
+def ignored(*names: str) -> set[str]:
+    """Those of the files of a study in the checkout that git does not show as new."""
+    asked = "\n".join(f"experiments/digits_lite0/{name}" for name in names)
+    found = subprocess.run(
+        ["git", "check-ignore", "--stdin"],
+        check=False,
+        cwd=ROOT,
+        input=asked,
+        stdout=PIPE,
+        text=True,
+    )
+    return {Path(line).name for line in found.stdout.splitlines()}
+
+
+@pytest.mark.skipif(not (ROOT / ".git").exists(), reason="not in a checkout")
+def test_a_sweep_in_the_checkout_leaves_git_status_clean() -> None:
+    page = _FILES.split("| `... config.yaml`")[0]
+    names = {Path(name).name for name in re.findall(r"^\| `([^`]+)`", page, re.MULTILINE)}
+    names |= {"STUDY.md"}
+    assert {"study.json", "mlflow", "0007"} <= names
+    assert ignored(*names) == names
+    assert not ignored("README.md", "curves.png")
 
 
 def study(folder: Path, *values: float) -> StudySummary:
