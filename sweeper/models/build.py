@@ -103,7 +103,7 @@ class Classifier:
 
     def _frozen_with_pooling(self) -> keras.Model:
         parts = self.split_model(None).split()
-        assert parts is not None  # facts are of one tensor
+        assert parts is not None  # a summary is of one tensor
         return parts[0]
 
     def depths(self, variables: Sequence[keras.Variable]) -> list[int]:

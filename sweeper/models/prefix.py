@@ -47,6 +47,6 @@ class Prefix:
         return self.build()
 
     @cached_property
-    def facts(self) -> PrefixSummary:
+    def summary(self) -> PrefixSummary:
         """What is known, or else what the network says."""
         return self.known or PrefixSummary.of(self.network)

@@ -18,7 +18,7 @@ from sweeper.execute.executor import Asked, Placement
 from sweeper.execute.kinds import EXECUTORS
 from sweeper.records import Value
 from sweeper.search.results import read_best
-from sweeper.search.settings.dry_run import rehearse
+from sweeper.search.settings.dry_run import dry_run
 from sweeper.search.settings.migration import written_as_params
 from sweeper.search.settings.samplers import build_sampler
 from sweeper.search.settings.suitability import check_sampler
@@ -86,7 +86,7 @@ class Request:
             warnings.simplefilter("ignore", FutureWarning)  # seen when the settings were read
             self.sampler = build_sampler(settings.sampler, self._grid)
         self.notes += check_sampler(self.sampler, self.space)
-        rehearse(settings.sampler, settings.pruner, self.space, settings.directions)
+        dry_run(settings.sampler, settings.pruner, self.space, settings.directions)
         self.custom = self._custom_space()
         self.points = self._starting_points()
         self.corners = self._compose_corners()

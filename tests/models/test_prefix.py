@@ -20,8 +20,8 @@ def test_the_facts_of_a_frozen_part(tiny: keras.Model) -> None:
     network, _ = parts
     kernels = 3 * 3 * 3 * 4 + 2 * 3 * 3 * 4 * 4
     rest = 2 * 4 + 3 * 4 * 4  # two biases, three normalizations
-    facts = PrefixSummary.of(network)
-    assert facts == PrefixSummary(
+    summary = PrefixSummary.of(network)
+    assert summary == PrefixSummary(
         fingerprint(network),
         (4,),
         len(tiny.operations) + 1,
@@ -40,10 +40,10 @@ def test_a_network_is_built_once_and_where_its_facts_are_known_only_to_run(
 
     prefix = Prefix(build)
     assert built == []
-    assert prefix.facts == PrefixSummary.of(tiny)
+    assert prefix.summary == PrefixSummary.of(tiny)
     assert prefix.network is tiny
     assert built == [tiny]
-    known = Prefix(never, prefix.facts)
-    assert known.facts == prefix.facts
+    known = Prefix(never, prefix.summary)
+    assert known.summary == prefix.summary
     with pytest.raises(AssertionError, match="nobody needs it"):
         _ = known.network

@@ -49,7 +49,7 @@ class _Subject:
         return {**self.config, key: self.default.get(key)}
 
 
-def rehearse(
+def dry_run(
     sampler: Config, pruner: Config | None, space: SearchSpace, directions: Sequence[str]
 ) -> None:
     """Let ``sampler`` and ``pruner`` work for a moment on ``space``.

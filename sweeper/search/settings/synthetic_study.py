@@ -103,7 +103,7 @@ def work(
     """
     limit()
     study = optuna.create_study(
-        study_name="rehearsal",
+        study_name="dry run",
         sampler=build_sampler(sampler, space.grid),
         pruner=build_pruner(pruner),
         directions=[StudyDirection[direction.upper()] for direction in directions],

@@ -57,11 +57,11 @@ class Features:
         self._cache = cache
         self._on_images = on_images
         self._done, self._total = 0, 0
-        unique = {prefix.facts.hash: prefix for prefix in prefixes}
+        unique = {prefix.summary.hash: prefix for prefix in prefixes}
         # from the lowest cut to the highest, in every process alike: see _build
-        order = sorted(unique, key=lambda key: (unique[key].facts.operations, key))
-        self._place_of = [order.index(prefix.facts.hash) for prefix in prefixes]
-        self._facts = [unique[key].facts for key in order]
+        order = sorted(unique, key=lambda key: (unique[key].summary.operations, key))
+        self._place_of = [order.index(prefix.summary.hash) for prefix in prefixes]
+        self._summaries = [unique[key].summary for key in order]
         self._common: list[dict[str, JsonValue]] = [
             {
                 "network": key,
@@ -112,14 +112,16 @@ class Features:
         budget, total = self._cache.budget_bytes, 0
         # what is cut higher is smaller, and saves more
         for place in sorted(self._wanted, reverse=True):
-            size = sum(images.bytes_of(self._facts[place].shape) for images in self._wanted[place])
+            size = sum(
+                images.bytes_of(self._summaries[place].shape) for images in self._wanted[place]
+            )
             if total + size <= budget:
                 total += size
                 continue
             log.warning(
                 "what frozen layers give (%s an image, %s in all views) is not kept, but computed "
                 "in each epoch: cache.budget_gb is %s; raise it, or lower cache.views",
-                self._facts[place].shape,
+                shape,
                 decimal(size),
                 decimal(budget),
             )
@@ -151,8 +153,8 @@ class Features:
             return None
         if entry is not None:  # else the cache has reported why
             try:
-                facts = self._facts[place]
-                view = read(images, entry, facts.shape, facts.size.flops)
+                summary = self._summaries[place]
+                view = read(images, entry, summary.shape, summary.size.flops)
             except OSError as error:
                 log.warning("features are computed each time, they cannot be mapped: %s", error)
             else:
@@ -168,7 +170,7 @@ class Features:
         def build(folder: Path) -> None:
             self._build(images, {**building, place: folder})
 
-        size = images.bytes_of(self._facts[place].shape)
+        size = images.bytes_of(self._summaries[place].shape)
         return self._cache.open(self._key(images, place), size, build)
 
     def _key(self, images: Images, place: int) -> Key:

@@ -56,7 +56,7 @@ class FrozenPass:
         compute = self._computation(tuple(folders))  # which may build the network
         began = time.perf_counter()
         self._write(images, folders, compute, on_batch)
-        flops = self._prefixes[max(folders)].facts.size.flops
+        flops = self._prefixes[max(folders)].summary.size.flops
         made = {"flops": flops, "seconds": time.perf_counter() - began}
         for folder in folders.values():
             (folder / PASS).write_text(json.dumps(made), encoding="ascii")
@@ -68,7 +68,7 @@ class FrozenPass:
         compute: Compute,
         on_batch: Callable[[int], None],
     ) -> None:
-        kept = ", ".join(str(self._prefixes[place].facts.shape) for place in folders)
+        kept = ", ".join(str(self._prefixes[place].summary.shape) for place in folders)
         log.info("frozen layers see %d images, view %d, to keep %s", len(images), images.view, kept)
         with contextlib.ExitStack() as open_files:
 

@@ -12,7 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from sweeper.errors import ConfigError
 from sweeper.search.settings.defaults import PRUNERS, SAMPLERS
-from sweeper.search.settings.dry_run import rehearse
+from sweeper.search.settings.dry_run import dry_run
 from sweeper.search.settings.samplers import build_pruner, build_sampler
 from sweeper.search.settings.synthetic_study import work
 from sweeper.search.space.search_space import SearchSpace, parse_space
@@ -46,7 +46,7 @@ def available(name: str) -> bool:
 def faults(sampler: Mapping[str, Any], pruner: Any = None, on: Any = None, n: int = 1) -> Any:
     name = str(sampler["_target_"])
     try:
-        rehearse(sampler, pruner, on or of("grid" if "Grid" in name else ""), ["maximize"] * n)
+        dry_run(sampler, pruner, on or of("grid" if "Grid" in name else ""), ["maximize"] * n)
     except ConfigError as error:
         return error.faults
     return ()
@@ -157,7 +157,7 @@ def test_what_is_accepted_works(where: tuple[str, str, str], value: object) -> N
         else:
             pruner = {**PRUNERS[name], **needed, key: value}
             build_pruner(pruner)
-        rehearse(sampler, pruner, of(name), ["minimize"])
+        dry_run(sampler, pruner, of(name), ["minimize"])
     except ConfigError:
         return
     work(sampler, pruner, of(name), ["minimize"])
