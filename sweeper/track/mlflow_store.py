@@ -6,14 +6,13 @@ import os
 import re
 import shutil
 import tempfile
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from sweeper.addresses import move_credentials, redact, sqlite_file, sqlite_url
 from sweeper.errors import TrackerError
+from sweeper.http_probe import probe
 from sweeper.locks import InUse, held
 
 _ANSWER_SECONDS = 10
@@ -108,9 +107,7 @@ def knock(uri: str) -> None:
     """
     if not uri.startswith("http"):
         return
-    request = urllib.request.Request(uri, method="HEAD")
-    with contextlib.suppress(urllib.error.HTTPError):  # whatever it says, it is there
-        urllib.request.urlopen(request, timeout=_ANSWER_SECONDS).close()
+    probe(uri, _ANSWER_SECONDS)  # whatever its status, it is there
 
 
 _OF_A_REQUEST = re.compile(

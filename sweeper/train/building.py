@@ -42,7 +42,8 @@ _JSON = TypeAdapter(tuple[BackboneSummary, ...])
 def known_of(recipe: Recipe, backbone: keras.Model, pooled: Prefix) -> BackboneSummary:
     """What is known of ``backbone``, that of ``recipe``, and of its frozen part ``pooled``."""
     given = backbone.output
-    return BackboneSummary(backbone_key(recipe), tuple(given.shape[1:]), given.dtype, pooled.summary)
+    shape = tuple(given.shape[1:])
+    return BackboneSummary(backbone_key(recipe), shape, given.dtype, pooled.summary)
 
 
 def to_json(known: Sequence[BackboneSummary]) -> str:

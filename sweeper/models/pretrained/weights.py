@@ -1,11 +1,8 @@
 """Weights from a file or a download; every way of failing is named, with the remedy."""
 
 import contextlib
-import http.client
 import re
 import socket
-import threading
-import urllib.request
 import warnings
 import zipfile
 from collections.abc import Iterator
@@ -16,6 +13,7 @@ import keras
 import numpy as np
 
 from sweeper.errors import ConfigError, MissingInput
+from sweeper.http_probe import probe
 from sweeper.models.pretrained.weights_presence import HOST, cache_folder
 from sweeper.models.pretrained.weights_presence import is_cached as _is_cached
 
@@ -176,19 +174,11 @@ def _absent(name: str, reason: str) -> MissingInput:
 
 
 def _hangs(address: str, seconds: float) -> bool:
-    """Whether a connection neither succeeds nor fails in time.
-
-    A socket's timeout does not bound this: name look-up knows none, and it starts anew for each
-    of the host's many addresses.
-    """
-
-    def connect() -> None:
-        request = urllib.request.Request(address, method="HEAD")
-        # a failure is an answer: Keras will fail alike, and name the file
-        with contextlib.suppress(OSError, http.client.HTTPException):
-            urllib.request.urlopen(request, timeout=_STALL_SECONDS).close()
-
-    attempt = threading.Thread(target=connect, daemon=True)
-    attempt.start()
-    attempt.join(seconds)
-    return attempt.is_alive()
+    """Whether a connection neither succeeds nor fails in time."""
+    try:
+        probe(address, seconds)
+    except TimeoutError:
+        return True
+    except OSError:
+        return False  # a failure is an answer: Keras will fail alike, and name the file
+    return False

@@ -1,13 +1,11 @@
 """Whether weights are there at all, seen without importing Keras."""
 
-import http.client
 import os
 import re
-import urllib.error
-import urllib.request
 from pathlib import Path
 
 from sweeper.config import Backbone
+from sweeper.http_probe import probe
 
 HOST = "https://storage.googleapis.com/"
 """Where keras.applications downloads every network from."""
@@ -38,10 +36,8 @@ def unreachable_download(backbone: Backbone) -> str | None:
     if is_cached(backbone.name):
         return None
     try:
-        urllib.request.urlopen(urllib.request.Request(HOST, method="HEAD"), timeout=_SECONDS)
-    except urllib.error.HTTPError:
-        return None
-    except (OSError, http.client.HTTPException) as error:
+        probe(HOST, _SECONDS)
+    except OSError as error:
         return (
             f"the ImageNet weights of {backbone.name} are not here: looked in {cache_folder()}, "
             f"and {HOST} does not answer ({error}); copy their file to that folder, or "

@@ -112,9 +112,8 @@ class Features:
         budget, total = self._cache.budget_bytes, 0
         # what is cut higher is smaller, and saves more
         for place in sorted(self._wanted, reverse=True):
-            size = sum(
-                images.bytes_of(self._summaries[place].shape) for images in self._wanted[place]
-            )
+            shape = self._summaries[place].shape
+            size = sum(images.bytes_of(shape) for images in self._wanted[place])
             if total + size <= budget:
                 total += size
                 continue
