@@ -38,6 +38,11 @@ class _Refused(Exception):
 class Features:
     """Views of what ``prefixes`` give, computed where they are missing.
 
+    What several cuts lack of the same images is computed in one pass. The entry of the lowest cut
+    is opened first; to build it, the entries of the higher cuts are opened within its lock, one
+    within the other, and the innermost builder runs the pass into the folders of all of them. All
+    processes open them in this order, so none waits for another that waits for it.
+
     Args:
         cache: where they are kept.
         prefixes: frozen parts with the input in common, in any order; some may be the same. Their
@@ -58,7 +63,7 @@ class Features:
         self._on_images = on_images
         self._done, self._total = 0, 0
         unique = {prefix.summary.hash: prefix for prefix in prefixes}
-        # from the lowest cut to the highest, in every process alike: see _build
+        # from the lowest cut to the highest, in every process alike
         order = sorted(unique, key=lambda key: (unique[key].summary.operations, key))
         self._place_of = [order.index(prefix.summary.hash) for prefix in prefixes]
         self._summaries = [unique[key].summary for key in order]
@@ -143,7 +148,7 @@ class Features:
     def _view(self, images: Images, place: int) -> View | None:
         view = None
         try:
-            entry = self._held[place].enter_context(self._entry(images, place, {}))
+            entry = self._held[place].enter_context(self._open(images, place, {}))
         except _Refused as refused:
             reason = describe(refused.error)
             log.warning("features are not kept: %s; %s", reason, advice(self._cache.folder))
@@ -163,9 +168,11 @@ class Features:
             self._lose(place)
         return view
 
-    def _entry(
+    def _open(
         self, images: Images, place: int, building: Mapping[int, Path]
     ) -> contextlib.AbstractContextManager[Entry | None]:
+        """The entry of one cut; ``building`` has the folders of lower cuts that are being built."""
+
         def build(folder: Path) -> None:
             self._build(images, {**building, place: folder})
 
@@ -176,15 +183,15 @@ class Features:
         return Key(KIND, {**images.parts, **self._common[place]})
 
     def _build(self, images: Images, building: Mapping[int, Path]) -> None:
-        """Build into the folders of ``building``, and what lacks of the prefixes cut higher.
-
-        Always in this order, so that no two processes wait for each other.
-        """
+        """Build into the folders of ``building``, and what the higher cuts lack."""
         for higher in self._wanting(images):
             if higher > max(building):
-                with self._entry(images, higher, building) as entry:
+                with self._open(images, higher, building) as entry:
                     if entry is not None and entry.built_here:
-                        return
+                        return  # with it, all of ``building``
+        self._compute(images, building)
+
+    def _compute(self, images: Images, building: Mapping[int, Path]) -> None:
         began, before = time.perf_counter(), self._done
 
         def on_batch(count: int) -> None:
