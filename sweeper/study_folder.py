@@ -205,10 +205,3 @@ class TrialPaths:
     def checkpoints(self) -> list[Path]:
         """Those that there are."""
         return sorted((self.folder / "checkpoints").glob("*.npz"))
-
-    def take_checkpoints(self, other: "TrialPaths") -> None:
-        """Take over those of another trial, which had the same recipe; they are its no more."""
-        for checkpoint in other.checkpoints:
-            own = self.folder / "checkpoints" / checkpoint.name
-            own.parent.mkdir(parents=True, exist_ok=True)
-            checkpoint.replace(own)

@@ -12,7 +12,8 @@ from hydra import compose, initialize_config_dir
 from ours import FINE_TUNE
 
 from sweeper.config import Recipe
-from sweeper.data.sources.loading import Examples, load
+from sweeper.data.examples import Examples
+from sweeper.data.sources.loading import load
 from sweeper.models.blocks import Block, find_blocks
 from sweeper.models.pretrained.networks import build_backbone
 from sweeper.paths import conf_dir

@@ -22,14 +22,13 @@ def fine_tune(config: DictConfig) -> float | tuple[float, ...]:
 
 def _in_study(config: DictConfig, trial: CurrentTrial) -> tuple[float, ...]:
     from sweeper.train.building import find
+    from sweeper.train.checkpoint import take_over
     from sweeper.train.folds import settled
 
     recipe = settled(parse(config))
     context = trial.spec.context
     paths = TrialPaths(trial.spec.folder)
-    for earlier in trial.spec.again:
-        if not paths.checkpoints:
-            paths.take_checkpoints(TrialPaths(earlier))
+    take_over(paths, trial.spec.again)
     known = find(context["known"], recipe)
     owner = Owner(str(trial.number), context["study_id"])
     return train(recipe, paths, trial.report, owner, prune_high=True, known=known).values

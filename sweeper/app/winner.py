@@ -66,6 +66,7 @@ def evaluate_winner(
             return finish(recipe, trial, owner)
 
         tested = run_logged(executor, work, log, SilentChannel(), place)
+        runs.delivery.add([trial.mlflow])  # it may have been delivered whole by an earlier command
         named = ("test_", "model_")
         of_model = {key: value for key, value in tested.items() if key.startswith(named)}
         write(trial.result, replace(known, metrics={**known.metrics, **tested}, tested=of_model))

@@ -18,7 +18,6 @@ from sweeper.config.data import (
 )
 from sweeper.config.faults import FaultStyle
 from sweeper.config.fields import nearest, one_of
-from sweeper.config.learning_rate import Constant, Cosine, Monitor, Plateau, Schedule, Table
 from sweeper.config.network import LITE0, SCALED, Backbone, Freeze, Head, Pooling
 from sweeper.config.recipe import (
     HIGHER_IS_BETTER,
@@ -30,6 +29,7 @@ from sweeper.config.recipe import (
     from_scratch,
     reported,
 )
+from sweeper.config.schedule import Constant, Cosine, Monitor, Plateau, Schedule, Table
 from sweeper.config.training import EarlyStopping, Loss, Optimizer, Phase, Phases, Sanity, Unquoted
 from sweeper.config.unused import Unused, unused_overrides
 

@@ -20,8 +20,8 @@ from sweeper.addresses import redact
 from sweeper.config.affects import TRAINING, Affects, check_declarations, only
 from sweeper.config.data import Augment, Dataset, Validation
 from sweeper.config.fields import Closed, Count, NotNegative, Seed
-from sweeper.config.learning_rate import Schedule
 from sweeper.config.network import Backbone, Freeze, Head
+from sweeper.config.schedule import Schedule
 from sweeper.config.training import EarlyStopping, Loss, Optimizer, Phases, Sanity
 
 IMAGES, FEATURES, BACKBONE = Affects.IMAGES, Affects.FEATURES, Affects.BACKBONE

@@ -14,7 +14,7 @@ from pydantic import (
 from sweeper import keras_api
 from sweeper.config.affects import NOTHING, Affects
 from sweeper.config.fields import Closed, Count, Fraction, NotNegative, Positive, nearest, one_of
-from sweeper.config.learning_rate import Monitor, Schedule
+from sweeper.config.schedule import Monitor, Schedule
 
 
 class Optimizer(Closed):

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 from sweeper.config.affects import Affects, keys_of
 from sweeper.config.data import Auto, Split
-from sweeper.config.learning_rate import Cosine, Plateau, Table
 from sweeper.config.recipe import Recipe
+from sweeper.config.schedule import Cosine, Plateau, Table
 from sweeper.config.training import Optimizer, Phase
 
 

@@ -12,12 +12,10 @@ from scipy.special import expit, softmax
 from sweeper import config
 from sweeper.errors import ConfigError
 from sweeper.models.blocks import Block, divide, find_blocks
-from sweeper.models.freezing import BATCH_NORM_MOMENTUM, check_freeze, split_block, thaw
+from sweeper.models.freezing import BATCH_NORM_MOMENTUM, thaw
 from sweeper.models.prefix import Prefix, PrefixSummary
 from sweeper.models.size import Size, size_of
 from sweeper.models.split_model import SplitModel, on_pooled
-
-__all__ = ["Classifier", "attach_head", "build_head", "check_freeze", "split_block"]
 
 _POOLING = {
     "avg": keras.layers.GlobalAveragePooling2D,

@@ -2,7 +2,7 @@
 
 import json
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from sweeper.files import open_aside
+from sweeper.study_folder import TrialPaths
 from sweeper.train.phase_state import Epoch, PhaseState
 
 
@@ -28,6 +29,21 @@ class Saved:
     untrained: tuple[float, float]
     earlier: Sequence[Epoch]
     state: PhaseState
+
+
+def take_over(paths: TrialPaths, earlier: Iterable[Path]) -> None:
+    """Move the checkpoints of an earlier attempt at the trial to its folder, unless it has some.
+
+    Args:
+        paths: of the trial.
+        earlier: folders of attempts, the last one first.
+    """
+    for folder in earlier:
+        if not paths.checkpoints:
+            for checkpoint in TrialPaths(folder).checkpoints:
+                own = paths.folder / "checkpoints" / checkpoint.name
+                own.parent.mkdir(parents=True, exist_ok=True)
+                checkpoint.replace(own)
 
 
 class Checkpoint:

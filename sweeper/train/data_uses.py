@@ -4,7 +4,8 @@ import hashlib
 from collections.abc import Callable
 
 from sweeper.config import Recipe
-from sweeper.data.sources.loading import Examples, Source, origin
+from sweeper.data.examples import Examples, Source
+from sweeper.data.sources.loading import origin
 from sweeper.records import DataUse
 from sweeper.train.folds import splits_of
 

@@ -8,14 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sweeper.config import Auto, Given, KFold, Recipe, Split, TestSet
-from sweeper.data.sources.loading import (
-    Examples,
-    Source,
-    given_validation,
-    has_validation,
-    split_folds,
-    split_validation,
-)
+from sweeper.data.examples import Examples, Source, given_validation, split_folds, split_validation
+from sweeper.data.sources.loading import has_validation
 from sweeper.errors import ConfigError
 from sweeper.track.predictions import Predictions, halved
 from sweeper.train.phase_state import Epoch

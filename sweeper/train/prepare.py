@@ -7,12 +7,13 @@ import keras
 import tensorflow as tf
 
 from sweeper.config import Backbone, Dataset, Freeze, Recipe, large_for
+from sweeper.data.examples import Source
 from sweeper.data.sources import loading
 from sweeper.data.sources.naming import printable
 from sweeper.data.targets import class_weights
 from sweeper.errors import ConfigError, Findings
 from sweeper.models.blocks import Block, find_blocks
-from sweeper.models.build import check_freeze, split_block
+from sweeper.models.freezing import check_freeze, split_block
 from sweeper.models.pretrained.networks import build_backbone
 from sweeper.models.unreached import unused_in_network
 from sweeper.records import Prepared
@@ -117,7 +118,7 @@ def _unused(
                 )
 
 
-def _check_data(source: loading.Source, users: Sequence[Recipe]) -> list[str]:
+def _check_data(source: Source, users: Sequence[Recipe]) -> list[str]:
     """Whether heads, class weights and splits of ``users`` fit the data; what the data are."""
     found, names = Findings(), source.class_names
     spelled: list[str] = []

@@ -14,8 +14,9 @@ import tensorflow as tf
 
 from sweeper.cache.shared_cache import Cache
 from sweeper.config import Recipe
+from sweeper.data.examples import Examples, Source
 from sweeper.data.images import kept
-from sweeper.data.sources.loading import Examples, Source, load, undecodable
+from sweeper.data.sources.loading import load, undecodable
 from sweeper.data.targets import Targets, class_weights
 from sweeper.errors import SweeperError, TrialPruned
 from sweeper.paths import entries_dir
@@ -40,9 +41,6 @@ from sweeper.train.trained_weights import save_trained_weights
 from sweeper.train.trial_files import keep_results, save_pictures
 
 log = logging.getLogger(__name__)
-
-_SHOWN = 9
-"""Images in samples.png and augmented.png."""
 
 
 class Trial:

@@ -7,7 +7,7 @@ import numpy as np
 
 from sweeper.config import OF_EPOCHS, Recipe
 from sweeper.data.batches import batches
-from sweeper.data.sources.loading import Examples
+from sweeper.data.examples import Examples
 from sweeper.data.targets import Targets
 from sweeper.study_folder import TrialPaths
 from sweeper.track.predictions import save

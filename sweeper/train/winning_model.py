@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from sweeper.config import Recipe
 from sweeper.data.batches import Batches
-from sweeper.data.sources.loading import Source, load
+from sweeper.data.examples import Source
+from sweeper.data.sources.loading import load
 from sweeper.records import UNOWNED, Owner
 from sweeper.study_folder import TrialPaths
 from sweeper.track.journal import Journal

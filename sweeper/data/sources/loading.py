@@ -3,14 +3,7 @@
 from pathlib import Path
 
 from sweeper.config import Csv, Dataset, Digits, Folder, Tfds
-from sweeper.data.examples import (
-    Examples,
-    Source,
-    class_counts,
-    given_validation,
-    split_folds,
-    split_validation,
-)
+from sweeper.data.examples import Source
 from sweeper.data.images import OnImages, no_callback
 from sweeper.data.sources import (
     csv_source,
@@ -22,21 +15,6 @@ from sweeper.data.sources import (
 from sweeper.data.sources.listing import Listing, shortened
 from sweeper.data.sources.scan import Scan, scan
 from sweeper.errors import ConfigError
-
-__all__ = [
-    "Examples",
-    "Source",
-    "class_counts",
-    "doubts",
-    "given_validation",
-    "has_validation",
-    "load",
-    "origin",
-    "prepare",
-    "split_folds",
-    "split_validation",
-    "undecodable",
-]
 
 
 def load(dataset: Dataset) -> Source:
