@@ -90,7 +90,7 @@ class SplitModel(keras.Model):
         # kind, so that one network may end in several
         own = {**pool.get_config(), "name": f"pool_{type(pool).__name__}"}
         pooled = type(pool).from_config(own)(self.frozen.output)
-        return keras.Model(self.frozen.input, pooled, name="prefix"), on_pooled(self.head)
+        return keras.Model(self.frozen.input, pooled, name="prefix"), on_pooled(self.head, self._set_flags)
 
     def prepare(self, augment: Change | None, weigh: Weigh | None, jit_compile: bool) -> None:
         """Say what each training step does: ``augment`` a batch, ``weigh`` it, learn from it.
@@ -126,7 +126,8 @@ class SplitModel(keras.Model):
         return [variable for part in parts for variable in part.weights]
 
 
-def on_pooled(head: keras.Model) -> SplitModel:
+def on_pooled(head: keras.Model, set_flags: Callable[[], None] = lambda: None) -> SplitModel:
     """A model of ``head`` alone, on what its pooling gives; it shares the weights."""
     pool = head.layers[1]
-    return SplitModel(None, None, keras.Model(pool.output, head.output, name="head"))
+    alone = keras.Model(pool.output, head.output, name="head")
+    return SplitModel(None, None, alone, set_flags=set_flags)
