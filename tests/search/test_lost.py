@@ -29,11 +29,12 @@ def move(path: Path) -> None:
 def replace(path: Path) -> None:
     """By another of equal content."""
     move(path)
-    elsewhere = path.with_name("elsewhere")
+    elsewhere, copy = path.with_name("elsewhere"), path.with_name("copy")
     if elsewhere.is_dir():
-        shutil.copytree(elsewhere, path)
+        shutil.copytree(elsewhere, copy)
     else:
-        shutil.copy2(elsewhere, path)
+        shutil.copy2(elsewhere, copy)
+    copy.rename(path)  # at once, since a sweep that ends removes a folder that is empty
 
 
 CHANGES = [delete, move, replace]
