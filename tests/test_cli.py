@@ -404,7 +404,7 @@ def test_missing_data_and_weights_are_one_message_before_any_trial(
             "cats_dogs_mobilenet_v2", ("cats_vs_dogs", "MobileNetV2"), marks=pytest.mark.more
         ),
         ("folder_xception", ("photos", "Xception")),
-        ("digits_scratch", ("photos",)),
+        pytest.param("digits_scratch", ("photos",), marks=pytest.mark.more),
     ],
 )
 def test_a_recipe_fits_at_every_corner_of_its_search_and_says_what_is_missing(

@@ -103,7 +103,13 @@ def requested(folder: Path, *arguments: str) -> Request:
 FREEZES = ("top_blocks", "top_2_blocks", "everything", "head_only", "scratch", "top_layers")
 
 
-@pytest.mark.parametrize("backbone", ["efficientnet_b0", "vgg16", "convnext_tiny"])
+@pytest.mark.parametrize(
+    "backbone",
+    [
+        "efficientnet_b0",
+        *(pytest.param(name, marks=pytest.mark.more) for name in ("vgg16", "convnext_tiny")),
+    ],
+)
 @pytest.mark.parametrize("freeze", FREEZES)
 def test_every_corner_of_a_default_is_a_recipe_and_no_key_of_it_is_idle(
     tmp_path: Path, backbone: str, freeze: str

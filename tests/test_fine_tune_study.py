@@ -175,10 +175,10 @@ def test_a_sweep_says_what_it_computed_and_one_that_resumes_counts_nothing_twice
         return [{k: v for k, v in one.items() if k.startswith("compute.")} for one in of_runs]
 
     prebuilt = None
-    for trials in (2, 3):
+    for trials in (1, 2):
         ended = cli(*SWEEP, "-m", DEPTHS, f"hydra.sweeper.n_trials={trials}")
         assert ended.returncode == 0, ended.stderr
-        assert ("computing features for all trials" in ended.stdout) == (trials == 2)
+        assert ("computing features for all trials" in ended.stdout) == (trials == 1)
         (study,), of_trials = ledgers("study"), ledgers("trial")
         assert len(of_trials) == trials
         assert built(tmp_path) == [True] * trials  # blocks of it train

@@ -21,7 +21,7 @@ from sweeper.paths import conf_dir
 from sweeper.search.settings.defaults import PRUNERS, SAMPLERS, SWEEPER
 from sweeper.validation import flatten
 
-COMMANDS = int(os.environ.get("SWEEPER_COMMANDS", "60"))
+COMMANDS = int(os.environ.get("SWEEPER_COMMANDS", "30"))
 EXPERIMENTS = sorted(path.stem for path in (conf_dir() / "experiment").glob("*.yaml"))
 GROUPS = {
     path.name: sorted(option.stem for option in path.glob("*.yaml"))

@@ -15,7 +15,7 @@ RECIPE = (
     *("+experiment=digits_lite0", "image_size=32", "dataset.fraction=0.2"),
     *("phases.unfrozen=null", "phases.frozen.epochs=1"),
 )
-SEARCH = ("-m", "~hydra.sweeper.params", "batch_size=16,32", "hydra.sweeper.n_trials=2")
+SEARCH = ("-m", "~hydra.sweeper.params", "batch_size=16,32", "hydra.sweeper.n_trials=1")
 FAILS = ("name=fails", "hydra.sweeper.trial_timeout=0.1", "hydra.sweeper.retries.timeout=0")
 
 

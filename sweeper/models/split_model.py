@@ -90,7 +90,9 @@ class SplitModel(keras.Model):
         # kind, so that one network may end in several
         own = {**pool.get_config(), "name": f"pool_{type(pool).__name__}"}
         pooled = type(pool).from_config(own)(self.frozen.output)
-        return keras.Model(self.frozen.input, pooled, name="prefix"), on_pooled(self.head, self._set_flags)
+        return keras.Model(self.frozen.input, pooled, name="prefix"), on_pooled(
+            self.head, self._set_flags
+        )
 
     def prepare(self, augment: Change | None, weigh: Weigh | None, jit_compile: bool) -> None:
         """Say what each training step does: ``augment`` a batch, ``weigh`` it, learn from it.

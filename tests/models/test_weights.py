@@ -85,7 +85,16 @@ def test_the_official_efficientnet_file_means_what_imagenet_means(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("suffix", [".weights.h5", ".h5"])
-@pytest.mark.parametrize("name", ["DenseNet121", "EfficientNetV2B0", "ConvNeXtTiny", "ResNet50"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "EfficientNetV2B0",
+        *(
+            pytest.param(name, marks=pytest.mark.more)
+            for name in ("DenseNet121", "ConvNeXtTiny", "ResNet50")
+        ),
+    ],
+)
 def test_a_file_of_a_family_is_read_behind_our_preprocessing(
     name: str, suffix: str, images: Any, tmp_path: Path
 ) -> None:

@@ -98,8 +98,8 @@ def test_a_grid_continues_after_a_trial_that_had_no_cell_yet(tmp_path: Path) -> 
     "number",
     [
         signal.SIGINT,
-        pytest.param(signal.SIGTERM, marks=pytest.mark.slow),
-        pytest.param(signal.SIGHUP, marks=pytest.mark.slow),
+        pytest.param(signal.SIGTERM, marks=pytest.mark.more),
+        pytest.param(signal.SIGHUP, marks=pytest.mark.more),
     ],
 )
 def test_an_interrupt_stops_trials_at_their_next_report(tmp_path: Path, number: int) -> None:

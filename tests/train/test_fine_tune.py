@@ -164,7 +164,14 @@ KINDS = {
 }
 
 
-MORE = ("adam", "half precision", "accumulated", "early", "augmented anew")
+MORE = (
+    "adam",
+    "cosine, several things",
+    "half precision",
+    "accumulated",
+    "early",
+    "augmented anew",
+)
 
 
 @pytest.mark.slow
@@ -197,9 +204,13 @@ ALIKE = {
     "head alone, twice": ("freeze.unfreeze_blocks=0",),
 }
 """Recipes whose losses are the same, whether or not what frozen layers give is kept."""
+MORE_ALIKE = ("plain", "accumulated", "head alone, twice")
 
 
-@pytest.mark.parametrize("kind", ALIKE)
+@pytest.mark.parametrize(
+    "kind",
+    [pytest.param(kind, marks=pytest.mark.more) if kind in MORE_ALIKE else kind for kind in ALIKE],
+)
 def test_losses_are_the_same_with_the_cache_and_without(kind: str, tmp_path: Path) -> None:
     steady = ("augment=none", "phases.unfrozen.epochs=2", "optimizer=sgd")
     made = (*SHORT, *steady, *ALIKE[kind])

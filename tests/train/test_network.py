@@ -123,7 +123,11 @@ def test_where_all_is_known_and_kept_a_trial_builds_no_backbone_and_says_the_sam
             0,
             marks=pytest.mark.more,
         ),
-        ((*HEAD_ALONE, "validation=kfold", "validation.folds=2", "head.hidden=8"), 0),
+        pytest.param(
+            (*HEAD_ALONE, "validation=kfold", "validation.folds=2", "head.hidden=8"),
+            0,
+            marks=pytest.mark.more,
+        ),
         pytest.param((*HEAD_ALONE, "cache.budget_gb=0"), 1, marks=pytest.mark.more),
     ],
 )
@@ -177,7 +181,10 @@ def test_all_parts_begin_with_the_seeds_numbers_whenever_they_are_built() -> Non
         assert not any(np.array_equal(weight, value) for weight, value in kernels)
 
 
-@pytest.mark.parametrize("changes", [(), ("head.hidden=8", "head.batch_norm=true")])
+@pytest.mark.parametrize(
+    "changes",
+    [("head.hidden=8", "head.batch_norm=true"), pytest.param((), marks=pytest.mark.more)],
+)
 def test_the_size_that_is_known_is_that_of_the_whole_model(
     changes: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -51,7 +51,7 @@ def trial(made: Recipe) -> tuple[float, list[bool]]:
             ("validation=kfold", "validation.folds=2", "augment.mixup=0.2", "cache.views=1"),
             marks=pytest.mark.more,
         ),
-        ("validation=test",),
+        pytest.param(("validation=test",), marks=pytest.mark.more),
     ],
 )
 def test_after_it_trials_between_the_corners_compute_nothing(changes: tuple[str, ...]) -> None:
