@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from sweeper.config import Dataset, Folder
+from sweeper.data.examples import Examples
 from sweeper.data.sources import loading
 from sweeper.errors import ConfigError
 
@@ -43,11 +44,11 @@ def folder(path: Path, **changes: Any) -> Folder:
     return Folder(**settings | changes)
 
 
-def decoded(examples: loading.Examples) -> list[np.ndarray]:
+def decoded(examples: Examples) -> list[np.ndarray]:
     return [examples.decode(raw).numpy() for raw in examples.raw().as_numpy_iterator()]
 
 
-def names(examples: loading.Examples) -> list[str]:
+def names(examples: Examples) -> list[str]:
     return [examples.name(position) for position in examples.indices.tolist()]
 
 

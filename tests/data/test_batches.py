@@ -15,16 +15,17 @@ from PIL import Image
 
 from sweeper.config import Digits, Folder
 from sweeper.data.batches import Batches, batches, shuffled
+from sweeper.data.examples import Examples
 from sweeper.data.sources import loading
 
 DIGITS = Digits(source="digits", validation_fraction=0.2, test_fraction=0.2, split_seed=0)
 
 
-def few(n: int = 50) -> loading.Examples:
+def few(n: int = 50) -> Examples:
     return loading.load(DIGITS).test.select(np.arange(n))
 
 
-def made(examples: loading.Examples, size: int, batch: int, seed: int | None = None) -> Batches:
+def made(examples: Examples, size: int, batch: int, seed: int | None = None) -> Batches:
     return batches(examples, size, batch, target=lambda labels: labels, shuffle_seed=seed)
 
 
@@ -122,7 +123,7 @@ def test_a_fresh_process_repeats_the_batches():
 
 
 @pytest.fixture
-def two_sizes(tmp_path: Path) -> loading.Examples:
+def two_sizes(tmp_path: Path) -> Examples:
     stripes = np.zeros((60, 90, 3), np.uint8)
     stripes[:, ::2] = 255
     for name, size in (("a", (90, 60)), ("b", (40, 100))):

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from pictures import as_nobody, decoded, faults, folder, names, open_folder, picture
 
+from sweeper.data.examples import Source, given_validation
 from sweeper.data.sources import loading
 from sweeper.errors import ConfigError, MissingInput
 
@@ -78,7 +79,7 @@ def test_folders_are_known_by_their_names(tmp_path, train, validation, test):
     assert len(source.train) + len(source.test) == 8 * sum(map(bool, (train, validation, test)))
 
 
-def validates(source: loading.Source) -> np.ndarray:
+def validates(source: Source) -> np.ndarray:
     return np.isin(source.train.indices, source.validation)
 
 
@@ -89,7 +90,7 @@ def test_validation_images_stand_among_those_of_their_class(tmp_path):
     source = loading.load(folder(tmp_path))
     assert source.train.labels.tolist() == [0, 0, 1, 1]
     assert source.validation.tolist() == [1, 3]
-    train, validation = loading.given_validation(source)
+    train, validation = given_validation(source)
     assert [Path(name).parent.parent.name for name in names(train)] == ["train"] * 2
     assert [Path(name).parent.parent.name for name in names(validation)] == ["val"] * 2
 
@@ -100,7 +101,7 @@ def test_a_class_that_only_validates_cannot_be_learnt(tmp_path):
             picture(tmp_path / name / f"{number}.png")
     source = loading.load(folder(tmp_path))
     with pytest.raises(ConfigError, match="class 'eel' has validation images and no training"):
-        loading.given_validation(source)
+        given_validation(source)
 
 
 def test_folders_of_one_meaning_are_not_guessed_at(tmp_path):

@@ -13,7 +13,7 @@ from painted import recipe as of_records
 from pictures import folder, names, picture
 from recipes import recipe
 
-from sweeper.data.examples import Examples, subset
+from sweeper.data.examples import Examples, given_validation, subset
 from sweeper.data.sources import loading
 from sweeper.errors import ConfigError
 
@@ -78,7 +78,7 @@ def test_each_part_of_a_folder_is_reduced(fraction: float, given_too: bool) -> N
             if part != "test":
                 assert parts.count(part) == max(6, round(fraction * 2 * count))
         if given_too:
-            train, validation = loading.given_validation(source)
+            train, validation = given_validation(source)
             assert len(train) + len(validation) == len(source.train)
             assert {Path(name).parent.parent.name for name in names(validation)} == {"validation"}
 

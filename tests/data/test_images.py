@@ -23,7 +23,7 @@ import sweeper
 from sweeper.cache.shared_cache import Cache
 from sweeper.config import Csv, Digits
 from sweeper.data.batches import batches
-from sweeper.data.examples import Examples
+from sweeper.data.examples import Examples, split_folds, split_validation
 from sweeper.data.images import kept
 from sweeper.data.sources import loading
 from sweeper.data.sources.listing import files_content
@@ -169,8 +169,8 @@ def test_a_selection_reads_its_own_images(part: Examples, data: st.DataObject, s
 def test_splits_and_folds_are_selections_of_one_entry(store: Cache) -> None:
     with kept(store, numbered(), 8) as images:
         for train, held_out in [
-            loading.split_validation(images, 0.2, 0),
-            *loading.split_folds(images, 3, 0),
+            split_validation(images, 0.2, 0),
+            *split_folds(images, 3, 0),
         ]:
             for selected in (train, held_out):
                 found = [int(one[0, 0, 0]) for one in decoded(selected)]

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from pictures import as_nobody, decoded, faults, folder, names, open_folder, picture, truncated
 
 from sweeper import paths
+from sweeper.data.examples import Source, class_counts, split_folds
 from sweeper.data.sources import loading
 from sweeper.errors import ConfigError
 
@@ -34,7 +35,7 @@ BROKEN = ["cat/0.jpg", "cat/1.jpg", "dog/2.jpg"]
 SOUND = ["cat/2.jpg", "cat/3.jpg", "cat/4.jpg", "dog/0.jpg", "dog/1.jpg"]
 
 
-def everything(source: loading.Source) -> list[str]:
+def everything(source: Source) -> list[str]:
     return sorted([*names(source.train), *names(source.test)])
 
 
@@ -59,7 +60,7 @@ def test_broken_images_are_left_out_and_counted(photos):
     source = loading.load(skipping)
     assert everything(source) == [str(photos / name) for name in SOUND]
     assert len(decoded(source.train) + decoded(source.test)) == 5
-    assert loading.class_counts(source.train.labels, 2).sum() == len(source.train) == 4
+    assert class_counts(source.train.labels, 2).sum() == len(source.train) == 4
     assert [Path(names(source.train)[k]).parent.name for k in range(4)] == [
         source.class_names[label] for label in source.train.labels
     ]
@@ -218,7 +219,7 @@ def test_a_file_that_cannot_be_read_is_no_corrupt_image():
             assert "Permission denied" in fault
         secret.chmod(0o644)
         with as_nobody(), pytest.raises(ConfigError, match="needs"):
-            loading.split_folds(loading.load(folder(path)).train, 4, 0)
+            split_folds(loading.load(folder(path)).train, 4, 0)
 
 
 def test_the_cache_has_its_place(monkeypatch, tmp_path):

@@ -18,6 +18,7 @@ from painted import CLASSES, FEATURES, SIZES, painted, prepared, recipe
 from pictures import decoded, faults, names
 from PIL import Image
 
+from sweeper.data.examples import given_validation, split_validation
 from sweeper.data.sources import loading
 from sweeper.errors import ConfigError, MissingInput
 
@@ -59,7 +60,7 @@ def test_labels_are_read_without_decoding(data_dir):
 
 def test_validation_reads_only_its_own_images_in_order(data_dir):
     whole = loading.load(recipe(data_dir)).train
-    train, validation = loading.split_validation(whole, 0.2, 0)
+    train, validation = split_validation(whole, 0.2, 0)
     assert (len(train), len(validation)) == (24, 6)
     names = [picture[0, 0, 0] for picture in decoded(whole)]
     for part in (train, validation):
@@ -147,7 +148,7 @@ def test_a_validation_split_validates(tmp_path, test_split):
     assert not loading.has_validation(recipe(tmp_path, name="given"))
     assert loading.prepare(known) == ["classes of given without an image: 1 of 3"]
     source = loading.load(known)
-    train, validation = loading.given_validation(source)
+    train, validation = given_validation(source)
 
     def levels(examples):
         return sorted(int(image[0, 0, 0]) for image in decoded(examples))

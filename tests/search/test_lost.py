@@ -31,7 +31,8 @@ def replace(path: Path) -> None:
     move(path)
     elsewhere, copy = path.with_name("elsewhere"), path.with_name("copy")
     if elsewhere.is_dir():
-        shutil.copytree(elsewhere, copy)
+        # a lock comes and goes while it is copied
+        shutil.copytree(elsewhere, copy, ignore=shutil.ignore_patterns("*.lock"))
     else:
         shutil.copy2(elsewhere, copy)
     copy.rename(path)  # at once, since a sweep that ends removes a folder that is empty

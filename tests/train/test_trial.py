@@ -374,7 +374,10 @@ def test_folds_are_trained_one_by_one_and_their_mean_counts(tmp_path: Path) -> N
     labels = dict(zip(map(str, source.indices), source.labels, strict=True))
     assert found.labels.tolist() == [labels[one] for one in found.ids]
     right = found.probabilities.argmax(axis=1) == found.labels
-    assert [right[found.fold == fold].mean() for fold in range(2)] == pytest.approx(per_fold)
+    # in half precision two classes may be equally probable
+    few = 2 / len(right)
+    shares = [right[found.fold == fold].mean() for fold in range(2)]
+    assert shares == pytest.approx(per_fold, abs=few)
 
 
 @pytest.mark.slow
