@@ -354,7 +354,7 @@ def test_this_machine_can_train_the_embedded_recipe(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.slow
+@pytest.mark.more
 def test_what_is_broken_is_the_exit_code(tmp_path: Path) -> None:
     uri = f"http://me:secret@127.0.0.1:{free_port()}"
     ended = doctor(tmp_path, f"tracking.uri={uri}", "image_size=32", "backbone.weights=nowhere.h5")

@@ -341,7 +341,7 @@ def test_a_custom_search_space_may_depend_on_values_and_the_recipe(app: Path) ->
     assert results["best_params"]["z"] == trials[results["best_trial"]].params["z"]
 
 
-@pytest.mark.parametrize(("rate", "runs"), [(0.0, 1), (1.0, 4)])
+@pytest.mark.parametrize(("rate", "runs"), [pytest.param(0.0, 1, marks=pytest.mark.more), (1.0, 4)])
 def test_the_failure_rate(app: Path, rate: float, runs: int) -> None:
     rate_is = f"hydra.sweeper.max_failure_rate={rate}"
     ended = run(app, "sphere", rate_is, "+error=true", STORAGE)

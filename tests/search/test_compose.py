@@ -188,7 +188,7 @@ def test_any_trial_is_composed_as_hydra_does(
 
 @pytest.mark.slow
 @given(trials())
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 def test_many_trials_are_composed_as_hydra_does(
     application: Application, drawn: tuple[list[str], list[Params]]
 ) -> None:

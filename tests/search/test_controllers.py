@@ -91,6 +91,7 @@ def test_a_controller_that_died_before_its_trials_first_heartbeat_is_noticed(
     check_finished(tmp_path, trials, 2)
 
 
+@pytest.mark.more
 def test_a_controller_that_was_only_asleep_gives_up_what_another_has_taken(
     url: str, tmp_path: Path
 ) -> None:

@@ -47,7 +47,8 @@ def killed_soon(process: "subprocess.Popen[str]", moments: random.Random, most: 
     return False
 
 
-@pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.kill)])
+@pytest.mark.kill
+@pytest.mark.parametrize("seed", [1, 2])
 def test_killed_at_random_moments_it_ends_with_its_total(tmp_path: Path, seed: int) -> None:
     moments, deaths = random.Random(seed), 0
     for attempt in range(10):
