@@ -4,7 +4,7 @@
 
     SweeperError
     |-- ConfigError      stop: the recipe is wrong; lists every fault, nothing has been started
-    |-- MissingInput     stop: data or weights are not there; says where it looked and how to fix it
+    |-- MissingInput     stop: data, weights or a model are not there; says where it looked
     |-- SweepInterrupted stop: a person, or a scheduler, ended the sweep; all is closed
     |-- Outage           stop: no trial is at fault and none counts; the same command continues
     |   |-- MachineFault a disk, file handles or processes have run out
@@ -46,7 +46,7 @@ class ConfigError(SweeperError):
 
 
 class MissingInput(SweeperError):
-    """Data or weights are absent and cannot be fetched."""
+    """Data, weights or a model are absent and cannot be fetched."""
 
     exit_code = 2
 

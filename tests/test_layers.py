@@ -26,12 +26,19 @@ def test_no_two_modules_have_one_name() -> None:
     assert not [name for name, count in names.items() if count > 1]
 
 
+AT_WORK = (
+    *("sweeper.train", "sweeper.data", "sweeper.models"),
+    *(f"sweeper.saved.{name}" for name in ("classifier", "mlflow_folder", "pyfunc", "stream")),
+)
+"""Rooms and modules that compute."""
+
+
 def test_the_controllers_rooms_import_nothing_heavy() -> None:
     code = f"""
 import importlib, pkgutil, sys, sweeper
 import hydra_plugins.async_optuna
 for module in pkgutil.walk_packages(sweeper.__path__, "sweeper."):
-    if not module.name.startswith(("sweeper.train", "sweeper.data", "sweeper.models")):
+    if not module.name.startswith({AT_WORK!r}):
         importlib.import_module(module.name)
 print(sorted(set({HEAVY!r}) & set(sys.modules)))
 """

@@ -6,6 +6,9 @@ from pydantic import Discriminator, Field
 
 from sweeper.config.fields import Closed, Count, File, Fraction, NotNegative, Share
 
+MAX_PIXELS = 100_000_000
+"""Of an image, where a recipe names no other number."""
+
 
 class _Dataset(Closed):
     """What every source has.
@@ -34,7 +37,7 @@ class _Files(_Dataset):
     """
 
     on_corrupt: Literal["error", "skip"]
-    max_pixels: Count = 100_000_000
+    max_pixels: Count = MAX_PIXELS
 
 
 class Digits(_Dataset):

@@ -105,7 +105,7 @@ def batches(
         return examples.decode(raw), label
 
     def resized(images: tf.Tensor, label: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        return _resize(images, examples.size, image_size), label
+        return resize(images, examples.size, image_size), label
 
     def finished(images: tf.Tensor, label: tf.Tensor) -> tuple[Any, ...]:
         made = target(label)
@@ -155,7 +155,7 @@ def shuffled(
     return dataset.shuffle(count, seed, reshuffle_each_iteration=False)
 
 
-def _resize(images: tf.Tensor, size: tuple[int, int] | None, side: int) -> tf.Tensor:
+def resize(images: tf.Tensor, size: tuple[int, int] | None, side: int) -> tf.Tensor:
     """``[..., h, w, 3]`` uint8 to ``[..., side, side, 3]`` float32, whole numbers.
 
     They are whole so that training, validation, test and what is kept as uint8 see one image.

@@ -224,6 +224,28 @@ def _three_channels(image: "Image", kind: str | None) -> Pixels:
     return np.array(image.convert("RGB"))
 
 
+def three_channels(pixels: Pixels) -> Pixels:
+    """``[height, width, 3]`` from ``[height, width]`` or ``[height, width, 1, 3 or 4]``.
+
+    As of a file with these channels.
+    """
+    if pixels.ndim == 2:
+        pixels = pixels[..., np.newaxis]
+    match pixels.shape[-1]:
+        case 1:
+            return np.repeat(pixels, 3, axis=-1)
+        case 3:
+            return pixels
+        case 4:
+            return _with_shape(pixels)
+    raise ValueError(f"an image has 1, 3 or 4 channels, got {pixels.shape[-1]}")
+
+
+def reason(error: tf.errors.OpError) -> str:
+    """What the decoder says, without the names of graph nodes around it."""
+    return str(error.message).split("}} ")[-1].split(" [Op:")[0].rstrip(".")
+
+
 def _with_shape(pixels: Pixels) -> Pixels:
     """Drop the alpha channel of ``[height, width, 4]``, unless it alone has the shape.
 

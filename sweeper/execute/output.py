@@ -48,6 +48,21 @@ def output_to(log: Path) -> Iterator[TextIO]:
             screen.close()
 
 
+@contextmanager
+def only_ours() -> Iterator[tuple[TextIO, TextIO]]:
+    """Within the block nothing reaches the screen but what is written to the two streams.
+
+    They are its standard output and error output. What C++ libraries print is lost, whatever their
+    own settings say.
+    """
+    sys.stderr.flush()
+    errors = os.fdopen(
+        os.dup(_SCREEN[1]), "w", buffering=1, encoding="utf-8", errors="backslashreplace"
+    )
+    with errors, output_to(Path(os.devnull)) as screen:
+        yield screen, errors
+
+
 def tail(log: Path, lines: int = 20) -> str:
     """Return the last ``lines`` lines of ``log``, empty when it does not exist."""
     try:

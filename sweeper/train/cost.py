@@ -13,6 +13,7 @@ from typing import Any
 import tensorflow as tf
 
 from sweeper.data.batches import Batches
+from sweeper.models.inference import compiled
 from sweeper.models.size import Size
 
 _REPEATS = 9
@@ -57,17 +58,6 @@ def reset_peak_memory() -> None:
         tf.config.experimental.reset_memory_stats("GPU:0")
     with contextlib.suppress(OSError):
         Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # man 5 proc
-
-
-def compiled(model: Any) -> Callable[[tf.Tensor], tf.Tensor]:
-    """``model`` in inference mode as one graph, for batches of any size."""
-    (images,) = model.inputs
-    run: Callable[[tf.Tensor], tf.Tensor] = tf.function(
-        lambda batch: model(batch, training=False),
-        autograph=False,
-        input_signature=[tf.TensorSpec(images.shape, images.dtype)],
-    )
-    return run
 
 
 def milliseconds_per_image(predict: Callable[[tf.Tensor], tf.Tensor], examples: Batches) -> float:

@@ -1,24 +1,30 @@
 """What only the best trial gets: a model, the one look at the test set, a place in MLflow."""
 
-import shutil
-from collections.abc import Callable, Sequence
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from sweeper import __version__
 from sweeper.config import Recipe
+from sweeper.config.data import MAX_PIXELS
 from sweeper.data.batches import Batches
 from sweeper.data.examples import Source
 from sweeper.data.sources.loading import load
+from sweeper.models.inference import compiled
 from sweeper.records import UNOWNED, Owner
+from sweeper.saved.card import Card, write_card
+from sweeper.saved.mlflow_folder import save_for_mlflow
 from sweeper.study_folder import TrialPaths
 from sweeper.track.journal import Journal
 from sweeper.train.building import build_classifier_for
-from sweeper.train.cost import compiled, milliseconds_per_image
+from sweeper.train.cost import milliseconds_per_image
 from sweeper.train.evaluation import evaluation_batches
 from sweeper.train.folds import splits_of
 from sweeper.train.pictures.confusion_matrix import save_confusion_matrix
@@ -55,18 +61,22 @@ def finish(recipe: Recipe, paths: TrialPaths, owner: Owner) -> dict[str, float]:
     journal.log_metrics(metrics, 0)
     if paths.confusion_matrix.exists():
         journal.log_file(paths.confusion_matrix, "plots")
-    _save_for_mlflow(model, paths.mlflow.model, names)
+    write_model(model, card_of(recipe, source, owner, metrics), paths.model)
+    example = next(iter(images.dataset))[0][0].numpy().astype(np.uint8)
+    save_for_mlflow(paths.model, paths.mlflow.model, example)
     journal.log_model(paths.mlflow.model)
     return metrics
 
 
 def keep(recipe: Recipe, paths: TrialPaths, owner: Owner = UNOWNED) -> None:
-    """Make the model of a trial that no other beats in every objective."""
-    make_model(recipe, len(load(recipe.dataset).class_names), paths, owner)
+    """Make and write the model of a trial that no other beats in every objective."""
+    source = load(recipe.dataset)
+    model = make_model(recipe, len(source.class_names), paths, owner)
+    write_model(model, card_of(recipe, source, owner, {}), paths.model)
 
 
 def make_model(recipe: Recipe, n_classes: int, paths: TrialPaths, owner: Owner) -> keras.Model:
-    """Make and write the trial's whole model, from images to probabilities.
+    """Make the trial's whole model, from images to probabilities.
 
     It is made of what this trial learned, never read from a file: another run may have left one.
 
@@ -79,11 +89,45 @@ def make_model(recipe: Recipe, n_classes: int, paths: TrialPaths, owner: Owner) 
     split_model = classifier.split_model(planned(recipe)[-1].freeze).thaw()
     for variable, value in zip(split_model.learned, learned, strict=True):
         variable.assign(value)
-    aside = paths.model.with_name(f".{paths.model.name}")
-    model = classifier.inference_model()
-    model.save(aside)
-    aside.replace(paths.model)
-    return model
+    return classifier.inference_model()
+
+
+def write_model(model: keras.Model, card: Card, path: Path) -> None:
+    """Write ``model`` with its ``card`` as one ``.keras`` file."""
+    aside = path.with_name(f".network.{path.name}")
+    try:
+        model.save(aside)
+        write_card(aside, card, path)
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+def card_of(recipe: Recipe, source: Source, owner: Owner, metrics: Mapping[str, float]) -> Card:
+    """What belongs to the model of ``recipe``, of which ``metrics`` were measured."""
+    return Card(
+        class_names=tuple(source.class_names),
+        image_size=recipe.image_size,
+        max_pixels=getattr(recipe.dataset, "max_pixels", MAX_PIXELS),
+        recipe=recipe.model_dump(mode="json", exclude_unset=True),
+        data=_data_hash(source),
+        versions={"keras": keras.__version__, "tensorflow": tf.__version__, "sweeper": __version__},
+        validation={key: value for key, value in metrics.items() if key.startswith("model_val")},
+        test={key: value for key, value in metrics.items() if key.startswith("test_")},
+        origin=asdict(owner),
+    )
+
+
+def _data_hash(source: Source) -> str:
+    """Of the images and labels of all parts; empty where the source cannot say what they are."""
+    parts = [source.train, *([source.test] if source.test is not None else [])]
+    try:
+        known = [part.fingerprint() for part in parts]
+    except OSError:
+        return ""
+    if None in known:
+        return ""
+    labels = [hashlib.sha256(part.labels.tobytes()).hexdigest() for part in parts]
+    return hashlib.sha256(json.dumps([known, labels]).encode()).hexdigest()
 
 
 def evaluate(predict: Predict, examples: Batches) -> dict[str, float]:
@@ -147,34 +191,3 @@ def _judge(
     of_truth = probabilities[np.arange(len(truth)), truth]
     loss = -np.log(np.maximum(of_truth, np.finfo(np.float32).tiny)).mean()
     return float(loss), probabilities.argmax(axis=1) == truth
-
-
-def _save_for_mlflow(model: keras.Model, folder: Path, names: Sequence[str]) -> None:
-    """Write ``model`` in the form in which MLflow keeps and loads it, without a store."""
-    import mlflow.keras
-
-    shutil.rmtree(folder, ignore_errors=True)
-    mlflow.keras.save_model(
-        model,
-        str(folder),
-        signature=_signature(model),
-        # given, because inferring them imports the model in a process of its own (7 s)
-        pip_requirements=[f"keras=={keras.__version__}", f"tensorflow=={tf.__version__}"],
-        metadata={"class_names": list(names)},
-    )
-
-
-def _signature(model: keras.Model) -> Any:
-    """Under the names of the model's own inputs and outputs, by which MLflow feeds it."""
-    from mlflow.models import ModelSignature
-    from mlflow.types import Schema, TensorSpec
-
-    def described(tensor: Any, name: str) -> Any:
-        shape = tuple(-1 if side is None else side for side in tensor.shape)
-        return Schema([TensorSpec(np.dtype(tensor.dtype), shape, name=name)])
-
-    (name,) = model.output_names
-    return ModelSignature(
-        inputs=described(model.inputs[0], model.inputs[0].name),
-        outputs=described(model.outputs[0], name),
-    )

@@ -1,3 +1,5 @@
+import base64
+import io
 import json
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -7,17 +9,21 @@ from typing import Any
 import keras
 import mlflow
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from model_servers import model_server
 from numpy.typing import NDArray
+from PIL import Image
 from recipes import recipe
 
 from sweeper.config import Recipe
 from sweeper.data.sources.loading import load
-from sweeper.errors import SweeperError
+from sweeper.errors import MissingInput, SweeperError
 from sweeper.records import Owner
+from sweeper.saved.classifier import SavedClassifier
+from sweeper.saved.reference import find
 from sweeper.study_folder import TrialPaths
 from sweeper.track.journal import Journal, NewRun
 from sweeper.track.outbox import Outbox
@@ -138,6 +144,25 @@ def some_images() -> NDArray[np.float32]:
     return rng.integers(0, 256, (3, 32, 32, 3)).astype(np.float32)
 
 
+def some_files() -> list[bytes]:
+    """PNG files of other sizes than the network's, and of the channels that there are."""
+    rng = np.random.default_rng(0)
+    files = []
+    for shape in ((40, 20), (9, 90, 3), (33, 31, 4)):
+        file = io.BytesIO()
+        Image.fromarray(rng.integers(0, 256, shape).astype(np.uint8)).save(file, "PNG")
+        files.append(file.getvalue())
+    return files
+
+
+def certain_of_classes(table: pd.DataFrame) -> None:
+    assert table["class"].tolist() == ["3"] * 3
+    assert table["probability"].tolist() == pytest.approx([0.82] * 3, rel=1e-5)
+    for row in table["probabilities"]:
+        assert list(row) == [str(digit) for digit in range(10)]
+        np.testing.assert_allclose(list(row.values()), CERTAIN_OF_THREES, rtol=1e-5)
+
+
 def certain(predicted: object) -> None:
     np.testing.assert_allclose(np.asarray(predicted), [CERTAIN_OF_THREES] * 3, rtol=1e-5)
 
@@ -159,9 +184,49 @@ def test_the_winner_is_tested_and_logged(logged: tuple[Recipe, dict[str, float]]
 def test_what_mlflow_keeps_predicts_through_keras_and_through_pyfunc() -> None:
     certain(mlflow.keras.load_model(winners_uri()).predict(some_images(), verbose=0))
     through_mlflow = mlflow.pyfunc.load_model(winners_uri())
-    certain(through_mlflow.predict(some_images()))
     (name,) = through_mlflow.metadata.signature.inputs.input_names()
-    certain(through_mlflow.predict({name: some_images()}))
+    for images in (some_files(), [base64.b64encode(file).decode() for file in some_files()]):
+        certain_of_classes(through_mlflow.predict({name: images}))
+    pixels = list(some_images().astype(np.uint8))
+    certain_of_classes(through_mlflow.predict(pd.DataFrame({name: pixels})))
+    example = through_mlflow.metadata.load_input_example()
+    certain_of_classes(pd.concat([through_mlflow.predict(example)] * 3))
+
+
+@pytest.mark.usefixtures("logged")
+def test_a_run_and_a_registered_version_mean_the_classifier_that_mlflow_has() -> None:
+    uri = mlflow.get_tracking_uri()
+    client = mlflow.MlflowClient(uri)
+    (model,) = client.search_logged_models([client.get_experiment_by_name("winners").experiment_id])
+    client.create_registered_model("digits")
+    version = client.create_model_version(
+        "digits", model.artifact_location, model_id=model.model_id
+    )
+    client.set_registered_model_alias("digits", "champion", version.version)
+    run_id = model.source_run_id
+    for name in (run_id, f"runs:/{run_id}", "models:/digits@champion", "models:/digits/1"):
+        classifier = SavedClassifier.load(find(name, None, uri).network)
+        assert classifier.card.class_names == tuple(map(str, range(10)))
+        assert classifier.card.image_size == 32
+        assert classifier.card.test["test_images"] == 359
+        assert classifier.card.origin == {"run": "7", "study": "study"}
+        certain(classifier.probabilities([classifier.decoded(one) for one in some_files()]))
+    for name, fault in (
+        ("0" * 32, "has no run 0000"),
+        ("models:/dogs@champion", "registered models: digits"),
+        ("models:/digits@other", "has no models:/digits@other"),
+        ("models:/digits/9", "has no models:/digits/9"),
+    ):
+        with pytest.raises(MissingInput, match=fault):
+            find(name, None, uri)
+
+
+@pytest.mark.usefixtures("logged")
+def test_what_is_no_image_is_named_with_its_row() -> None:
+    through_mlflow = mlflow.pyfunc.load_model(winners_uri())
+    for wrong, fault in ((b"none", "it is no image"), ("%", "no base64"), (3, "got int")):
+        with pytest.raises(SweeperError, match=f"image 1: .*{fault}"):
+            through_mlflow.predict(pd.DataFrame({"image": [some_files()[0], wrong]}))
 
 
 @pytest.mark.slow
@@ -169,12 +234,13 @@ def test_what_mlflow_keeps_predicts_through_keras_and_through_pyfunc() -> None:
 def test_what_mlflow_keeps_predicts_through_its_server(tmp_path: Path) -> None:
     folder = mlflow.artifacts.download_artifacts(winners_uri(), dst_path=str(tmp_path))
     with model_server(Path(folder)) as address:
-        body = json.dumps({"inputs": some_images().tolist()}).encode()
+        rows = [{"image": base64.b64encode(file).decode()} for file in some_files()]
+        body = json.dumps({"dataframe_records": rows}).encode()
         request = urllib.request.Request(
             f"{address}/invocations", body, {"Content-Type": "application/json"}
         )
         with urllib.request.urlopen(request) as answer:
-            certain(json.load(answer)["predictions"])
+            certain_of_classes(pd.DataFrame(json.load(answer)["predictions"]))
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from sweeper import files, paths
 from sweeper.data.batches import as_written, parallelism, plain_options
-from sweeper.data.decoding import FLAT
+from sweeper.data.decoding import FLAT, reason
 from sweeper.data.examples import Examples
 from sweeper.data.formats import HEAD
 from sweeper.data.images import OnImages, no_callback
@@ -201,9 +201,9 @@ def _undecodable(examples: Examples, look: _Look) -> tuple[Undecodable, ...]:
         except ValueError as error:
             found.append(Undecodable(position, name, str(error)))
         except tf.errors.InvalidArgumentError as error:
-            found.append(Undecodable(position, name, _reason(error)))
+            found.append(Undecodable(position, name, reason(error)))
         except tf.errors.OpError as error:  # of the file system: nothing is known of the image
-            unreadable.append(_unreadable(name, _reason(error)))
+            unreadable.append(_unreadable(name, reason(error)))
     if unreadable:
         raise ConfigError(shortened(unreadable, "such files"))
     return tuple(found)
@@ -226,8 +226,3 @@ def _twins(
 
 def _unreadable(name: str, reason: str) -> str:
     return f"{name} cannot be read ({reason}); fix its permissions or its place, or remove it"
-
-
-def _reason(error: tf.errors.OpError) -> str:
-    """What the decoder says, without the names of graph nodes around it."""
-    return str(error.message).split("}} ")[-1].split(" [Op:")[0].rstrip(".")

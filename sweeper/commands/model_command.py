@@ -1,0 +1,44 @@
+"""Commands that take a MODEL: found before anything heavy is imported."""
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+_STORE = "sqlite:///mlruns/mlflow.db"
+_MODEL = (
+    "MODEL is the name or the folder of a study, whose winner is meant; the id of an MLflow run; "
+    "models:/NAME@ALIAS or models:/NAME/VERSION; or a .keras file."
+)
+
+
+def model_command(name: str) -> Callable[[Callable[..., Any]], click.Command]:
+    """Make a function with an argument ``found`` the command ``name``, which begins with MODEL.
+
+    See :func:`sweeper.saved.reference.find` for what MODEL may be.
+    """
+
+    def decorate(function: Callable[..., Any]) -> click.Command:
+        @functools.wraps(function)
+        def run(model: str, trial: int | None, uri: str, **others: Any) -> Any:
+            from sweeper.saved.reference import find
+
+            return function(found=find(model, trial, uri), **others)
+
+        options = (
+            click.option("--trial", type=int, help="Another trial of the study than its winner."),
+            click.option(
+                "--uri",
+                envvar="MLFLOW_TRACKING_URI",
+                default=_STORE,
+                show_default=True,
+                help="The MLflow store of runs and registered models.",
+            ),
+            click.argument("model"),
+        )
+        for option in options:
+            run = option(run)
+        return click.command(name, epilog=_MODEL)(run)
+
+    return decorate

@@ -1,0 +1,101 @@
+"""Classifiers that MLflow has, copied to this machine once."""
+
+import os
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sweeper.addresses import redact
+from sweeper.errors import MissingInput
+from sweeper.paths import cache_dir
+from sweeper.saved.card import IN_MLFLOW, NETWORK
+from sweeper.track.mlflow import connect
+from sweeper.track.mlflow_store import usable
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+_FILE = f"{IN_MLFLOW}/{NETWORK}"
+
+
+def download(model: str, uri: str) -> Path:
+    """The ``.keras`` file of a registered model (``models:/...``) or of the model of a run.
+
+    Raises:
+        MissingInput: the store has no such model, or not one of sweeper's.
+        TrackerError: the store cannot be used.
+    """
+    client = connect(uri)
+    with usable(uri):
+        if model.startswith("models:/"):
+            model_id = _registered(client, model)
+        else:
+            model_id = _of_run(client, model.removeprefix("runs:/").split("/")[0], uri)
+        kept = cache_dir() / "models" / model_id
+        network = kept / _FILE
+        if not network.is_file():
+            _copy(client, model_id, kept)
+    if not network.is_file():
+        raise MissingInput(f"{model} is no classifier of Keras: it has no {_FILE}")
+    return network
+
+
+def _registered(client: "MlflowClient", model: str) -> str:
+    from mlflow.exceptions import MlflowException
+
+    name, at, alias = model.removeprefix("models:/").partition("@")
+    try:
+        if at:
+            version = client.get_model_version_by_alias(name, alias)
+        else:
+            name, _, number = name.partition("/")
+            version = client.get_model_version(name, number)
+    except MlflowException as error:
+        known = ", ".join(sorted(one.name for one in client.search_registered_models()))
+        raise MissingInput(
+            f"MLflow at {redact(client.tracking_uri)} has no {model} ({error.message}); "
+            f"registered models: {known or 'none'}; sweeper promote registers one"
+        ) from error
+    if version.model_id:
+        return str(version.model_id)
+    return _of_run(client, version.run_id or "", client.tracking_uri)
+
+
+def _of_run(client: "MlflowClient", run_id: str, uri: str) -> str:
+    from mlflow.exceptions import MlflowException
+
+    try:
+        run = client.get_run(run_id)
+    except MlflowException as error:
+        raise MissingInput(f"MLflow at {redact(uri)} has no run {run_id}") from error
+    found = client.search_logged_models(
+        [run.info.experiment_id], filter_string=f"source_run_id = '{run_id}'"
+    )
+    ready = [one for one in found if str(one.status) == "READY"]
+    if not ready:
+        raise MissingInput(
+            f"run {run_id} has no model: a study's best trials and single fine-tunes have one"
+        )
+    model_id: str = ready[0].model_id
+    return model_id
+
+
+def _copy(client: "MlflowClient", model_id: str, kept: Path) -> None:
+    """Copy the model's files aside, then rename."""
+    from mlflow.artifacts import download_artifacts
+
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    aside = kept.with_name(f".{kept.name}")
+    shutil.rmtree(aside, ignore_errors=True)
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+    location = client.get_logged_model(model_id).artifact_location
+    found = download_artifacts(
+        artifact_uri=location, dst_path=str(aside), tracking_uri=client.tracking_uri
+    )
+    try:
+        Path(found).rename(kept)
+    except OSError:
+        if not kept.is_dir():  # else another process was first
+            raise
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)

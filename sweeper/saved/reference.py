@@ -1,0 +1,93 @@
+"""Which classifier a person means by MODEL: a study, a run, a registered model, or a file."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from sweeper.config import nearest
+from sweeper.errors import MissingInput, SweeperError
+from sweeper.records import TrialRow
+from sweeper.report.reader import StudyReader
+from sweeper.study_folder import StudyPaths, TrialPaths
+
+STUDIES = Path("experiments")
+_RUN_ID = re.compile(r"[0-9a-f]{32}")
+_SUFFIX = ".keras"
+
+
+@dataclass(frozen=True)
+class Found:
+    """The file of a classifier, and what a person calls it."""
+
+    network: Path
+    name: str
+
+
+def find(model: str, trial: int | None, uri: str) -> Found:
+    """The classifier that ``model`` means.
+
+    Args:
+        model: name or folder of a study (its winner), id of an MLflow run, ``runs:/ID``,
+            ``models:/NAME@ALIAS``, ``models:/NAME/VERSION``, or a ``.keras`` file.
+        trial: another trial of the study.
+        uri: the MLflow store.
+
+    Raises:
+        MissingInput: it means nothing; names where it was looked for, and what is alike.
+        SweeperError: it is known, and its network is not there.
+    """
+    from_mlflow = model.startswith(("models:/", "runs:/")) or _RUN_ID.fullmatch(model)
+    if trial is not None and (from_mlflow or model.endswith(_SUFFIX)):
+        raise MissingInput(f"--trial is for the name or the folder of a study, got {model}")
+    if from_mlflow:
+        from sweeper.saved.mlflow_models import download
+
+        return Found(download(model, uri), model)
+    path = Path(model).expanduser()
+    if path.is_file():
+        if path.suffix != _SUFFIX:
+            raise MissingInput(f"{model} is a file, but no {_SUFFIX} file")
+        return Found(path, model)
+    for folder in (path, STUDIES / model):
+        if StudyPaths(folder).about.is_file():
+            return _of_study(StudyReader(folder), trial)
+    studies = sorted(folder.name for folder in _studies())
+    known = f"; studies here: {', '.join(studies)}" if studies else "; no study is here"
+    raise MissingInput(
+        f"there is no model {model!r}: it is no file, no folder of a study, and no study in "
+        f"{STUDIES.absolute()}{nearest(model, studies) or known}"
+    )
+
+
+def _studies() -> Iterator[Path]:
+    if STUDIES.is_dir():
+        for folder in STUDIES.iterdir():
+            if StudyPaths(folder).about.is_file():
+                yield folder
+
+
+def _of_study(study: StudyReader, number: int | None) -> Found:
+    summary = study.summary()
+    name = study.about.name
+    if number is None:
+        if summary.best is None:
+            raise SweeperError(f"study {name} has no winner yet: no trial is complete")
+        return _of_trial(name, summary.best, "the winner")
+    for row in summary.rows:
+        if row.number == number:
+            return _of_trial(name, row, f"trial {number}")
+    numbers = ", ".join(str(row.number) for row in summary.rows) or "none"
+    raise MissingInput(f"study {name} has no trial {number} that has ended; it has: {numbers}")
+
+
+def _of_trial(study: str, row: TrialRow, what: str) -> Found:
+    network = TrialPaths(row.folder).model
+    if not network.is_file():
+        raise SweeperError(
+            f"{what} of study {study} has no {network.name} in {row.folder}: models are kept of "
+            "the best trials alone, when the sweep ends; run the sweep to its end, or the "
+            f"trial's recipe again: python -m sweeper --config-dir {row.folder} --config-name "
+            "config"
+        )
+    return Found(network, f"{what} of {study} (trial {row.number})")
