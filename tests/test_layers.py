@@ -27,7 +27,7 @@ def test_no_two_modules_have_one_name() -> None:
 
 
 AT_WORK = (
-    *("sweeper.train", "sweeper.data", "sweeper.models"),
+    *("sweeper.train", "sweeper.data", "sweeper.models", "sweeper.pictures"),
     *(f"sweeper.saved.{name}" for name in ("classifier", "mlflow_folder", "pyfunc", "stream")),
 )
 """Rooms and modules that compute."""

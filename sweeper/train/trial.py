@@ -20,6 +20,7 @@ from sweeper.data.sources.loading import load, undecodable
 from sweeper.data.targets import Targets, class_weights
 from sweeper.errors import SweeperError, TrialPruned
 from sweeper.paths import entries_dir
+from sweeper.pictures.curves import save_curves
 from sweeper.records import UNOWNED, Owner
 from sweeper.study_folder import TrialPaths
 from sweeper.track.tracker import Tracker
@@ -31,7 +32,6 @@ from sweeper.train.evaluation import evaluation_batches
 from sweeper.train.fine_tune import FineTune
 from sweeper.train.folds import Fit, objectives, splits_of
 from sweeper.train.inputs import Feed
-from sweeper.train.pictures.curves import save_curves
 from sweeper.train.recorder import Recorder, Report
 from sweeper.train.runtime import numerics
 from sweeper.train.sanity import LossCheck, Verdict

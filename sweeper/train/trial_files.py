@@ -9,13 +9,13 @@ from sweeper.config import OF_EPOCHS, Recipe
 from sweeper.data.batches import batches
 from sweeper.data.examples import Examples
 from sweeper.data.targets import Targets
+from sweeper.pictures.confusion_matrix import save_confusion_matrix
+from sweeper.pictures.preview import save_augmented
+from sweeper.pictures.samples import save_samples
 from sweeper.study_folder import TrialPaths
 from sweeper.track.predictions import save
 from sweeper.track.tracker import Tracker
 from sweeper.train.folds import Fit, means, objectives, predictions, typical
-from sweeper.train.pictures.confusion_matrix import save_confusion_matrix
-from sweeper.train.pictures.preview import save_augmented
-from sweeper.train.pictures.samples import save_samples
 
 _SHOWN = 9
 """Images in samples.png and augmented.png."""

@@ -18,6 +18,7 @@ from sweeper.data.batches import Batches
 from sweeper.data.examples import Source
 from sweeper.data.sources.loading import load
 from sweeper.models.inference import compiled
+from sweeper.pictures.confusion_matrix import save_confusion_matrix
 from sweeper.records import UNOWNED, Owner
 from sweeper.saved.card import Card, write_card
 from sweeper.saved.mlflow_folder import save_for_mlflow
@@ -27,7 +28,6 @@ from sweeper.train.building import build_classifier_for
 from sweeper.train.cost import milliseconds_per_image
 from sweeper.train.evaluation import evaluation_batches
 from sweeper.train.folds import splits_of
-from sweeper.train.pictures.confusion_matrix import save_confusion_matrix
 from sweeper.train.runtime import numerics
 from sweeper.train.stages import planned
 from sweeper.train.trained_weights import load_trained_weights

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sweeper.train.pictures.figures import letter
-from sweeper.train.pictures.lettering import shorten
+from sweeper.pictures.figures import letter
+from sweeper.pictures.lettering import shorten
 
 SHOWN = 20
 """Pairs in the table."""

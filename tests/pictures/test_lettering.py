@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sweeper.train.pictures.lettering import drawable, families, readable, runs, shorten, wrap
+from sweeper.pictures.lettering import drawable, families, readable, runs, shorten, wrap
 
 TEXT = st.text(st.characters(), max_size=80)
 

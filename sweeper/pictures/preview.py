@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from sweeper import config
 from sweeper.data.augment.augmentation import build_augment
-from sweeper.train.pictures.figures import as_pixels, font, thumbnail, write_picture
+from sweeper.pictures.figures import as_pixels, font, thumbnail, write_picture
 
 DRAWS = 7
 """Changed images in each row."""

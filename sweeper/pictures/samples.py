@@ -6,14 +6,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike
 
-from sweeper.train.pictures.figures import (
+from sweeper.pictures.figures import (
     as_pixels,
     font,
     thumbnail,
     write_above,
     write_picture,
 )
-from sweeper.train.pictures.lettering import readable, wrap
+from sweeper.pictures.lettering import readable, wrap
 
 GRID = 3
 """Rows and columns of images in one picture."""

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sweeper.files import write_aside
-from sweeper.train.pictures.lettering import families, own_font, runs
+from sweeper.pictures.lettering import families, own_font, runs
 
 if TYPE_CHECKING:
     from PIL.Image import Image

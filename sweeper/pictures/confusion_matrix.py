@@ -9,13 +9,13 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from sweeper.train.pictures.confused_pairs import WIDTH, draw_pairs
-from sweeper.train.pictures.figures import (
+from sweeper.pictures.confused_pairs import WIDTH, draw_pairs
+from sweeper.pictures.figures import (
     letter,
     new_figure,
     write_figure,
 )
-from sweeper.train.pictures.lettering import readable, shorten
+from sweeper.pictures.lettering import readable, shorten
 
 MOST_COUNTED_CLASSES = 20
 """Up to this many classes the cells of a confusion matrix are wide enough for their counts; beside

@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from sweeper.train.pictures.figures import (
+from sweeper.pictures.figures import (
     letter,
     new_figure,
     write_figure,
 )
-from sweeper.train.pictures.lettering import drawable, wrap
+from sweeper.pictures.lettering import drawable, wrap
 
 TRAIN, VALIDATION, REFERENCE = "#0072B2", "#D55E00", "0.45"
 _MOST_ACCURATE = 1.02

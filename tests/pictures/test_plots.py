@@ -12,10 +12,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from sweeper.train.pictures import confusion_matrix
-from sweeper.train.pictures import curves as module
-from sweeper.train.pictures.curves import save_curves
-from sweeper.train.pictures.samples import save_samples
+from sweeper.pictures import confusion_matrix
+from sweeper.pictures import curves as module
+from sweeper.pictures.curves import save_curves
+from sweeper.pictures.samples import save_samples
 
 LN_10 = math.log(10)
 LONG_NAMES = [f"n0{2085620 + i}-rather_long_name_of_breed_{i}" for i in range(120)]

@@ -12,8 +12,8 @@ from PIL import Image
 
 from sweeper.config import Augment
 from sweeper.paths import conf_dir
-from sweeper.train.pictures import preview
-from sweeper.train.pictures.preview import DRAWS, save_augmented
+from sweeper.pictures import preview
+from sweeper.pictures.preview import DRAWS, save_augmented
 
 OFF = yaml.safe_load((conf_dir() / "augment" / "none.yaml").read_text())
 RED, BLUE = (220, 20, 20), (20, 20, 220)

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from sweeper.train.pictures.figures import as_pixels
+from sweeper.pictures.figures import as_pixels
 
 
 @pytest.mark.parametrize("kind", ["uint8", "int64", "float32", "float16"])

@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from sweeper.train.pictures.confused_pairs import Pair, most_confused
+from sweeper.pictures.confused_pairs import Pair, most_confused
 
 
 def test_most_mistakes_come_first() -> None:
