@@ -12,6 +12,7 @@ COMMANDS: Mapping[str, str] = {
     "cache": "list, verify and clear what is kept for all sweeps",
     "completion": "print the script that completes words in a shell",
     "doctor": "check this machine, and what a recipe needs of it",
+    "evaluate": "judge a study's winner, or another model, on a data set",
     "predict": "predict the classes of images, by a study's winner or another model",
     "summary": "show the network of a recipe, and what of it trains",
     "sync": "deliver to MLflow what it lacks of the runs below a folder",

@@ -13,7 +13,9 @@ _MODEL = (
 )
 
 
-def model_command(name: str) -> Callable[[Callable[..., Any]], click.Command]:
+def model_command(
+    name: str, *, ignore_unknown_options: bool = False
+) -> Callable[[Callable[..., Any]], click.Command]:
     """Make a function with an argument ``found`` the command ``name``, which begins with MODEL.
 
     See :func:`sweeper.saved.reference.find` for what MODEL may be.
@@ -39,6 +41,7 @@ def model_command(name: str) -> Callable[[Callable[..., Any]], click.Command]:
         )
         for option in options:
             run = option(run)
-        return click.command(name, epilog=_MODEL)(run)
+        settings = {"ignore_unknown_options": ignore_unknown_options}
+        return click.command(name, epilog=_MODEL, context_settings=settings)(run)
 
     return decorate

@@ -84,8 +84,11 @@ class SavedClassifier:
 
     def probabilities(self, images: Sequence[Pixels] | Pixels) -> NDArray[np.float32]:
         """``[n, classes]`` from images as :meth:`decoded` and :meth:`resized` give them."""
-        batch = tf.cast(np.stack(list(images)), tf.float32)
-        found: NDArray[np.float32] = self._predict(batch).numpy()
+        return self.of_batch(tf.cast(np.stack(list(images)), tf.float32))
+
+    def of_batch(self, images: tf.Tensor) -> NDArray[np.float32]:
+        """``[n, classes]`` from a batch ``[n, side, side, 3]`` float32 in [0, 255]."""
+        found: NDArray[np.float32] = self._predict(images).numpy()
         return found
 
     def _fault(self, encoded: bytes) -> str:

@@ -21,6 +21,7 @@ from sweeper.models.inference import compiled
 from sweeper.pictures.confusion_matrix import save_confusion_matrix
 from sweeper.records import UNOWNED, Owner
 from sweeper.saved.card import Card, write_card
+from sweeper.saved.intervals import of_share
 from sweeper.saved.mlflow_folder import save_for_mlflow
 from sweeper.study_folder import TrialPaths
 from sweeper.track.journal import Journal
@@ -139,7 +140,7 @@ def evaluate(predict: Predict, examples: Batches) -> dict[str, float]:
     """
     loss, right = _judge(_probabilities(predict, examples), examples.labels)
     correct, images = int(right.sum()), len(right)
-    low, high = interval(correct, images)
+    low, high = of_share(correct, images)
     return {
         "test_loss": loss,
         "test_accuracy": correct / images,
@@ -147,18 +148,6 @@ def evaluate(predict: Predict, examples: Batches) -> dict[str, float]:
         "test_accuracy_high": high,
         "test_images": float(images),
     }
-
-
-def interval(correct: int, images: int) -> tuple[float, float]:
-    """Where the true accuracy lies in 95 of 100 cases, when ``correct`` of ``images`` were right.
-
-    Wilson's score interval (1927): unlike the accuracy plus or minus 1.96 deviations it stays
-    within [0, 1], and has a width where all or none were right.
-    """
-    from scipy.stats import binomtest
-
-    found = binomtest(correct, images).proportion_ci(confidence_level=0.95, method="wilson")
-    return float(found.low), float(found.high)
 
 
 def _validate(

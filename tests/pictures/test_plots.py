@@ -366,7 +366,7 @@ def test_confusion_matrix_of_no_images(tmp_path: Path) -> None:
 
 def test_pyplot_and_tensorflow_stay_out(tmp_path: Path) -> None:
     program = (
-        "import sys, pathlib; from sweeper.train.pictures import confusion_matrix\n"
+        "import sys, pathlib; from sweeper.pictures import confusion_matrix\n"
         "assert 'matplotlib' not in sys.modules\n"
         "confusion_matrix.save_confusion_matrix(pathlib.Path(sys.argv[1]), [0], [0], ['a'])\n"
         "assert not {'matplotlib.pyplot', 'tensorflow'} & set(sys.modules)"

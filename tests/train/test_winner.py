@@ -23,6 +23,7 @@ from sweeper.data.sources.loading import load
 from sweeper.errors import MissingInput, SweeperError
 from sweeper.records import Owner
 from sweeper.saved.classifier import SavedClassifier
+from sweeper.saved.intervals import of_share as interval
 from sweeper.saved.reference import find
 from sweeper.study_folder import TrialPaths
 from sweeper.track.journal import Journal, NewRun
@@ -32,7 +33,7 @@ from sweeper.train.building import build_classifier_for
 from sweeper.train.evaluation import evaluation_batches
 from sweeper.train.folds import splits_of
 from sweeper.train.trained_weights import save_trained_weights
-from sweeper.train.winning_model import evaluate, finish, interval, keep
+from sweeper.train.winning_model import evaluate, finish, keep
 
 pytestmark = [
     # MLflow's own
