@@ -204,6 +204,7 @@ def test_every_trial_has_its_curves_checks_and_artifacts(swept: tuple[Path, str]
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:.*Any type hint is inferred:UserWarning")  # MLflow's own
 def test_only_the_best_trial_saw_the_test_set_and_keeps_its_model(
     swept: tuple[Path, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -221,8 +222,10 @@ def test_only_the_best_trial_saw_the_test_set_and_keeps_its_model(
     uri = f"runs:/{best.info.run_id}/model"
     model = mlflow.keras.load_model(uri)
     assert model.predict(np.zeros((1, 32, 32, 3), "float32"), verbose=0).shape == (1, 10)
-    signature = mlflow.models.get_model_info(uri).signature
-    assert signature.inputs.inputs[0].shape == (-1, 32, 32, 3)
+    served = mlflow.pyfunc.load_model(uri)
+    assert served.metadata.signature.inputs.input_names() == ["image"]
+    answer = served.predict({"image": [np.zeros((8, 8), np.uint8)]})
+    assert list(answer.columns) == ["class", "probability", "probabilities"]
 
 
 @pytest.mark.slow
