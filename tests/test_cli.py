@@ -329,7 +329,7 @@ def test_one_recipe_fine_tunes_once(cli: RunCli, tmp_path: Path) -> None:
         assert found == names
 
 
-@pytest.mark.slow
+@pytest.mark.more
 def test_trials_may_run_in_the_process_of_the_sweep(cli: RunCli, tmp_path: Path) -> None:
     ended = cli(
         *QUICK,

@@ -150,7 +150,7 @@ def built(folder: Path) -> list[bool]:
     return ["builds EfficientNetLite0" in log for log in logs]
 
 
-@pytest.mark.slow
+@pytest.mark.more
 def test_trials_in_which_the_head_alone_trains_build_no_backbone(
     cli: RunCli, tmp_path: Path
 ) -> None:

@@ -78,13 +78,15 @@ def opened(folder: Path, name: str, *arguments: str) -> Application:
 
 
 @pytest.fixture(scope="module")
-def application(tmp_path_factory: pytest.TempPathFactory) -> Application:
-    ConfigStore.instance().store("schema", Typed, group="typed")
+def application(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Application]:
+    store = ConfigStore.instance()
+    store.store("schema", Typed, group="typed")
     folder = tmp_path_factory.mktemp("conf")
     for name, text in FILES.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text)
-    return opened(folder, "config", "hydra.job.name=named", "n=1,2")
+    yield opened(folder, "config", "hydra.job.name=named", "n=1,2")
+    del store.repo["typed"]  # else every later test of this process sees it
 
 
 def seen(config: DictConfig) -> tuple[object, ...]:

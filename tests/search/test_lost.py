@@ -59,7 +59,7 @@ def test_a_change_of_a_file_or_folder_is_noticed(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("storage", ["sqlite", "journal"])
+@pytest.mark.parametrize("storage", ["sqlite", pytest.param("journal", marks=pytest.mark.more)])
 @pytest.mark.parametrize("change", CHANGES)
 def test_a_sweep_without_its_store_ends_with_a_message(
     change: Callable[[Path], None], storage: str, tmp_path: Path

@@ -142,7 +142,7 @@ def check_trial(client: MlflowClient, run: Run) -> None:
     assert len(client.search_logged_models([run.info.experiment_id], of_run)) == 1
 
 
-@pytest.mark.slow
+@pytest.mark.more
 def test_answers_that_are_lost_change_nothing(
     server: MlflowServer, front: Proxy, tmp_path: Path
 ) -> None:

@@ -179,7 +179,7 @@ print("loss", [float(model.train_on_batch(images, np.ones((4, 2)))) for _ in ran
 """
 
 
-@pytest.mark.slow
+@pytest.mark.more
 def test_a_second_process_reads_what_the_first_one_compiled() -> None:
     def run() -> tuple[str, str]:
         # TensorFlow says at this level of detail that it takes a program from the disk

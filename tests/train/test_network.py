@@ -116,7 +116,9 @@ def test_where_all_is_known_and_kept_a_trial_builds_no_backbone_and_says_the_sam
 @pytest.mark.parametrize(
     ("changes", "backbones"),
     [
-        ((*BOTH, "freeze.unfreeze_blocks=3", "drop_connect_rate=0.4"), 1),
+        pytest.param(
+            (*BOTH, "freeze.unfreeze_blocks=3", "drop_connect_rate=0.4"), 1, marks=pytest.mark.more
+        ),
         pytest.param((*BOTH, "freeze.unfreeze_blocks=0"), 0, marks=pytest.mark.more),
         pytest.param(
             (*HEAD_ALONE, "backbone.weights=null", "head.pooling=max", "augment=digits"),

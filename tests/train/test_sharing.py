@@ -53,6 +53,7 @@ def test_processes_that_race_compute_each_view_once(server: Context, tmp_path: P
         check(one)
 
 
+@pytest.mark.more
 def test_what_a_killed_process_had_begun_is_computed_by_the_next(
     server: Context, tmp_path: Path
 ) -> None:

@@ -278,10 +278,8 @@ def test_two_classes_may_share_one_logit(tmp_path: Path) -> None:
     assert probabilities.sum(axis=1) == pytest.approx(1)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    "precision", ["mixed_bfloat16", pytest.param("mixed_float16", marks=pytest.mark.more)]
-)
+@pytest.mark.more
+@pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
 def test_half_precision_trains_and_keeps_float32_probabilities(
     tmp_path: Path, precision: str
 ) -> None:
