@@ -16,7 +16,7 @@ from sweeper.config.affects import check_declarations, declared
 from sweeper.config.fields import Closed
 from sweeper.errors import ConfigError
 from sweeper.train.building import backbone_key
-from sweeper.train.stages import stage_keys
+from sweeper.train.fit.stages import stage_keys
 
 DECLARED = declared(Recipe)
 OF_OTHER_CHOICES = {

@@ -33,14 +33,14 @@ from sweeper.models.split_model import SplitModel
 from sweeper.paths import conf_dir
 from sweeper.track.tracker import NullTracker
 from sweeper.train.building import build_backbone_for, build_classifier_for
-from sweeper.train.checkpoint import Checkpoint
-from sweeper.train.fine_tune import FineTune
-from sweeper.train.inputs import Inputs, PlannedPhase
-from sweeper.train.phase_state import Epoch
+from sweeper.train.fit.checkpoint import Checkpoint
+from sweeper.train.fit.fine_tune import FineTune
+from sweeper.train.fit.inputs import Inputs, PlannedPhase
+from sweeper.train.fit.phase_state import Epoch
+from sweeper.train.fit.stages import stage_keys
 from sweeper.train.recorder import Recorder
 from sweeper.train.runtime import numerics
 from sweeper.train.sanity import LossCheck
-from sweeper.train.stages import stage_keys
 from sweeper.validation import parse
 
 RESULTS = Path(__file__).parent / "runs" / "results.csv"

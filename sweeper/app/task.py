@@ -22,7 +22,7 @@ def fine_tune(config: DictConfig) -> float | tuple[float, ...]:
 
 def _in_study(config: DictConfig, trial: CurrentTrial) -> tuple[float, ...]:
     from sweeper.train.building import find
-    from sweeper.train.checkpoint import take_over
+    from sweeper.train.fit.checkpoint import take_over
     from sweeper.train.folds import settled
 
     recipe = settled(parse(config))

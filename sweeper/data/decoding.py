@@ -15,17 +15,14 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from sweeper.data import jxl
+from sweeper.data.channels import Pixels, without_alpha
 from sweeper.data.formats import HEAD, INSTALL_HEIF, kind_of, reads_heif
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-Pixels = NDArray[np.uint8]
 Encoded = bytes | NDArray[np.object_]
 """The bytes of a file, as ``tf.numpy_function`` hands them over: bare, or eagerly in an array."""
-
-FLAT = 16
-"""Of 255 levels. Values of 12 bits in a file of 16 bits take the lowest 16."""
 
 NUMBERS = 1
 """Version of the pixels of a file: 3 channels of 8 bits, of the first picture, upright. Raise it
@@ -220,43 +217,13 @@ def _three_channels(image: "Image", kind: str | None) -> Pixels:
     if image.mode in {"I", "F"}:
         raise ValueError("its values have 32 bits; convert it to 8 or 16")
     if image.has_transparency_data:
-        return _with_shape(np.asarray(image.convert("RGBA")))
+        return without_alpha(np.asarray(image.convert("RGBA")))
     return np.array(image.convert("RGB"))
-
-
-def three_channels(pixels: Pixels) -> Pixels:
-    """``[height, width, 3]`` from ``[height, width]`` or ``[height, width, 1, 3 or 4]``.
-
-    As of a file with these channels.
-    """
-    if pixels.ndim == 2:
-        pixels = pixels[..., np.newaxis]
-    match pixels.shape[-1]:
-        case 1:
-            return np.repeat(pixels, 3, axis=-1)
-        case 3:
-            return pixels
-        case 4:
-            return _with_shape(pixels)
-    raise ValueError(f"an image has 1, 3 or 4 channels, got {pixels.shape[-1]}")
 
 
 def reason(error: tf.errors.OpError) -> str:
     """What the decoder says, without the names of graph nodes around it."""
     return str(error.message).split("}} ")[-1].split(" [Op:")[0].rstrip(".")
-
-
-def _with_shape(pixels: Pixels) -> Pixels:
-    """Drop the alpha channel of ``[height, width, 4]``, unless it alone has the shape.
-
-    Then the colour is laid on white, or on black where it is light itself.
-    """
-    colour, alpha = pixels[..., :3], pixels[..., 3:]
-    if np.ptp(colour, axis=(0, 1)).max() >= FLAT or np.ptp(alpha) < FLAT:
-        return np.ascontiguousarray(colour)
-    share = alpha / 255
-    ground = 0.0 if colour.mean() > 127 else 255.0
-    return np.asarray(np.rint(colour * share + ground * (1 - share)).astype(np.uint8))
 
 
 def _why(encoded: bytes, kind: str | None) -> str:

@@ -12,12 +12,11 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from sweeper.data.batches import resize
-from sweeper.data.decoding import Decoder, reason, three_channels
+from sweeper.data.channels import Pixels, three_channels
+from sweeper.data.decoding import Decoder, reason
 from sweeper.errors import SweeperError
 from sweeper.models.inference import compiled
 from sweeper.saved.card import Card, read_card
-
-Pixels = NDArray[np.uint8]
 
 
 class UnreadableImage(SweeperError):
@@ -50,7 +49,7 @@ class SavedClassifier:
         if card is None:
             raise SweeperError(
                 f"{path} does not say which classes it tells apart: it was not written by sweeper, "
-                "or by a version before 0.2; run the recipe's winner again"
+                "or by an earlier version; train the recipe again"
             )
         return cls(card, network)
 

@@ -54,7 +54,7 @@ def _registered(client: "MlflowClient", model: str) -> str:
         known = ", ".join(sorted(one.name for one in client.search_registered_models()))
         raise MissingInput(
             f"MLflow at {redact(client.tracking_uri)} has no {model} ({error.message}); "
-            f"registered models: {known or 'none'}; sweeper promote registers one"
+            f"registered models: {known or 'none'}"
         ) from error
     if version.model_id:
         return str(version.model_id)

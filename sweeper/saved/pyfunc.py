@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from sweeper.data.decoding import Pixels
+from sweeper.data.channels import Pixels
 from sweeper.errors import SweeperError
 from sweeper.saved.card import NETWORK
 from sweeper.saved.classifier import SavedClassifier
@@ -64,7 +65,7 @@ class Pyfunc:
     def _image(self, row: int, image: Any) -> Pixels:
         try:
             if isinstance(image, np.ndarray | list):
-                return self._classifier.resized(np.asarray(image, np.uint8))
+                return self._classifier.resized(_pixels(image))
             return self._classifier.decoded(_encoded(image))
         except SweeperError as error:
             raise SweeperError(f"image {row}: {error}") from error
@@ -90,6 +91,23 @@ def _images(model_input: Any) -> Iterable[Any]:
     if isinstance(model_input, dict):
         return _images(pd.DataFrame(model_input))
     return list(model_input)
+
+
+def _pixels(image: "NDArray[Any] | list[Any]") -> NDArray[Any]:
+    """An array as it is; lists, which JSON has in place of uint8, as long as nothing is lost."""
+    if isinstance(image, np.ndarray):
+        return image
+    try:
+        numbers = np.array(image)
+    except ValueError as error:
+        raise SweeperError(f"its rows of pixels differ in length ({error})") from error
+    if numbers.dtype.kind not in "iu" or not numbers.size:
+        raise SweeperError(f"pixels are whole numbers from 0 to 255, got {numbers.dtype}")
+    if numbers.min() < 0 or numbers.max() > 255:
+        raise SweeperError(
+            f"pixels are whole numbers from 0 to 255, got {numbers.min()} to {numbers.max()}"
+        )
+    return numbers.astype(np.uint8)
 
 
 def _encoded(image: Any) -> bytes:

@@ -86,8 +86,6 @@ def _of_trial(study: str, row: TrialRow, what: str) -> Found:
     if not network.is_file():
         raise SweeperError(
             f"{what} of study {study} has no {network.name} in {row.folder}: models are kept of "
-            "the best trials alone, when the sweep ends; run the sweep to its end, or the "
-            f"trial's recipe again: python -m sweeper --config-dir {row.folder} --config-name "
-            "config"
+            "the best trials alone, and made when the sweep ends; run the sweep to its end"
         )
     return Found(network, f"{what} of {study} (trial {row.number})")

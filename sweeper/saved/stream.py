@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sweeper.data.batches import parallelism
-from sweeper.saved.classifier import Pixels, SavedClassifier, UnreadableImage
+from sweeper.data.channels import Pixels
+from sweeper.saved.classifier import SavedClassifier, UnreadableImage
 
 _AHEAD = 2
 """Batches that are decoded before the network needs them; more would only take memory."""

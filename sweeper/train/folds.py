@@ -12,7 +12,7 @@ from sweeper.data.examples import Examples, Source, given_validation, split_fold
 from sweeper.data.sources.loading import has_validation
 from sweeper.errors import ConfigError
 from sweeper.track.predictions import Predictions, halved
-from sweeper.train.phase_state import Epoch
+from sweeper.train.fit.phase_state import Epoch
 
 
 @dataclass(frozen=True)

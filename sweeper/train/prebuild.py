@@ -14,11 +14,11 @@ from sweeper.models.build import attach_head
 from sweeper.models.prefix import Prefix
 from sweeper.paths import entries_dir
 from sweeper.train.building import BackboneSummary, build_backbone_for, known_of
+from sweeper.train.fit.inputs import images_of
+from sweeper.train.fit.stages import planned
 from sweeper.train.folds import splits_of
 from sweeper.train.frozen.features import Features
-from sweeper.train.inputs import images_of
 from sweeper.train.runtime import numerics
-from sweeper.train.stages import planned
 
 OnAdvance = Callable[[str, int, int], None]
 """Called with what is computed, how many of its images are done, and how many there are."""

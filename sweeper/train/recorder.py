@@ -7,7 +7,7 @@ from typing import Protocol
 from sweeper.config import OF_EPOCHS, reported
 from sweeper.errors import TrialPruned
 from sweeper.track.tracker import Tracker, of_fold
-from sweeper.train.phase_state import Epoch
+from sweeper.train.fit.phase_state import Epoch
 from sweeper.train.sanity import Finding, LossCheck, Verdict
 
 log = logging.getLogger(__name__)

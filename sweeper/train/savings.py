@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 
 from sweeper.config import Recipe
 from sweeper.records import COMPUTED, SAVED_BY_CACHE, SAVED_BY_PRUNING
-from sweeper.train.inputs import Feed
-from sweeper.train.stages import planned
+from sweeper.train.fit.inputs import Feed
+from sweeper.train.fit.stages import planned
 
 
 def ledger(

@@ -26,17 +26,17 @@ from sweeper.study_folder import TrialPaths
 from sweeper.track.tracker import Tracker
 from sweeper.train import cost
 from sweeper.train.building import BackboneSummary, build_classifier_for, weights_version
-from sweeper.train.checkpoint import Checkpoint
 from sweeper.train.data_uses import data_uses
 from sweeper.train.evaluation import evaluation_batches
-from sweeper.train.fine_tune import FineTune
+from sweeper.train.fit.checkpoint import Checkpoint
+from sweeper.train.fit.fine_tune import FineTune
+from sweeper.train.fit.inputs import Feed
+from sweeper.train.fit.stages import planned, stage_keys
 from sweeper.train.folds import Fit, objectives, splits_of
-from sweeper.train.inputs import Feed
 from sweeper.train.recorder import Recorder, Report
 from sweeper.train.runtime import numerics
 from sweeper.train.sanity import LossCheck, Verdict
 from sweeper.train.savings import ledger
-from sweeper.train.stages import planned, stage_keys
 from sweeper.train.trained_weights import save_trained_weights
 from sweeper.train.trial_files import keep_results, save_pictures
 

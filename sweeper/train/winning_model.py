@@ -28,9 +28,9 @@ from sweeper.track.journal import Journal
 from sweeper.train.building import build_classifier_for
 from sweeper.train.cost import milliseconds_per_image
 from sweeper.train.evaluation import evaluation_batches
+from sweeper.train.fit.stages import planned
 from sweeper.train.folds import splits_of
 from sweeper.train.runtime import numerics
-from sweeper.train.stages import planned
 from sweeper.train.trained_weights import load_trained_weights
 
 Predict = Callable[[tf.Tensor], tf.Tensor]

@@ -13,7 +13,7 @@ from recipes import recipe
 from sweeper.models.freezing import split_block
 from sweeper.paths import conf_dir
 from sweeper.train.building import build_classifier_for
-from sweeper.train.stages import planned
+from sweeper.train.fit.stages import planned
 
 
 @dataclass(frozen=True)

@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 import pytest
 import tensorflow as tf
+from data.pictures import folder
 from numpy.typing import NDArray
 from patience import PATIENCE
 from PIL import Image
 from saved.saved_models import NAMES, SIDE, network, saved
 from sklearn.datasets import load_sample_image
 
-from sweeper.config import Folder
 from sweeper.data.batches import batches
 from sweeper.data.sources.loading import load
 from sweeper.saved.classifier import SavedClassifier, UnreadableImage
@@ -26,10 +26,10 @@ from sweeper.saved.stream import predictions
 _ORIENTATION = 0x0112
 
 
-def sweeper(folder: Path, *words: str, text: str = "") -> "subprocess.CompletedProcess[str]":
+def sweeper(place: Path, *words: str, text: str = "") -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
         [sys.executable, "-m", "sweeper", *words],
-        cwd=folder,
+        cwd=place,
         input=text,
         capture_output=True,
         text=True,
@@ -64,16 +64,7 @@ def classifier(tmp_path_factory: pytest.TempPathFactory) -> SavedClassifier:
 
 def as_validation_sees_them(photos: Path) -> tuple[list[str], NDArray[np.float32]]:
     """Names of the files and their images, as batches for validation have them."""
-    source = load(
-        Folder(
-            source="folder",
-            path=photos,
-            validation_fraction=0.2,
-            test_fraction=0.0,
-            split_seed=0,
-            on_corrupt="error",
-        )
-    )
+    source = load(folder(photos, test_fraction=0.0))
     plain = batches(source.train, SIDE, 100, target=lambda label: label, shuffle_seed=None)
     ((images, _),) = list(plain.dataset)
     return [source.train.name(int(place)) for place in source.train.indices], images.numpy()

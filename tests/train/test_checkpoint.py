@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from recipes import recipe
 
-from sweeper.train.checkpoint import Checkpoint, Saved
-from sweeper.train.phase_state import Epoch, PhaseState
-from sweeper.train.stages import stage_keys
+from sweeper.train.fit.checkpoint import Checkpoint, Saved
+from sweeper.train.fit.phase_state import Epoch, PhaseState
+from sweeper.train.fit.stages import stage_keys
 
 FROZEN = Epoch(0, "frozen", True, True, True, 4.5, {"loss": math.inf})
 SAVED = Saved(

@@ -26,13 +26,13 @@ from sweeper.models.build import attach_head
 from sweeper.models.prefix import PrefixSummary
 from sweeper.paths import entries_dir
 from sweeper.train.building import build_backbone_for
-from sweeper.train.checkpoint import Checkpoint, Saved
-from sweeper.train.fine_tune import FineTune
+from sweeper.train.fit.checkpoint import Checkpoint, Saved
+from sweeper.train.fit.fine_tune import FineTune
+from sweeper.train.fit.inputs import Feed, images_of
+from sweeper.train.fit.stages import stage_keys
 from sweeper.train.folds import splits_of
 from sweeper.train.frozen.frozen_pass import FrozenPass
-from sweeper.train.inputs import Feed, images_of
 from sweeper.train.runtime import numerics
-from sweeper.train.stages import stage_keys
 
 DECLARED = declared(Recipe)
 NETWORK = ("backbone.", "image_size")

@@ -19,13 +19,13 @@ from sweeper.data.sources.loading import load
 from sweeper.data.targets import Targets, class_weights
 from sweeper.models.build import attach_head
 from sweeper.paths import entries_dir
-from sweeper.train.checkpoint import Checkpoint
-from sweeper.train.fine_tune import FineTune
-from sweeper.train.inputs import Feed
-from sweeper.train.phase_state import Epoch, PhaseState
-from sweeper.train.phases import PhaseRun
+from sweeper.train.fit.checkpoint import Checkpoint
+from sweeper.train.fit.fine_tune import FineTune
+from sweeper.train.fit.inputs import Feed
+from sweeper.train.fit.phase_state import Epoch, PhaseState
+from sweeper.train.fit.phases import PhaseRun
+from sweeper.train.fit.stages import planned, stage_keys
 from sweeper.train.runtime import numerics
-from sweeper.train.stages import planned, stage_keys
 
 SHORT = (
     "phases.frozen.epochs=2",

@@ -19,10 +19,10 @@ from sweeper.data.examples import Examples, split_folds
 from sweeper.data.sources.loading import load
 from sweeper.data.targets import Targets
 from sweeper.models.build import attach_head
+from sweeper.train.fit.inputs import Feed
+from sweeper.train.fit.stages import planned
 from sweeper.train.frozen.view_batches import of_views
-from sweeper.train.inputs import Feed
 from sweeper.train.runtime import numerics
-from sweeper.train.stages import planned
 
 PHASES = ("phases.frozen.epochs=3", "phases.unfrozen.epochs=2", "freeze.unfreeze_blocks=1")
 BATCH = 7

@@ -12,10 +12,10 @@ from sweeper.data.images import kept
 from sweeper.data.sources.loading import load
 from sweeper.data.targets import Targets
 from sweeper.paths import entries_dir
+from sweeper.train.fit.inputs import Feed
+from sweeper.train.fit.stages import planned
 from sweeper.train.folds import splits_of
-from sweeper.train.inputs import Feed
 from sweeper.train.prebuild import FROZEN, Prebuilt, prebuild
-from sweeper.train.stages import planned
 from sweeper.train.trial import build_classifier_for
 
 BASE = ("image_size=32", "phases.frozen.epochs=1", "phases.unfrozen.epochs=1")

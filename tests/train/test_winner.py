@@ -225,7 +225,18 @@ def test_a_run_and_a_registered_version_mean_the_classifier_that_mlflow_has() ->
 @pytest.mark.usefixtures("logged")
 def test_what_is_no_image_is_named_with_its_row() -> None:
     through_mlflow = mlflow.pyfunc.load_model(winners_uri())
-    for wrong, fault in ((b"none", "it is no image"), ("%", "no base64"), (3, "got int")):
+    wrongs = (
+        (b"none", "it is no image"),
+        ("%", "no base64"),
+        (3, "got int"),
+        # nothing is rounded or wraps around without a message
+        (np.full((4, 4, 3), 0.5, np.float32), "uint8.*got float32"),
+        (np.full((4, 4, 3), 300, np.int64), "uint8.*got int64"),
+        ([[0.5, 0.5]], "whole numbers from 0 to 255, got float64"),
+        ([[0, 300]], "whole numbers from 0 to 255, got 0 to 300"),
+        ([[0, 1], [2]], "rows of pixels differ in length"),
+    )
+    for wrong, fault in wrongs:
         with pytest.raises(SweeperError, match=f"image 1: .*{fault}"):
             through_mlflow.predict(pd.DataFrame({"image": [some_files()[0], wrong]}))
 

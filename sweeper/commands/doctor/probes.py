@@ -119,9 +119,9 @@ def _stepper(recipe: Recipe, precision: str) -> Callable[[int], list[float]]:
 
     from sweeper.train.building import build_classifier_for
     from sweeper.train.evaluation import build_loss
+    from sweeper.train.fit.stages import planned
     from sweeper.train.optimizers.by_name import build_optimizer
     from sweeper.train.runtime import numerics
-    from sweeper.train.stages import planned
 
     numerics.set_up(recipe.model_copy(update={"precision": precision}))
     phase = planned(recipe)[-1]

@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 
 from sweeper import files, paths
 from sweeper.data.batches import as_written, parallelism, plain_options
-from sweeper.data.decoding import FLAT, reason
+from sweeper.data.channels import FLAT
+from sweeper.data.decoding import reason
 from sweeper.data.examples import Examples
 from sweeper.data.formats import HEAD
 from sweeper.data.images import OnImages, no_callback

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from sweeper.config import Recipe
 from sweeper.models.build import Classifier
 from sweeper.models.split_model import Weigh
-from sweeper.train.checkpoint import Checkpoint, Saved
-from sweeper.train.inputs import Feed
-from sweeper.train.phase_state import Epoch, PhaseState
-from sweeper.train.phases import OnEpoch, PhaseRun
-from sweeper.train.stages import PlannedPhase, planned
+from sweeper.train.fit.checkpoint import Checkpoint, Saved
+from sweeper.train.fit.inputs import Feed
+from sweeper.train.fit.phase_state import Epoch, PhaseState
+from sweeper.train.fit.phases import OnEpoch, PhaseRun
+from sweeper.train.fit.stages import PlannedPhase, planned
 
 log = logging.getLogger(__name__)
 

@@ -18,10 +18,10 @@ from sweeper.train.evaluation import (
     build_loss,
     edge,
 )
-from sweeper.train.inputs import Inputs
+from sweeper.train.fit.inputs import Inputs
+from sweeper.train.fit.phase_state import Arrays, Epoch, PhaseState, Progress
 from sweeper.train.optimizers.by_name import averaging, build_optimizer
 from sweeper.train.optimizers.schedules import build_rate
-from sweeper.train.phase_state import Arrays, Epoch, PhaseState, Progress
 from sweeper.train.runtime import numerics
 
 OnEpoch = Callable[[Epoch], None]

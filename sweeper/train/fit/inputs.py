@@ -13,10 +13,10 @@ from sweeper.data.examples import Examples
 from sweeper.data.targets import Targets
 from sweeper.models.build import Classifier
 from sweeper.models.split_model import Change, SplitModel
+from sweeper.train.fit.stages import PlannedPhase, planned
 from sweeper.train.frozen.features import Features
 from sweeper.train.frozen.view_batches import of_views
 from sweeper.train.frozen.views import Images, View
-from sweeper.train.stages import PlannedPhase, planned
 
 log = logging.getLogger(__name__)
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from sweeper.files import open_aside
 from sweeper.study_folder import TrialPaths
-from sweeper.train.phase_state import Epoch, PhaseState
+from sweeper.train.fit.phase_state import Epoch, PhaseState
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Checkpoint:
 
     Args:
         path: the file.
-        keys: of each phase; see :func:`sweeper.train.stages.stage_keys`.
+        keys: of each phase; see :func:`sweeper.train.fit.stages.stage_keys`.
     """
 
     def __init__(self, path: Path, keys: Mapping[str, str]) -> None:

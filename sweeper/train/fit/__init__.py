@@ -1,0 +1,1 @@
+"""One fine-tune: its phases, what each trains on, and where it stands."""
