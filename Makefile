@@ -71,4 +71,8 @@ clean:  ## Remove caches and builds; runs and studies stay
 	rm -rf build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find sweeper hydra_plugins tests -name __pycache__ -type d -exec rm -rf {} +
 
-ci: lint type test  ## What CI runs
+ci: $(READY)  ## What CI runs: lint, type and test; the tests leave half a core to the others
+	$(MAKE) --jobs=2 checks test
+
+.PHONY: checks
+checks: lint type
