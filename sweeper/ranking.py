@@ -20,6 +20,12 @@ def best_of(front: Sequence[TrialRow], maximize: Maximize) -> TrialRow | None:
     return min(front, key=lambda row: (_losses(row, maximize)[0], row.number), default=None)
 
 
+def best_rows(rows: Sequence[TrialRow], count: int, maximize: Maximize) -> list[TrialRow]:
+    """The ``count`` feasible complete trials that are best in the first objective."""
+    complete = [row for row in rows if row.values and row.feasible]
+    return sorted(complete, key=lambda row: (_losses(row, maximize)[0], row.number))[:count]
+
+
 def beats(one: TrialRow, other: TrialRow, maximize: Maximize) -> bool:
     """Whether ``one`` is nowhere worse; of equals with one objective the earlier trial."""
     ours, theirs = _losses(one, maximize), _losses(other, maximize)

@@ -69,6 +69,10 @@ class StudyPaths:
     def winner_log(self) -> Path:
         return self.folder / "logs" / "winner.log"
 
+    def derived(self, kind: str) -> Path:
+        """Where a model lies that was made of the trials: ``models/<kind>/``."""
+        return self.folder / "models" / kind
+
     def archive(self, name: str) -> Path:
         """Where the folders of a study go that is put aside as ``name``."""
         return self.folder / "archive" / name
@@ -86,7 +90,7 @@ class StudyPaths:
             self.about,
             self.mlflow.folder,
         )
-        return (*(file.name for file in files), "logs")
+        return (*(file.name for file in files), "logs", "models")
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ from sweeper.display.console import open_console
 from sweeper.display.wording import command, spelled_test, ui_command
 from sweeper.execute.executor import Executor, Placement
 from sweeper.paths import shown_path
+from sweeper.ranking import best_rows
 from sweeper.records import State, StudySummary, TrialRow, TrialSpec
 from sweeper.search.hooks import Entry, StudyHooks
 from sweeper.study_folder import StudyPaths, TrialPaths
@@ -109,7 +110,7 @@ class FineTuneStudy(StudyHooks):
         from sweeper.track.result import AboutStudy, write
 
         recipe, overrides = parse(config), sys.argv[1:]
-        self._objectives = recipe.objectives
+        self._objectives, self._keep_weights = recipe.objectives, recipe.keep_weights
         name = str(config.hydra.sweeper.study_name or recipe.name)
         paths, delivery = StudyPaths(summary.folder), Delivery(recipe.tracking.uri, self._tell)
         runs = StudyRuns(paths, recipe.tracking.experiment, study_id, name, delivery)
@@ -143,11 +144,14 @@ class FineTuneStudy(StudyHooks):
         self._record_study(summary)
         from sweeper.display.leaderboard import write_leaderboard
 
-        kept = {best.number for best in summary.front}
+        front = {best.number for best in summary.front}
+        best = best_rows(summary.rows, self._keep_weights, summary.maximize)
+        kept = front | {row.number for row in best}
         for other in summary.rows:
+            trial = TrialPaths(other.folder)
             if other.number not in kept:
-                trial = TrialPaths(other.folder)
                 trial.learned.unlink(missing_ok=True)
+            if other.number not in front:
                 trial.model.unlink(missing_ok=True)  # the best of an earlier sweep of the study
         write_leaderboard(summary, StudyPaths(summary.folder).leaderboard)
         self._summary = summary

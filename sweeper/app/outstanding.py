@@ -79,7 +79,7 @@ def sync(folder: Path, say: Callable[[str], None], uri: str | None = None) -> Ou
         raise SweeperError(f"{folder} holds no run that was recorded for MLflow")
     for paths in known:
         if Outbox(paths).waits:
-            by_store.setdefault(uri or _uri_of(paths), []).append(paths)
+            by_store.setdefault(uri or store_of(paths), []).append(paths)
     left = [_sync_store(uri, paths, say) for uri, paths in by_store.items()]
     return Outstanding(
         sum(one.entries for one in left),
@@ -95,7 +95,12 @@ def _sync_store(uri: str, paths: list[MlflowPaths], say: Callable[[str], None]) 
     return delivery.finish()
 
 
-def _uri_of(paths: MlflowPaths) -> str:
+def store_of(paths: MlflowPaths) -> str:
+    """The store that the run of these files was recorded for, with its credentials.
+
+    Raises:
+        SweeperError: it had some, and the environment does not name it.
+    """
     start, *_ = last_run(Journal(paths).entries())
     uri = str(start.content["uri"])
     if HIDDEN not in uri:

@@ -13,7 +13,11 @@ COMMANDS: Mapping[str, str] = {
     "completion": "print the script that completes words in a shell",
     "doctor": "check this machine, and what a recipe needs of it",
     "evaluate": "judge a study's winner, or another model, on a data set",
+    "export": "write a model as files for other programs, each checked against it",
+    "improve": "make calibrated, ensemble and soup models of a study's trials",
     "predict": "predict the classes of images, by a study's winner or another model",
+    "promote": "make a model the champion in MLflow, if it is better beyond chance",
+    "serve": "answer over HTTP with the classes of images",
     "summary": "show the network of a recipe, and what of it trains",
     "sync": "deliver to MLflow what it lacks of the runs below a folder",
 }

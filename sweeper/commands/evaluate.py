@@ -1,24 +1,26 @@
 """``sweeper evaluate``: how good a study's winner, or another model, is on a data set."""
 
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 import click
 
-from sweeper.commands.model_command import model_command
+from sweeper.commands.model_command import STORE, model_command
 
 if TYPE_CHECKING:
     from sweeper.config import Dataset
     from sweeper.data.examples import Examples, Source
     from sweeper.saved.card import Card
+    from sweeper.saved.classifier import SavedClassifier
     from sweeper.saved.metrics import Figure
     from sweeper.saved.reference import Found
 
 PARTS = ("test", "train", "all")
 
 
-@model_command("evaluate", ignore_unknown_options=True)
+@model_command("evaluate", with_uri=True, ignore_unknown_options=True)
 @click.argument("overrides", nargs=-1, type=click.UNPROCESSED)
 @click.option(
     "--part",
@@ -30,7 +32,15 @@ PARTS = ("test", "train", "all")
     type=click.Path(file_okay=False, path_type=Path),
     help="Folder for tables and pictures.  [default: evaluations/<time>]",
 )
-def command(found: "Found", overrides: tuple[str, ...], part: str | None, out: Path | None) -> None:
+@click.option("--log", is_flag=True, help="Add all that to the MLflow run of the model.")
+def command(
+    found: "Found",
+    uri: str | None,
+    overrides: tuple[str, ...],
+    part: str | None,
+    out: Path | None,
+    log: bool,
+) -> None:
     """Judge a model on a data set.
 
     OVERRIDES name the data: dataset=folder dataset.path=photos. Without them it is the one that the
@@ -40,12 +50,22 @@ def command(found: "Found", overrides: tuple[str, ...], part: str | None, out: P
     from sweeper.execute.output import only_ours
 
     with only_ours() as (screen, _):
-        _evaluate(found, overrides, part, out, screen)
+        classifier, figures, folder = _evaluate(found, overrides, part, out, screen)
+        if log:
+            from sweeper.promote.evaluations import log_evaluation
+            from sweeper.promote.in_mlflow import store_for
+
+            def say(text: str) -> None:
+                print(text, file=screen)
+
+            store = store_for(found, uri, STORE)
+            run_id = log_evaluation(found, classifier, figures, folder, store, say)
+            say(f"logged to MLflow: run {run_id}, evaluations/{folder.name}")
 
 
 def _evaluate(
     found: "Found", overrides: tuple[str, ...], part: str | None, out: Path | None, screen: TextIO
-) -> None:
+) -> "tuple[SavedClassifier, Mapping[str, Figure], Path]":
     from sweeper.data.sources import loading
     from sweeper.saved import evaluation
     from sweeper.saved.classifier import SavedClassifier
@@ -73,18 +93,14 @@ def _evaluate(
     if judged.absent:
         print(f"the data has no image of: {', '.join(judged.absent)}", file=screen)
     print(f"files: {folder}", file=screen)
+    return classifier, figures, folder
 
 
 def _dataset(card: "Card", overrides: tuple[str, ...]) -> "Dataset":
-    import json
-
     from sweeper.commands.recipe_command import composed
-    from sweeper.config import Recipe
     from sweeper.validation import parse
 
-    if overrides:
-        return parse(composed(overrides)).dataset
-    return Recipe.model_validate_json(json.dumps(card.recipe)).dataset
+    return parse(composed(overrides)).dataset if overrides else card.parsed_recipe().dataset
 
 
 def _images(dataset: "Dataset", part: str | None, own: bool) -> tuple[str, "Source", "Examples"]:

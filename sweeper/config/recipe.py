@@ -127,6 +127,7 @@ class Recipe(Closed):
     phases: Phases
     early_stopping: Annotated[EarlyStopping, TRAINING]
     checkpoint_epochs: Annotated[Count | None, RECORD]
+    keep_weights: Annotated[Count, PLACE]
     seed: Annotated[Seed, IMAGES | FEATURES | BACKBONE | TRAINING]
     precision: Annotated[
         Literal["float32", "mixed_bfloat16", "mixed_float16"], FEATURES | BACKBONE | TRAINING

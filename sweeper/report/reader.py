@@ -77,6 +77,11 @@ class StudyReader:
         self.about: AboutStudy = about
         """Its name, id and objectives."""
 
+    @property
+    def paths(self) -> StudyPaths:
+        """Its files."""
+        return self._paths
+
     def trials(self) -> tuple[TrialRecord, ...]:
         """All trials, by number, also those that were interrupted."""
         found = {}

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from sweeper.config import Recipe
 from sweeper.files import open_aside
 
 NETWORK = "model.keras"
@@ -49,6 +50,10 @@ class Card:
     validation: Mapping[str, float] = field(default_factory=dict)
     test: Mapping[str, float] = field(default_factory=dict)
     origin: Mapping[str, str] = field(default_factory=dict)
+
+    def parsed_recipe(self) -> Recipe:
+        """The recipe that the network was trained by."""
+        return Recipe.model_validate_json(json.dumps(self.recipe))
 
 
 def write_card(network: Path, card: Card, target: Path) -> None:

@@ -25,7 +25,7 @@ class UnreadableImage(SweeperError):
 
 @dataclass(frozen=True)
 class SavedClassifier:
-    """A network with its card.
+    """A network with its card, from ``file``.
 
     Images become what training and validation saw: decoded and turned upright by the same decoder,
     resized by the same function, rounded to 8 bits.
@@ -33,6 +33,7 @@ class SavedClassifier:
 
     card: Card
     network: keras.Model
+    file: Path
 
     @classmethod
     def load(cls, path: Path) -> "SavedClassifier":
@@ -51,7 +52,7 @@ class SavedClassifier:
                 f"{path} does not say which classes it tells apart: it was not written by sweeper, "
                 "or by an earlier version; train the recipe again"
             )
-        return cls(card, network)
+        return cls(card, network, path)
 
     def decoded(self, encoded: bytes) -> Pixels:
         """``[side, side, 3]`` from the bytes of an image file.

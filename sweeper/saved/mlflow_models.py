@@ -18,8 +18,11 @@ if TYPE_CHECKING:
 _FILE = f"{IN_MLFLOW}/{NETWORK}"
 
 
-def download(model: str, uri: str) -> Path:
+def download(model: str, uri: str) -> tuple[Path, str]:
     """The ``.keras`` file of a registered model (``models:/...``) or of the model of a run.
+
+    Returns:
+        The file, and the id of the logged model.
 
     Raises:
         MissingInput: the store has no such model, or not one of sweeper's.
@@ -30,14 +33,14 @@ def download(model: str, uri: str) -> Path:
         if model.startswith("models:/"):
             model_id = _registered(client, model)
         else:
-            model_id = _of_run(client, model.removeprefix("runs:/").split("/")[0], uri)
+            model_id = model_of_run(client, model.removeprefix("runs:/").split("/")[0], uri)
         kept = cache_dir() / "models" / model_id
         network = kept / _FILE
         if not network.is_file():
             _copy(client, model_id, kept)
     if not network.is_file():
         raise MissingInput(f"{model} is no classifier of Keras: it has no {_FILE}")
-    return network
+    return network, model_id
 
 
 def _registered(client: "MlflowClient", model: str) -> str:
@@ -58,10 +61,15 @@ def _registered(client: "MlflowClient", model: str) -> str:
         ) from error
     if version.model_id:
         return str(version.model_id)
-    return _of_run(client, version.run_id or "", client.tracking_uri)
+    return model_of_run(client, version.run_id or "", client.tracking_uri)
 
 
-def _of_run(client: "MlflowClient", run_id: str, uri: str) -> str:
+def model_of_run(client: "MlflowClient", run_id: str, uri: str) -> str:
+    """Id of the logged model of a run.
+
+    Raises:
+        MissingInput: there is no such run, or it has no model that is whole.
+    """
     from mlflow.exceptions import MlflowException
 
     try:

@@ -31,6 +31,10 @@ class Pyfunc:
     def __init__(self, classifier: SavedClassifier) -> None:
         self._classifier = classifier
 
+    def get_raw_model(self) -> SavedClassifier:
+        """What answers; ``PyFuncModel.get_raw_model`` returns it."""
+        return self._classifier
+
     def predict(self, model_input: Any, params: dict[str, Any] | None = None) -> pd.DataFrame:
         """A row for each image: its class, the probability of that, and those of all classes.
 

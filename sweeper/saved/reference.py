@@ -18,10 +18,21 @@ _SUFFIX = ".keras"
 
 @dataclass(frozen=True)
 class Found:
-    """The file of a classifier, and what a person calls it."""
+    """A classifier.
+
+    Attributes:
+        network: its file.
+        name: what a person calls it.
+        study: whose trial it is of, None where it is of none.
+        trial: number of that trial.
+        model_id: of the logged model in MLflow that the file was copied from, else empty.
+    """
 
     network: Path
     name: str
+    study: StudyReader | None = None
+    trial: int | None = None
+    model_id: str = ""
 
 
 def find(model: str, trial: int | None, uri: str) -> Found:
@@ -43,7 +54,8 @@ def find(model: str, trial: int | None, uri: str) -> Found:
     if from_mlflow:
         from sweeper.saved.mlflow_models import download
 
-        return Found(download(model, uri), model)
+        network, model_id = download(model, uri)
+        return Found(network, model, model_id=model_id)
     path = Path(model).expanduser()
     if path.is_file():
         if path.suffix != _SUFFIX:
@@ -73,19 +85,19 @@ def _of_study(study: StudyReader, number: int | None) -> Found:
     if number is None:
         if summary.best is None:
             raise SweeperError(f"study {name} has no winner yet: no trial is complete")
-        return _of_trial(name, summary.best, "the winner")
+        return _of_trial(study, summary.best, "the winner")
     for row in summary.rows:
         if row.number == number:
-            return _of_trial(name, row, f"trial {number}")
+            return _of_trial(study, row, f"trial {number}")
     numbers = ", ".join(str(row.number) for row in summary.rows) or "none"
     raise MissingInput(f"study {name} has no trial {number} that has ended; it has: {numbers}")
 
 
-def _of_trial(study: str, row: TrialRow, what: str) -> Found:
-    network = TrialPaths(row.folder).model
+def _of_trial(study: StudyReader, row: TrialRow, what: str) -> Found:
+    network, name = TrialPaths(row.folder).model, study.about.name
     if not network.is_file():
         raise SweeperError(
-            f"{what} of study {study} has no {network.name} in {row.folder}: models are kept of "
+            f"{what} of study {name} has no {network.name} in {row.folder}: models are kept of "
             "the best trials alone, and made when the sweep ends; run the sweep to its end"
         )
-    return Found(network, f"{what} of {study} (trial {row.number})")
+    return Found(network, f"{what} of {name} (trial {row.number})", study, row.number)

@@ -4,8 +4,6 @@ Runs inside the trial's own process, whether a study or a person asked for it.
 """
 
 import contextlib
-import hashlib
-import json
 import logging
 from collections.abc import Mapping
 from dataclasses import replace
@@ -25,13 +23,14 @@ from sweeper.records import UNOWNED, Owner
 from sweeper.study_folder import TrialPaths
 from sweeper.track.tracker import Tracker
 from sweeper.train import cost
-from sweeper.train.building import BackboneSummary, build_classifier_for, weights_version
+from sweeper.train.building import BackboneSummary, build_classifier_for
 from sweeper.train.data_uses import data_uses
 from sweeper.train.evaluation import evaluation_batches
 from sweeper.train.fit.checkpoint import Checkpoint
 from sweeper.train.fit.fine_tune import FineTune
 from sweeper.train.fit.inputs import Feed
 from sweeper.train.fit.stages import planned, stage_keys
+from sweeper.train.fit.start import start_of
 from sweeper.train.folds import Fit, objectives, splits_of
 from sweeper.train.recorder import Recorder, Report
 from sweeper.train.runtime import numerics
@@ -173,7 +172,7 @@ class Trial:
         classifier = build_classifier_for(recipe, len(class_names), self._known)
         with contextlib.ExitStack() as held:
             feed = Feed.open(recipe, classifier, train, held_out, targets, self._cache, held, whole)
-            keys = stage_keys(recipe, self._start(train, held_out))
+            keys = stage_keys(recipe, start_of(recipe, self._owner, train, held_out))
             fine_tune = FineTune(
                 recipe,
                 classifier,
@@ -196,12 +195,3 @@ class Trial:
         costs = cost.measure(size, classifier.inference_model, validation, recipe.objectives)
         predicted = outcome.probabilities, outcome.logits
         return Fit(outcome.kept, recorder.epochs, held_out, *predicted, costs, path)
-
-    def _start(self, *sets: Examples) -> list[str]:
-        """What a fine-tune begins from, beside the recipe: study, weights, images and labels."""
-        parts = [self._owner.study, json.dumps(weights_version(self._recipe))]
-        for examples in sets:
-            with contextlib.suppress(OSError):  # reading the image will report it
-                parts.append(str(examples.fingerprint()))
-            parts.append(hashlib.blake2b(examples.labels.tobytes(), digest_size=8).hexdigest())
-        return parts

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -85,12 +85,18 @@ def make_model(recipe: Recipe, n_classes: int, paths: TrialPaths, owner: Owner) 
         SweeperError: what the trial of ``owner`` learned is not there any more.
     """
     learned = load_trained_weights(paths.learned, recipe, owner)
+    variables, model = untrained_model(recipe, n_classes)
+    for variable, value in zip(variables, learned, strict=True):
+        variable.assign(value)
+    return model
+
+
+def untrained_model(recipe: Recipe, n_classes: int) -> tuple[Sequence[keras.Variable], keras.Model]:
+    """The whole model as training begins, and the variables that the last phase trains."""
     numerics.set_up(recipe)
     classifier = build_classifier_for(recipe, n_classes)
     split_model = classifier.split_model(planned(recipe)[-1].freeze).thaw()
-    for variable, value in zip(split_model.learned, learned, strict=True):
-        variable.assign(value)
-    return classifier.inference_model()
+    return split_model.learned, classifier.inference_model()
 
 
 def write_model(model: keras.Model, card: Card, path: Path) -> None:
@@ -103,8 +109,17 @@ def write_model(model: keras.Model, card: Card, path: Path) -> None:
         aside.unlink(missing_ok=True)
 
 
-def card_of(recipe: Recipe, source: Source, owner: Owner, metrics: Mapping[str, float]) -> Card:
-    """What belongs to the model of ``recipe``, of which ``metrics`` were measured."""
+def card_of(
+    recipe: Recipe,
+    source: Source,
+    owner: Owner,
+    metrics: Mapping[str, float],
+    origin: Mapping[str, str] | None = None,
+) -> Card:
+    """What belongs to the model of ``recipe``, of which ``metrics`` were measured.
+
+    ``origin`` adds to what ``owner`` says of where it comes from.
+    """
     return Card(
         class_names=tuple(source.class_names),
         image_size=recipe.image_size,
@@ -114,7 +129,7 @@ def card_of(recipe: Recipe, source: Source, owner: Owner, metrics: Mapping[str, 
         versions={"keras": keras.__version__, "tensorflow": tf.__version__, "sweeper": __version__},
         validation={key: value for key, value in metrics.items() if key.startswith("model_val")},
         test={key: value for key, value in metrics.items() if key.startswith("test_")},
-        origin=asdict(owner),
+        origin={**asdict(owner), **(origin or {})},
     )
 
 
@@ -138,7 +153,7 @@ def evaluate(predict: Predict, examples: Batches) -> dict[str, float]:
         ``test_loss`` in nats, ``test_accuracy``, ``test_images``, and ``test_accuracy_low`` and
         ``test_accuracy_high``, the 95 % interval of the accuracy on new images of the same kind.
     """
-    loss, right = _judge(_probabilities(predict, examples), examples.labels)
+    loss, right = _judge(probabilities_of(predict, examples), examples.labels)
     correct, images = int(right.sum()), len(right)
     low, high = of_share(correct, images)
     return {
@@ -162,14 +177,15 @@ def _validate(
     if len(splits) > 1:
         return {}
     examples = evaluation_batches(splits[0][1], recipe, len(source.class_names))
-    probabilities, truth = _probabilities(predict, examples), examples.labels
+    probabilities, truth = probabilities_of(predict, examples), examples.labels
     loss, right = _judge(probabilities, truth)
     predicted = probabilities.argmax(axis=1)
     save_confusion_matrix(paths.confusion_matrix, truth, predicted, source.class_names)
     return {"model_val_loss": loss, "model_val_accuracy": float(right.mean())}
 
 
-def _probabilities(predict: Predict, examples: Batches) -> NDArray[np.float32]:
+def probabilities_of(predict: Predict, examples: Batches) -> NDArray[np.float32]:
+    """``[n, classes]``, what ``predict`` gives for all ``examples``, in their order."""
     return np.concatenate([predict(images).numpy() for images, _ in examples.dataset])
 
 

@@ -1,8 +1,8 @@
 """The published recipe on one split of the data: frozen phase, then unfrozen phase."""
 
 import logging
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -38,13 +38,18 @@ class Outcome:
 
 @dataclass(frozen=True)
 class FineTune:
-    """Trains ``classifier`` on what ``feed`` gives, from where ``checkpoint`` stands."""
+    """Trains ``classifier`` on what ``feed`` gives, from where ``checkpoint`` stands.
+
+    ``followed`` has, by the name of a phase, metrics of an earlier run of it, by which this one
+    decides; see :class:`~sweeper.train.fit.phase_state.Progress`.
+    """
 
     recipe: Recipe
     classifier: Classifier
     feed: Feed
     weigh: Weigh | None
     checkpoint: Checkpoint
+    followed: Mapping[str, Sequence[Mapping[str, float]]] = field(default_factory=dict)
 
     def run(self, on_untrained: OnUntrained, on_epoch: OnEpoch) -> Outcome:
         """Train both phases, and leave the classifier with the weights of the outcome.
@@ -98,5 +103,12 @@ class FineTune:
             depths = self.classifier.depths(inputs.model.trainable_variables)
             multipliers = [decay**depth for depth in depths]
         return PhaseRun(
-            inputs, planned.name, phase, self.recipe, self.weigh, multipliers, first_step
+            inputs,
+            planned.name,
+            phase,
+            self.recipe,
+            self.weigh,
+            multipliers,
+            first_step,
+            self.followed.get(planned.name, ()),
         )

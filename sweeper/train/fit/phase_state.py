@@ -68,6 +68,9 @@ class Progress:
     Args:
         phase: how many epochs it has, and its schedule.
         recipe: when it stops early, and the schedule of a phase without its own.
+        followed: metrics of the epochs of an earlier run of the phase, up to the one that was kept.
+            This one then decides by those, and ends where they end. Empty where it decides by its
+            own.
 
     Attributes:
         epochs: those that have ended.
@@ -78,6 +81,7 @@ class Progress:
 
     phase: Phase
     recipe: Recipe
+    followed: Sequence[Mapping[str, float]] = ()
     epochs: list[Epoch] = field(default_factory=list)
     kept: Arrays = ()
     rate_factor: float | None = None
@@ -100,10 +104,14 @@ class Progress:
 
     def ends_with(self, number: int) -> bool:
         """Whether the epoch of this number, from 0, which was judged last, is the last one."""
+        if self.followed:
+            return number + 1 == len(self.followed)
         return self._best.done or number + 1 == self.phase.epochs
 
     def judge(self, metrics: Mapping[str, float]) -> bool:
         """Called with the metrics of each epoch; returns whether its weights are to be kept."""
+        if self.followed:
+            metrics = self.followed[len(self.epochs)]
         kept = self._best.after_epoch(metrics) or not self.recipe.early_stopping.restore_best
         if self._plateau is not None:
             self.rate_factor = self._plateau.after_epoch(metrics)

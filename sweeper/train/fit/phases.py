@@ -48,6 +48,7 @@ class PhaseRun:
         weigh: how much each image counts in the loss, or None.
         multipliers: of the learning rate, one for each trainable variable; None for one rate.
         first_step: number of the phase's first epoch, across phases.
+        followed: see :class:`Progress`.
     """
 
     def __init__(
@@ -59,6 +60,7 @@ class PhaseRun:
         weigh: Weigh | None,
         multipliers: Sequence[float] | None,
         first_step: int,
+        followed: Sequence[Mapping[str, float]] = (),
     ) -> None:
         self._name = name
         self._phase = phase
@@ -70,7 +72,7 @@ class PhaseRun:
         # made once, since tracing its functions takes time
         self._batches = train.epochs(first_step, first_step + phase.epochs)
         self._every = recipe.checkpoint_epochs
-        self._progress = Progress(phase, recipe)
+        self._progress = Progress(phase, recipe, followed)
         schedule = phase.schedule or recipe.schedule
         self._rate: Any = build_rate(schedule, phase.learning_rate, train.steps, phase.epochs)
         self._model = model

@@ -1,0 +1,100 @@
+"""A model that is in a file becomes one that MLflow has."""
+
+import hashlib
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from sweeper.addresses import redact
+from sweeper.app.outstanding import spelled, store_of, sync
+from sweeper.errors import SweeperError
+from sweeper.records import State
+from sweeper.saved.card import Card
+from sweeper.saved.mlflow_models import model_of_run
+from sweeper.saved.reference import STUDIES, Found
+from sweeper.study_folder import MlflowPaths, TrialPaths
+from sweeper.track.journal import Journal, NewRun, last_run
+from sweeper.track.lines import read
+from sweeper.track.mlflow import connect
+from sweeper.track.outbox import read_delivered
+from sweeper.validation import flatten
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+Say = Callable[[str], None]
+Example = Callable[[], "NDArray[np.uint8]"]
+
+
+def store_for(found: Found, uri: str | None, default: str) -> str:
+    """The store that a model belongs to: the one that is asked for, else that of its own run."""
+    if uri is not None or found.model_id:
+        return uri or default
+    journal = _journal(found)
+    return store_of(journal.paths) if journal.entries() else default
+
+
+def in_mlflow(found: Found, card: Card, example: Example, uri: str, say: Say) -> str:
+    """Id of the logged model of ``found`` in the store at ``uri``, delivered there if need be.
+
+    Args:
+        found: the model.
+        card: what belongs to it.
+        example: gives pixels ``[height, width, 3]`` of an image, for people who ask what it takes.
+        uri: the store.
+        say: shows a person a sentence.
+
+    Raises:
+        SweeperError: the store does not take it.
+    """
+    if found.model_id:
+        return found.model_id
+    journal = _journal(found)
+    digest = hashlib.sha256(found.network.read_bytes()).hexdigest()
+    entries = last_run(journal.entries()) if journal.entries() else []
+    made = {"sweeper.role": "model", "sweeper.model_hash": digest}
+    of_trial = TrialPaths(found.network.parent).about.exists()
+    begun = bool(entries) and (of_trial or entries[0].content["found_by"] == made)
+    if not begun:
+        _begin(
+            found,
+            card,
+            journal,
+            NewRun(
+                redact(uri),
+                card.parsed_recipe().tracking.experiment,
+                found.name,
+                made,
+                {},
+                f"{found.name}: {card.origin.get('made', 'a file')}.",
+            ),
+        )
+    if not begun or not any(one.kind == "model" for one in entries):
+        from sweeper.saved.mlflow_folder import save_for_mlflow
+
+        save_for_mlflow(found.network, journal.paths.model, example())
+        journal.log_model(journal.paths.model)
+        journal.end(State.COMPLETE)
+    folder = journal.paths.folder.parent
+    left = sync(folder, say, uri)
+    if left:
+        raise SweeperError(spelled(left, folder))
+    return model_of_run(connect(uri), read_delivered(journal.paths).run_id, uri)
+
+
+def _journal(found: Found) -> Journal:
+    """Beside the file, where the product made it; else of a folder of its own."""
+    folder = found.network.parent
+    if found.study is None and not MlflowPaths(folder / "mlflow").journal.exists():
+        digest = hashlib.sha256(found.network.read_bytes()).hexdigest()[:8]
+        folder = STUDIES / "files" / f"{found.network.stem}-{digest}"
+    return Journal(MlflowPaths(folder / "mlflow"))
+
+
+def _begin(found: Found, card: Card, journal: Journal, run: NewRun) -> None:
+    """Begin a run for a model that no trial's run has."""
+    journal.start(run)
+    journal.log_params(flatten(dict(card.recipe)))
+    for line, _ in read(TrialPaths(found.network.parent).metrics):  # of a refit
+        journal.log_epoch(line["metrics"], line["step"], line["phase"], line["fold"])
+    journal.log_metrics({**card.validation, **card.test}, 0)
