@@ -1,10 +1,14 @@
 """From a real sweep to a champion, files and a better model, each by its command."""
 
+import contextlib
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
+import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
 
 import keras
@@ -14,9 +18,12 @@ from mlflow import MlflowClient
 from patience import PATIENCE
 from PIL import Image
 from saved.saved_models import saved
+from sklearn.datasets import load_sample_image
 
+from sweeper.export.formats import FORMATS
 from sweeper.report.reader import StudyReader
 from sweeper.saved.card import read_card
+from sweeper.saved.classifier import SavedClassifier
 from sweeper.study_folder import TrialPaths
 from sweeper.train.refit import followed
 
@@ -31,6 +38,8 @@ SWEEP = (
     "hydra.sweeper.n_trials=3",
     "freeze.unfreeze_blocks=1",
 )
+
+_ORIENTATION = 0x0112
 
 pytestmark = pytest.mark.slow
 
@@ -63,7 +72,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def champion(project: Path, name: str = "digits_lite0") -> "tuple[str, str]":
     client = MlflowClient(f"sqlite:///{project}/mlruns/mlflow.db")
     version = client.get_model_version_by_alias(name, "champion")
-    return str(version.version), str(version.model_id)
+    return str(version.version), str(version.run_id)
 
 
 def test_the_test_accuracy_is_recomputed_exactly(project: Path) -> None:
@@ -98,7 +107,7 @@ def test_a_champion_gives_way_to_a_better_one_alone(project: Path) -> None:
 import mlflow, numpy as np
 mlflow.set_tracking_uri("sqlite:///mlruns/mlflow.db")
 model = mlflow.pyfunc.load_model("models:/digits_lite0@champion")
-print(*model.predict([np.zeros((8, 8, 3), np.uint8)]))
+print(*model.predict({"image": [np.zeros((8, 8, 3), np.uint8)]}))
 """
     ended = subprocess.run(
         [sys.executable, "-c", program], cwd=project, stdout=subprocess.PIPE, text=True, check=True
@@ -141,9 +150,9 @@ def test_a_refit_has_seen_validation_and_repeats_the_epochs(project: Path) -> No
     rates = [json.loads(line)["metrics"]["learning_rate"] for line in lines]
     assert rates[0] <= wanted["frozen"][0]["learning_rate"]
     client = MlflowClient(f"sqlite:///{project}/mlruns/mlflow.db")
-    version, model_id = champion(project, "refit")
+    version, run_id = champion(project, "refit")
     assert version == "1"
-    run = client.get_run(str(client.get_logged_model(model_id).source_run_id))
+    run = client.get_run(run_id)
     assert "test_accuracy" in run.data.metrics
     assert not [name for name in run.data.metrics if "val" in name]
     there = done(project, "promote", "digits_lite0", "--refit", "--name", "refit")
@@ -167,7 +176,7 @@ def test_what_is_made_of_the_trials_is_judged_and_can_be_promoted(project: Path)
 
 
 def test_every_format_is_exported_and_compared(project: Path) -> None:
-    formats = "keras,savedmodel,tflite,tflite-float16,tflite-int8,onnx"
+    formats = ",".join(FORMATS)
     shown = done(project, "export", "digits_lite0", "--format", formats, "--images", "20")
     for name in formats.split(","):
         assert re.search(rf"^{name} .* of 20$", shown, re.MULTILINE), shown
@@ -176,3 +185,116 @@ def test_every_format_is_exported_and_compared(project: Path) -> None:
     unknown = sweeper(project, "export", "digits_lite0", "--format", "onxx")
     assert unknown.returncode == 2
     assert "onnx" in unknown.stderr
+
+
+def pictures(folder: Path) -> list[Path]:
+    """One photograph as PNG and as JPEG, and as a JPEG that EXIF turns upright."""
+    photograph = Image.fromarray(load_sample_image("china.jpg"))
+    exif = Image.Exif()
+    exif[_ORIENTATION] = 6
+    photograph.save(folder / "plain.png")
+    photograph.save(folder / "plain.jpg")
+    photograph.rotate(90, expand=True).save(folder / "turned.jpg", exif=exif)
+    return [folder / name for name in ("plain.png", "plain.jpg", "turned.jpg")]
+
+
+def test_every_way_out_gives_the_same_probabilities(project: Path, tmp_path: Path) -> None:
+    done(project, "promote", "digits_lite0", "--name", "everywhere", "--force")
+    model = "models:/everywhere@champion"
+    files = pictures(tmp_path)
+    lines = done(project, "predict", model, *map(str, files), "--json", "--top", "10").splitlines()
+    found = [json.loads(line) for line in lines]
+    assert [one["file"] for one in found] == [str(file) for file in files]
+    predicted = [{one["class"]: one["probability"] for one in row["classes"]} for row in found]
+
+    by_file = done(project, "predict", "digits_lite0", *map(str, files), "--json", "--top", "10")
+    assert by_file.splitlines() == lines
+    program = """
+import json, pathlib, sys
+import mlflow
+mlflow.set_tracking_uri("sqlite:///mlruns/mlflow.db")
+model = mlflow.pyfunc.load_model("models:/everywhere@champion")
+encoded = [pathlib.Path(file).read_bytes() for file in sys.argv[1:]]
+print(json.dumps(list(model.predict({"image": encoded})["probabilities"])))
+"""
+    ended = subprocess.run(
+        [sys.executable, "-c", program, *files], cwd=project, stdout=subprocess.PIPE, check=True
+    )
+    by_mlflow = json.loads(ended.stdout.splitlines()[-1])
+
+    with served(project, model) as address:
+        by_server = [asked(f"{address}/predict", file.read_bytes()) for file in files]
+
+    reader = StudyReader(project / "experiments" / "digits_lite0")
+    best = reader.summary().best
+    assert best is not None
+    classifier = SavedClassifier.load(TrialPaths(best.folder).model)
+    names = classifier.card.class_names
+    images = [classifier.decoded(file.read_bytes()) for file in files]
+    network = keras.saving.load_model(TrialPaths(best.folder).model, compile=False)
+    by_keras = network.predict(np.stack(images).astype(np.float32), verbose=0)
+    for place in range(len(files)):
+        for other in (
+            by_mlflow[place],
+            by_server[place],
+            dict(zip(names, by_keras[place], strict=True)),
+        ):
+            assert list(other) == list(names)
+            for name in names:
+                assert other[name] == pytest.approx(predicted[place][name], abs=1e-5)
+
+    done(project, "export", model, "--format", ",".join(FORMATS), "--out", str(tmp_path / "out"))
+    for one in FORMATS.values():
+        run = one.open_file(tmp_path / "out" / one.file)
+        for place, image in enumerate(images):
+            (given,) = run(image[np.newaxis].astype(np.float32))
+            wanted = [predicted[place][name] for name in names]
+            np.testing.assert_allclose(given, wanted, atol=one.bound)
+
+
+@contextlib.contextmanager
+def served(project: Path, model: str) -> Iterator[str]:
+    with subprocess.Popen(
+        [sys.executable, "-u", "-m", "sweeper", "serve", model, "--port", "0"],
+        cwd=project,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        found = re.search(r"http://[\d.:]+", process.stdout.readline())
+        assert found
+        try:
+            yield found[0]
+        finally:
+            process.terminate()
+            process.stdout.read()
+
+
+def asked(address: str, body: bytes) -> dict[str, float]:
+    with urllib.request.urlopen(address, body, timeout=PATIENCE) as answer:
+        probabilities: dict[str, float] = json.load(answer)["probabilities"]
+        return probabilities
+
+
+@pytest.mark.kill
+def test_while_refits_are_killed_the_champion_answers(project: Path, tmp_path: Path) -> None:
+    """Each is killed later than the one before, until one ends before its kill."""
+    done(project, "promote", "digits_lite0", "--name", "killed")
+    (file, *_) = pictures(tmp_path)
+    predict = ("predict", "models:/killed@champion", str(file), "--json")
+    before = done(project, *predict)
+    command = [sys.executable, "-m", "sweeper", "promote", "digits_lite0"]
+    command += ["--refit", "--name", "killed", "--force"]
+    shutil.rmtree(project / "experiments" / "digits_lite0" / "models" / "refit", ignore_errors=True)
+    for number in range(10):
+        with subprocess.Popen(
+            command, cwd=project, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        ) as process:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(2 + 2.5 * number)
+            process.kill()
+        assert done(project, *predict) == before or process.returncode == 0
+    done(project, *command[3:])
+    assert champion(project, "killed")[0] != "1"
+    assert json.loads(done(project, *predict))["file"] == str(file)

@@ -66,7 +66,7 @@ FORMATS: Mapping[str, Format] = {
         1e-5,
         "savedmodel",
         "import tensorflow as tf\n\n"
-        'probabilities = tf.saved_model.load("{file}").serve(pixels).numpy()',
+        'network = tf.saved_model.load("{file}")\nprobabilities = network.serve(pixels).numpy()',
     ),
     "tflite": Format(
         "model.tflite", "LiteRT (TensorFlow Lite), float32", 1e-4, "litert", _OF_LITERT

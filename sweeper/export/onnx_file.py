@@ -1,5 +1,6 @@
 """ONNX files, written by way of tf2onnx, which Keras calls."""
 
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,7 +18,9 @@ def write(classifier: SavedClassifier, path: Path, _images: Images) -> None:
     with needs_extra("export"):
         import onnx  # noqa: F401
         import tf2onnx  # noqa: F401
-    classifier.network.export(path, format="onnx", verbose=False)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of how Keras 3.15 makes tf2onnx 1.17 fit NumPy 2
+        classifier.network.export(path, format="onnx", verbose=False)
 
 
 def open_file(path: Path) -> Callable[[Images], Images]:

@@ -6,7 +6,7 @@ from sweeper.errors import MissingInput, SweeperError
 from sweeper.promote.comparison import LEVEL, Comparison
 from sweeper.promote.contest import Arena, contest
 from sweeper.promote.in_mlflow import Say, in_mlflow
-from sweeper.promote.registry import Registry, Version
+from sweeper.promote.registry import Registry
 from sweeper.saved.classifier import SavedClassifier
 from sweeper.saved.mlflow_models import download
 from sweeper.saved.reference import Found
@@ -44,23 +44,21 @@ class Promotion:
         arena = Arena.of(challenger)
         tags = {"sweeper.promoted": found.name}
         if holder is not None:
-            file, _ = download(f"models:/{name}/{holder.number}", self.uri)
+            file, _ = download(f"models:/{name}/{holder}", self.uri)
             if file.read_bytes() == found.network.read_bytes():
-                self.say(
-                    f"{found.name} is the {self.alias} of {name} already, version {holder.number}"
-                )
+                self.say(f"{found.name} is the {self.alias} of {name} already, version {holder}")
                 return True
             champion = SavedClassifier.load(file)
             result = self._compared(found, challenger, champion, holder, arena)
             if not self.force and (result is None or not result.wins):
                 return False
-            tags["sweeper.promoted_over"] = holder.number
+            tags["sweeper.promoted_over"] = holder
             if result is not None:
                 tags["sweeper.p_value"] = f"{result.p_value:.4g}"
         model_id = in_mlflow(found, challenger.card, arena.example, self.uri, self.say)
         version = registry.register(name, model_id, tags)
         registry.point(name, self.alias, version)
-        self.say(f"{found.name} is version {version.number} of {name}, and its {self.alias}")
+        self.say(f"{found.name} is version {version} of {name}, and its {self.alias}")
         self.say(f"use it: python -m sweeper predict models:/{name}@{self.alias} IMAGES...")
         return True
 
@@ -69,7 +67,7 @@ class Promotion:
         found: Found,
         challenger: SavedClassifier,
         champion: SavedClassifier,
-        holder: Version,
+        holder: str,
         arena: Arena,
     ) -> Comparison | None:
         """Compare and say how it went; None where nothing can be compared, and need not be."""
@@ -83,7 +81,7 @@ class Promotion:
             return None
         value, low, high = result.difference
         say(
-            f"{found.name} beside version {holder.number}, the {self.alias}, on "
+            f"{found.name} beside version {holder}, the {self.alias}, on "
             f"{result.images:,} test images:\n"
             f"  accuracy           {result.challenger / result.images:.4f} against "
             f"{result.champion / result.images:.4f}\n"

@@ -115,6 +115,7 @@ def test_another_model_is_refused_with_the_image_and_what_was_there_stays(
     wrong = SavedClassifier.load(saved(tmp_path / "other" / "model.keras"))
     weights = [weight + 0.05 for weight in wrong.network.get_weights()]
     wrong.network.set_weights(weights)
+    wrong.probabilities(pictures().validation)  # Keras exports what was called
     onnx = FORMATS["onnx"]
 
     class Wrong(type(onnx)):  # type: ignore[misc]
