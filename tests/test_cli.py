@@ -204,7 +204,6 @@ def test_every_trial_has_its_curves_checks_and_artifacts(swept: tuple[Path, str]
 
 
 @pytest.mark.slow
-@pytest.mark.filterwarnings("ignore:.*Any type hint is inferred:UserWarning")  # MLflow's own
 def test_only_the_best_trial_saw_the_test_set_and_keeps_its_model(
     swept: tuple[Path, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

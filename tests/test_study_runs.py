@@ -23,7 +23,6 @@ from sweeper.track.result import read_result
 from sweeper.train.building import build_classifier_for
 from sweeper.train.trained_weights import save_trained_weights
 
-pytestmark = pytest.mark.filterwarnings("ignore:.*Any type hint is inferred:UserWarning")
 
 
 class Counting(InlineExecutor):

@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -19,12 +19,14 @@ from sweeper.data.sources.loading import load
 from sweeper.data.targets import Targets, class_weights
 from sweeper.models.build import attach_head
 from sweeper.paths import entries_dir
+from sweeper.report.reader import EpochRecord
 from sweeper.train.fit.checkpoint import Checkpoint
 from sweeper.train.fit.fine_tune import FineTune
 from sweeper.train.fit.inputs import Feed
 from sweeper.train.fit.phase_state import Epoch, PhaseState
 from sweeper.train.fit.phases import PhaseRun
 from sweeper.train.fit.stages import planned, stage_keys
+from sweeper.train.refit import followed
 from sweeper.train.runtime import numerics
 
 SHORT = (
@@ -359,3 +361,37 @@ def test_validation_loss_is_plain_whatever_training_does(tmp_path: Path) -> None
     run = Run(recipe(*SHORT, "loss.label_smoothing=0.5"), tmp_path).go()
     of_truth = run.predicted[np.arange(100), run.held_out.labels]
     assert run.kept.metrics["val_loss"] == pytest.approx(-np.log(of_truth).mean(), rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("early_stopping.patience=1", "phases.frozen.epochs=4", "phases.unfrozen=null"),
+        (
+            "schedule=plateau",
+            "schedule.patience=1",
+            "phases.frozen.epochs=4",
+            "phases.unfrozen=null",
+        ),
+        ("early_stopping.restore_best=false", "schedule=cosine"),
+    ],
+    ids=["early stopping", "plateau", "last epoch"],
+)
+def test_one_that_follows_recorded_epochs_decides_as_they_did(
+    tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    """On the same images it ends with the same weights, without the epochs after the best."""
+    made = recipe(*SHORT, *words)
+    first = Run(made, tmp_path / "first").go()
+    curves = [EpochRecord(e.step, e.phase, None, 0.0, e.metrics) for e in first.epochs]
+    wanted = followed(made, curves)
+    second = Run(made, tmp_path / "second")
+    second.fine_tune = replace(second.fine_tune, followed=wanted)
+    second.go()
+    assert len(second.epochs) == sum(map(len, wanted.values())) <= len(first.epochs)
+    np.testing.assert_array_equal(second.probabilities, first.probabilities)
+    for phase, metrics in wanted.items():
+        mine = [epoch for epoch in second.epochs if epoch.phase == phase]
+        assert [epoch.metrics["learning_rate"] for epoch in mine] == [
+            one["learning_rate"] for one in metrics
+        ]

@@ -36,8 +36,6 @@ from sweeper.train.trained_weights import save_trained_weights
 from sweeper.train.winning_model import evaluate, finish, keep
 
 pytestmark = [
-    # MLflow's own
-    pytest.mark.filterwarnings("ignore:.*Any type hint is inferred:UserWarning"),
     # MLflow feeds by name what Keras also takes without one
     pytest.mark.filterwarnings("ignore:The structure of `inputs`:UserWarning"),
 ]
