@@ -24,7 +24,6 @@ from sweeper.train.building import build_classifier_for
 from sweeper.train.trained_weights import save_trained_weights
 
 
-
 class Counting(InlineExecutor):
     """Counts the pieces of work."""
 

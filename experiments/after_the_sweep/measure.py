@@ -56,11 +56,11 @@ def offers(folder: Path) -> None:
             "how": offer.made.how,
             "networks": offer.made.networks,
             "milliseconds": offer.milliseconds,
-            "helps": offer.judged.helps,
+            "helps": offer.judged.comparison.wins,
             "before": {name: offer.tested.before[name].value for name in FIGURES},
             "after": {name: offer.tested.after[name].value for name in FIGURES},
-            "low": offer.tested.log_loss.low,
-            "high": offer.tested.log_loss.high,
+            "low": offer.tested.comparison.log_loss.low,
+            "high": offer.tested.comparison.log_loss.high,
         }
     print(json.dumps(found))
 

@@ -106,5 +106,5 @@ def _metrics(judged: Gain, tested: Gain | None) -> dict[str, float]:
         found |= {f"test_{name}": figure.value for name, figure in tested.after.items()}
         accuracy = asdict(tested.after["accuracy"])
         found |= {f"test_accuracy_{end}": accuracy[end] for end in ("low", "high")}
-        found["test_images"] = float(tested.accuracy.images)
+        found["test_images"] = float(tested.comparison.images)
     return found

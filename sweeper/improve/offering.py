@@ -33,7 +33,7 @@ def offered(found: Found, kind: str, say: Say) -> Offered | None:
         return None
     _show(offer, say)
     name = f"the {kind} model of {_study(found)}"
-    return Offered(replace(found, network=offer.network, name=name), offer.judged.helps)
+    return Offered(replace(found, network=offer.network, name=name), offer.judged.comparison.wins)
 
 
 def all_offered(found: Found, say: Say) -> None:
@@ -45,7 +45,7 @@ def all_offered(found: Found, say: Say) -> None:
             say(_NOTHING[kind])
         else:
             _show(offer, say)
-            if offer.judged.helps:
+            if offer.judged.comparison.wins:
                 say(f"  to use it: python -m sweeper promote {_study(found)} --{kind}")
 
 
@@ -77,8 +77,8 @@ def _show(offer: Offer, say: Say) -> None:
     if offer.tested is not None:
         say(f"  on the test images:                     {_spelled(offer.tested)}")
     say(f"  an image takes {after:.2f} ms, with the winner {before:.2f} ms; file: {offer.network}")
-    helps = "helps" if offer.judged.helps else "does not help"
-    say(f"  it {helps}: {_reason(offer.judged)}")
+    helps = "helps" if offer.judged.comparison.wins else "does not help"
+    say(f"  it {helps} beyond chance: {offer.judged.comparison.spelled()}")
 
 
 def _spelled(gain: Gain) -> str:
@@ -86,13 +86,4 @@ def _spelled(gain: Gain) -> str:
     return ", ".join(
         f"{name.replace('_', ' ')} {gain.before[name].value:.4f} -> {gain.after[name].value:.4f}"
         for name in figures
-    )
-
-
-def _reason(gain: Gain) -> str:
-    loss, accuracy = gain.log_loss, gain.accuracy
-    interval = "" if loss.low is None else f" (95 %: {loss.low:+.4f} to {loss.high:+.4f})"
-    return (
-        f"log loss {loss.value:+.4f}{interval}; correct alone {accuracy.gained} against "
-        f"{accuracy.lost}, p = {accuracy.p_value:.2g}"
     )

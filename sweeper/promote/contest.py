@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from sweeper.data.examples import Source
 from sweeper.data.sources.loading import load
 from sweeper.errors import MissingInput, SweeperError
-from sweeper.promote.comparison import Comparison, compare
+from sweeper.promote.comparison import Comparison, Scores
 from sweeper.saved.classifier import SavedClassifier
 from sweeper.saved.evaluation import judge
 
@@ -34,8 +34,8 @@ class Arena:
         recipe = classifier.card.parsed_recipe()
         return cls(load(recipe.dataset), recipe.batch_size)
 
-    def correct(self, classifier: SavedClassifier) -> NDArray[np.bool_]:
-        """``[n]``, whether ``classifier`` gets each test image right.
+    def scores(self, classifier: SavedClassifier) -> Scores:
+        """Those of ``classifier`` for the test images.
 
         Raises:
             MissingInput: there is no test image.
@@ -46,8 +46,7 @@ class Arena:
                 "compares it with the champion; --force promotes it without"
             )
         judged = judge(classifier, self.source.test, self.source.class_names, self.batch_size)
-        right: NDArray[np.bool_] = judged.probabilities.argmax(axis=1) == judged.truth
-        return right
+        return Scores.of(judged.probabilities, judged.truth)
 
     def example(self) -> NDArray[np.uint8]:
         """The first image, ``[height, width, 3]``, each second row and column while large."""
@@ -76,4 +75,4 @@ def contest(challenger: SavedClassifier, champion: SavedClassifier, arena: Arena
             f"the champion tells apart other classes ({'; '.join(parts)}): no test compares them; "
             "--force promotes it all the same"
         )
-    return compare(arena.correct(challenger), arena.correct(champion))
+    return Comparison(arena.scores(challenger), arena.scores(champion))

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from sweeper.errors import MissingInput, SweeperError
 from sweeper.promote.comparison import LEVEL, Comparison
 from sweeper.promote.contest import Arena, contest
@@ -79,15 +81,16 @@ class Promotion:
                 raise
             say(f"warning: not compared: {error}")
             return None
-        value, low, high = result.difference
+        accuracy, loss = (
+            [float(np.mean(getattr(one, name))) for one in (result.challenger, result.champion)]
+            for name in ("right", "losses")
+        )
         say(
             f"{found.name} beside version {holder}, the {self.alias}, on "
             f"{result.images:,} test images:\n"
-            f"  accuracy           {result.challenger / result.images:.4f} against "
-            f"{result.champion / result.images:.4f}\n"
-            f"  difference         {value:+.4f} (95 %: {low:+.4f} to {high:+.4f})\n"
-            f"  correct alone      {result.gained} against {result.lost}\n"
-            f"  by chance alone    p = {result.p_value:.2g} (McNemar's exact test, one-sided)"
+            f"  accuracy    {accuracy[0]:.4f} against {accuracy[1]:.4f}\n"
+            f"  log loss    {loss[0]:.4f} against {loss[1]:.4f}\n"
+            f"  difference  {result.spelled()}"
         )
         if challenger.card.data != champion.card.data:
             say(
@@ -96,5 +99,8 @@ class Promotion:
             )
         if not result.wins:
             more = "promoted all the same" if self.force else "not promoted; --force does"
-            say(f"{more}: it is not better beyond chance (p must be below {LEVEL})")
+            say(
+                f"{more}: it is not better beyond chance, neither in accuracy (p < {LEVEL}) nor in "
+                "log loss at an accuracy that is no lower"
+            )
         return result

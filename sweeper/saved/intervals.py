@@ -26,4 +26,4 @@ def of_mean(values: NDArray[np.floating]) -> tuple[float | None, float | None]:
     mean = float(values.mean())
     half = stats.t.ppf((1 + _CONFIDENCE) / 2, len(values) - 1) * float(values.std(ddof=1))
     half /= math.sqrt(len(values))
-    return mean - half, mean + half
+    return float(mean - half), float(mean + half)

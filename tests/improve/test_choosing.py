@@ -79,11 +79,12 @@ def test_what_is_equal_does_not_help_and_what_is_better_does() -> None:
     logits, labels = drawn(0)
     sure = softmax(3 * logits, axis=1).astype(np.float32)
     right = softmax(logits, axis=1).astype(np.float32)
-    assert not gain(sure, sure, labels).helps
+    assert not gain(sure, sure, labels).comparison.wins
     better = gain(sure, right, labels)
-    assert better.helps
-    assert better.log_loss.value == pytest.approx(
+    assert better.comparison.wins
+    assert better.comparison.log_loss.value == pytest.approx(
         log_loss(right, labels) - log_loss(sure, labels), abs=1e-4
     )
-    assert better.accuracy.gained == better.accuracy.lost == 0
-    assert not gain(right, sure, labels).helps
+    assert better.comparison.gained == better.comparison.lost == 0
+    assert better.after["expected_calibration_error"].value < 0.05
+    assert not gain(right, sure, labels).comparison.wins

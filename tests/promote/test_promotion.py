@@ -100,7 +100,7 @@ def test_the_first_is_champion_and_a_worse_one_is_refused_unless_forced(place: P
 def test_what_may_be_chance_is_refused(place: Place) -> None:
     assert place.promote(place.model("first", 0.1))
     assert not place.promote(place.model("second", 0.0))
-    assert "p must be below 0.05" in place.said[-1]
+    assert "not better beyond chance" in place.said[-1]
     assert place.champion == "1"
 
 
