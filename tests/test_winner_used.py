@@ -2,28 +2,23 @@
 
 import contextlib
 import json
-import os
 import re
 import shutil
 import subprocess
 import sys
-import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
 from mlflow import MlflowClient
-from patience import PATIENCE
+from model_commands import done, pictures, sweeper
 from PIL import Image
 from saved.saved_models import saved
-from sklearn.datasets import load_sample_image
 
 from sweeper.export.formats import FORMATS
 from sweeper.report.reader import StudyReader
 from sweeper.saved.card import read_card
-from sweeper.saved.classifier import SavedClassifier
 from sweeper.study_folder import TrialPaths
 from sweeper.train.refit import followed
 
@@ -39,27 +34,7 @@ SWEEP = (
     "freeze.unfreeze_blocks=1",
 )
 
-_ORIENTATION = 0x0112
-
-pytestmark = pytest.mark.slow
-
-
-def sweeper(folder: Path, *words: str) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        [sys.executable, "-m", "sweeper", *words],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-        check=False,
-        env={**os.environ, "COLUMNS": "200"},
-    )
-
-
-def done(folder: Path, *words: str, code: int = 0) -> str:
-    ended = sweeper(folder, *words)
-    assert ended.returncode == code, ended.stdout + ended.stderr
-    return ended.stdout
+pytestmark = [pytest.mark.slow, pytest.mark.more]
 
 
 @pytest.fixture(scope="module")
@@ -185,96 +160,6 @@ def test_every_format_is_exported_and_compared(project: Path) -> None:
     unknown = sweeper(project, "export", "digits_lite0", "--format", "onxx")
     assert unknown.returncode == 2
     assert "onnx" in unknown.stderr
-
-
-def pictures(folder: Path) -> list[Path]:
-    """One photograph as PNG and as JPEG, and as a JPEG that EXIF turns upright."""
-    photograph = Image.fromarray(load_sample_image("china.jpg"))
-    exif = Image.Exif()
-    exif[_ORIENTATION] = 6
-    photograph.save(folder / "plain.png")
-    photograph.save(folder / "plain.jpg")
-    photograph.rotate(90, expand=True).save(folder / "turned.jpg", exif=exif)
-    return [folder / name for name in ("plain.png", "plain.jpg", "turned.jpg")]
-
-
-def test_every_way_out_gives_the_same_probabilities(project: Path, tmp_path: Path) -> None:
-    done(project, "promote", "digits_lite0", "--name", "everywhere", "--force")
-    model = "models:/everywhere@champion"
-    files = pictures(tmp_path)
-    lines = done(project, "predict", model, *map(str, files), "--json", "--top", "10").splitlines()
-    found = [json.loads(line) for line in lines]
-    assert [one["file"] for one in found] == [str(file) for file in files]
-    predicted = [{one["class"]: one["probability"] for one in row["classes"]} for row in found]
-
-    by_file = done(project, "predict", "digits_lite0", *map(str, files), "--json", "--top", "10")
-    assert by_file.splitlines() == lines
-    program = """
-import json, pathlib, sys
-import mlflow
-mlflow.set_tracking_uri("sqlite:///mlruns/mlflow.db")
-model = mlflow.pyfunc.load_model("models:/everywhere@champion")
-encoded = [pathlib.Path(file).read_bytes() for file in sys.argv[1:]]
-print(json.dumps(list(model.predict({"image": encoded})["probabilities"])))
-"""
-    ended = subprocess.run(
-        [sys.executable, "-c", program, *files], cwd=project, stdout=subprocess.PIPE, check=True
-    )
-    by_mlflow = json.loads(ended.stdout.splitlines()[-1])
-
-    with served(project, model) as address:
-        by_server = [asked(f"{address}/predict", file.read_bytes()) for file in files]
-
-    reader = StudyReader(project / "experiments" / "digits_lite0")
-    best = reader.summary().best
-    assert best is not None
-    classifier = SavedClassifier.load(TrialPaths(best.folder).model)
-    names = classifier.card.class_names
-    images = [classifier.decoded(file.read_bytes()) for file in files]
-    network = keras.saving.load_model(TrialPaths(best.folder).model, compile=False)
-    by_keras = network.predict(np.stack(images).astype(np.float32), verbose=0)
-    for place in range(len(files)):
-        for other in (
-            by_mlflow[place],
-            by_server[place],
-            dict(zip(names, by_keras[place], strict=True)),
-        ):
-            assert list(other) == list(names)
-            for name in names:
-                assert other[name] == pytest.approx(predicted[place][name], abs=1e-5)
-
-    done(project, "export", model, "--format", ",".join(FORMATS), "--out", str(tmp_path / "out"))
-    for one in FORMATS.values():
-        run = one.open_file(tmp_path / "out" / one.file)
-        for place, image in enumerate(images):
-            (given,) = run(image[np.newaxis].astype(np.float32))
-            wanted = [predicted[place][name] for name in names]
-            np.testing.assert_allclose(given, wanted, atol=one.bound)
-
-
-@contextlib.contextmanager
-def served(project: Path, model: str) -> Iterator[str]:
-    with subprocess.Popen(
-        [sys.executable, "-u", "-m", "sweeper", "serve", model, "--port", "0"],
-        cwd=project,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    ) as process:
-        assert process.stdout is not None
-        found = re.search(r"http://[\d.:]+", process.stdout.readline())
-        assert found
-        try:
-            yield found[0]
-        finally:
-            process.terminate()
-            process.stdout.read()
-
-
-def asked(address: str, body: bytes) -> dict[str, float]:
-    with urllib.request.urlopen(address, body, timeout=PATIENCE) as answer:
-        probabilities: dict[str, float] = json.load(answer)["probabilities"]
-        return probabilities
 
 
 @pytest.mark.kill

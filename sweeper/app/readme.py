@@ -37,6 +37,7 @@ _FILES = """\
 | `... plots/` | `curves.png` (accuracy and loss), `samples.png` (training images), `augmented.png` (each augmentation), `confusion_matrix.png`; |
 | `... learned.npz` | the weights it learned, and `model.keras`, the whole model: of the best trials only; |
 | `... checkpoints/` | its state after its last epoch, from which it resumes if it is interrupted; empty once it is complete. |
+| `models/` | What was made of the trials after the sweep, one folder each, with `model.keras`: `refit`, `calibrated`, `ensemble`, `soup` (`sweeper improve`, `sweeper promote`). |
 | `runs/` | Single fine-tunes of the recipe (without `-m`), with the files of a trial; not part of the study. |
 | `archive/` | Earlier studies of this name, put aside by `hydra.sweeper.resume=false`. |
 """  # noqa: E501

@@ -15,6 +15,7 @@ from sweeper.study_folder import MlflowPaths, TrialPaths
 from sweeper.track.journal import Journal, NewRun, last_run
 from sweeper.track.lines import read
 from sweeper.track.mlflow import connect
+from sweeper.track.mlflow_store import absolute_uri
 from sweeper.track.outbox import read_delivered
 from sweeper.validation import flatten
 
@@ -53,9 +54,10 @@ def in_mlflow(found: Found, card: Card, example: Example, uri: str, say: Say) ->
     digest = hashlib.sha256(found.network.read_bytes()).hexdigest()
     entries = last_run(journal.entries()) if journal.entries() else []
     made = {"sweeper.role": "model", "sweeper.model_hash": digest}
-    of_trial = TrialPaths(found.network.parent).about.exists()
-    begun = bool(entries) and (of_trial or entries[0].content["found_by"] == made)
-    if not begun:
+    of_run = entries[0].content["found_by"] if entries else made
+    of_trial = of_run["sweeper.role"] != made["sweeper.role"]
+    recorded = any(one.kind == "model" for one in entries) and (of_trial or of_run == made)
+    if not recorded and not of_trial:
         _begin(
             found,
             card,
@@ -69,7 +71,9 @@ def in_mlflow(found: Found, card: Card, example: Example, uri: str, say: Say) ->
                 f"{found.name}: {card.origin.get('made', 'a file')}.",
             ),
         )
-    if not begun or not any(one.kind == "model" for one in entries):
+    at = read_delivered(journal.paths).uri
+    elsewhere = at not in ("", redact(absolute_uri(uri))) and not journal.paths.model.exists()
+    if not recorded or elsewhere:
         from sweeper.saved.mlflow_folder import save_for_mlflow
 
         save_for_mlflow(found.network, journal.paths.model, example())

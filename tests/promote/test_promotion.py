@@ -138,5 +138,19 @@ def test_a_store_that_is_away_changes_nothing(place: Place) -> None:
     assert place.champion == "1"
 
 
+def test_another_store_gets_the_model_too(place: Place) -> None:
+    good = place.model("good")
+    assert place.promote(good)
+    other = replace_uri(place, f"sqlite:///{place.folder}/other.db")
+    assert other.promote(good)
+    assert other.champion == "1"
+    client = MlflowClient(other.uri)
+    run = client.get_model_version("colours", "1").run_id
+    assert client.get_run(run).data.params["backbone.name"] == "EfficientNetLite0"
+    assert place.promote(place.model("poor", 0.6), force=True)
+    assert place.promote(good)
+    assert place.champion == "1"
+
+
 def replace_uri(place: Place, uri: str) -> Place:
     return Place(place.folder, uri, place.said)
