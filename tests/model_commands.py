@@ -17,15 +17,16 @@ from sklearn.datasets import load_sample_image
 _ORIENTATION = 0x0112
 
 
-def sweeper(folder: Path, *words: str) -> "subprocess.CompletedProcess[str]":
+def sweeper(folder: Path, *words: str, text: str = "") -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
         [sys.executable, "-m", "sweeper", *words],
         cwd=folder,
+        input=text,
         capture_output=True,
         text=True,
         timeout=PATIENCE,
         check=False,
-        env={**os.environ, "COLUMNS": "200"},
+        env={**os.environ, "COLUMNS": "100"},
     )
 
 

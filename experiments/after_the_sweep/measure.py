@@ -51,6 +51,7 @@ def offers(folder: Path) -> None:
     for kind in KINDS:
         offer = made.make(kind)
         if offer is None or offer.tested is None:
+            found[kind] = None
             continue
         found[kind] = {
             "how": offer.made.how,
@@ -65,8 +66,10 @@ def offers(folder: Path) -> None:
     print(json.dumps(found))
 
 
-def row(name: str, seed: int, kind: str, offer: dict[str, Any]) -> str:
+def row(name: str, seed: int, kind: str, offer: dict[str, Any] | None) -> str:
     """A line of the table."""
+    if offer is None:
+        return f"| {name} | {seed} | {kind} | none is as good where it is chosen |"
     before, after = offer["before"], offer["after"]
     cells = [f"{before[one]:.4f} -> {after[one]:.4f}" for one in FIGURES]
     was, now = offer["milliseconds"]

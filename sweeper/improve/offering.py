@@ -52,7 +52,8 @@ def all_offered(found: Found, say: Say) -> None:
 _NOTHING = {
     "calibrated": "calibrated: there is nothing to calibrate",
     "ensemble": "ensemble: the winner alone is the best one of the trials whose weights are kept",
-    "soup": "soup: no two trials whose weights are kept have the same network, freezing and head",
+    "soup": "soup: no mean of the weights of trials with one network, freezing and head is as good "
+    "as the winner on the images to choose by",
 }
 
 

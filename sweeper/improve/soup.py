@@ -23,7 +23,11 @@ Weights = Sequence[NDArray[Any]]
 
 
 def soup(team: Team) -> Made | None:
-    """The better of both soups; None where no two trials have weights of one shape."""
+    """The better of both soups.
+
+    None where no two trials have weights of one shape, or where the winner alone classifies more of
+    the images to choose by.
+    """
     members = [one for one in team.members if _mixes(one, team.winner)]
     weights = [load_trained_weights(one.paths.learned, one.recipe, one.owner) for one in members]
     if len(members) < 2:
@@ -47,8 +51,10 @@ def soup(team: Team) -> Made | None:
         if value[0] >= best[0]:
             greedy, best = [*greedy, number], value
     everyone = list(range(len(members)))
-    uniform = len(greedy) == 1 or (greedy != everyone and judged(everyone) > best)
+    uniform = judged(everyone) > best
     taken = everyone if uniform else greedy
+    if len(taken) == 1:
+        return None
     _assign(variables, _mean([weights[number] for number in taken]))
     numbers = ", ".join(str(members[number].row.number) for number in taken)
     return Made(model, f"{'uniform' if uniform else 'greedy'}, of trials {numbers}", 1)

@@ -51,26 +51,7 @@ def in_mlflow(found: Found, card: Card, example: Example, uri: str, say: Say) ->
     if found.model_id:
         return found.model_id
     journal = _journal(found)
-    digest = hashlib.sha256(found.network.read_bytes()).hexdigest()
-    entries = last_run(journal.entries()) if journal.entries() else []
-    made = {"sweeper.role": "model", "sweeper.model_hash": digest}
-    of_run = entries[0].content["found_by"] if entries else made
-    of_trial = of_run["sweeper.role"] != made["sweeper.role"]
-    recorded = any(one.kind == "model" for one in entries) and (of_trial or of_run == made)
-    if not recorded and not of_trial:
-        _begin(
-            found,
-            card,
-            journal,
-            NewRun(
-                redact(uri),
-                card.parsed_recipe().tracking.experiment,
-                found.name,
-                made,
-                {},
-                f"{found.name}: {card.origin.get('made', 'a file')}.",
-            ),
-        )
+    recorded = _is_recorded(found, card, journal, uri)
     at = read_delivered(journal.paths).uri
     elsewhere = at not in ("", redact(absolute_uri(uri))) and not journal.paths.model.exists()
     if not recorded or elsewhere:
@@ -84,6 +65,27 @@ def in_mlflow(found: Found, card: Card, example: Example, uri: str, say: Say) ->
     if left:
         raise SweeperError(spelled(left, folder))
     return model_of_run(connect(uri), read_delivered(journal.paths).run_id, uri)
+
+
+def _is_recorded(found: Found, card: Card, journal: Journal, uri: str) -> bool:
+    """Whether the run has the model already; a run is begun for one that is of no trial's run.
+
+    The run of a trial has one model. Those made later share a folder, one after the other.
+    """
+    entries = last_run(journal.entries()) if journal.entries() else []
+    own = {
+        "sweeper.role": "model",
+        "sweeper.model_hash": hashlib.sha256(found.network.read_bytes()).hexdigest(),
+    }
+    found_by = entries[0].content["found_by"] if entries else own
+    of_trial = found_by["sweeper.role"] != own["sweeper.role"]
+    if (of_trial or found_by == own) and any(one.kind == "model" for one in entries):
+        return True
+    if not of_trial:
+        note = f"{found.name}: {card.origin.get('made', 'a file')}."
+        experiment = card.parsed_recipe().tracking.experiment
+        _begin(found, card, journal, NewRun(redact(uri), experiment, found.name, own, {}, note))
+    return False
 
 
 def _journal(found: Found) -> Journal:

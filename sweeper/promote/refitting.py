@@ -8,6 +8,7 @@ from sweeper.errors import MissingInput
 from sweeper.execute.executor import Asked, Channel, run_logged
 from sweeper.execute.process import ProcessExecutor
 from sweeper.records import Decision, EpochReport, Note, Owner
+from sweeper.report.reader import StudyReader
 from sweeper.saved.card import read_card
 from sweeper.saved.reference import Found
 from sweeper.study_folder import TrialPaths
@@ -51,6 +52,16 @@ def refitted(found: Found, say: Say) -> Found:
         if card is not None and origin.items() <= card.origin.items():
             say(f"{again.name} is there already: {paths.model}")
             return again
+    say(f"training {again.name} on train plus validation, log: {paths.log}")
+    _train(study, number, paths, origin, say)
+    say("it has no validation result: no image is left that it has not seen, but the test images")
+    return again
+
+
+def _train(
+    study: StudyReader, number: int, paths: TrialPaths, origin: Mapping[str, str], say: Say
+) -> None:
+    """Train in a process of its own, which ends with this one."""
     recipe, curves = study.recipe(number), study.curves(number)
     owner = Owner(str(number), study.about.study)
     asked = Asked(recipe.executor.devices, None, n_jobs=1, threads=recipe.executor.threads)
@@ -73,11 +84,8 @@ def refitted(found: Found, say: Say) -> Found:
 
         refit(recipe, epochs, paths, owner, origin, on_epoch)
 
-    say(f"training {again.name} on train plus validation, log: {paths.log}")
     executor = ProcessExecutor.open((), paths.folder / "logs" / "server.log")
     run_logged(executor, work, paths.log, _OnScreen(say), place)
-    say("it has no validation result: no image is left that it has not seen, but the test images")
-    return again
 
 
 class _OnScreen:

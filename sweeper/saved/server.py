@@ -34,36 +34,31 @@ def application(network: Path, name: str) -> "FastAPI":
         SweeperError: the file cannot be loaded.
     """
     import mlflow.pyfunc
-    from fastapi import Request
-    from fastapi.responses import JSONResponse
     from mlflow.pyfunc.scoring_server import init
-    from starlette.concurrency import run_in_threadpool
 
     with tempfile.TemporaryDirectory() as folder:
         save_for_mlflow(network, Path(folder), np.zeros((8, 8, 3), np.uint8))
         model = mlflow.pyfunc.load_model(folder)
     classifier: SavedClassifier = model.get_raw_model()
-    card = classifier.card
-    side = card.image_size
+    side = classifier.card.image_size
     classifier.probabilities([np.zeros((side, side, 3), np.uint8)])  # the first one takes longer
     app: FastAPI = init(model)
     app.title = f"sweeper: {name}"
+    _add_routes(app, classifier, name)
+    return app
 
-    def answer(encoded: bytes) -> dict[str, Any]:
-        (row,) = classifier.probabilities([classifier.decoded(encoded)])
-        best = int(row.argmax())
-        return {
-            CLASS: card.class_names[best],
-            PROBABILITY: float(row[best]),
-            PROBABILITIES: dict(zip(card.class_names, row.astype(float).tolist(), strict=True)),
-        }
+
+def _add_routes(app: "FastAPI", classifier: SavedClassifier, name: str) -> None:
+    from fastapi import Request
+    from fastapi.responses import JSONResponse
+    from starlette.concurrency import run_in_threadpool
 
     @app.post("/predict")
     async def predict(request: Request) -> JSONResponse:
         """Classify the image whose bytes are the body."""
         try:
             encoded = await _body(request.stream())
-            return JSONResponse(await run_in_threadpool(answer, encoded))
+            return JSONResponse(await run_in_threadpool(_answer, classifier, encoded))
         except _TooLargeError:
             return JSONResponse({"error": f"more than {_MOST_BYTES:,} bytes"}, 413)
         except UnreadableImage as error:
@@ -72,16 +67,25 @@ def application(network: Path, name: str) -> "FastAPI":
     @app.get("/")
     def describe() -> dict[str, Any]:
         """What is served."""
+        card = classifier.card
         return {
             "model": name,
             "classes": list(card.class_names),
-            "image_size": side,
+            "image_size": card.image_size,
             "validation": dict(card.validation),
             "test": dict(card.test),
             "predict": "POST /predict with the bytes of an image file as the body",
         }
 
-    return app
+
+def _answer(classifier: SavedClassifier, encoded: bytes) -> dict[str, Any]:
+    (row,) = classifier.probabilities([classifier.decoded(encoded)])
+    names, best = classifier.card.class_names, int(row.argmax())
+    return {
+        CLASS: names[best],
+        PROBABILITY: float(row[best]),
+        PROBABILITIES: dict(zip(names, row.astype(float).tolist(), strict=True)),
+    }
 
 
 async def _body(stream: AsyncIterator[bytes]) -> bytes:

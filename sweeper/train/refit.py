@@ -8,6 +8,7 @@ import numpy as np
 
 from sweeper.cache.shared_cache import Cache
 from sweeper.config import Recipe, TestSet
+from sweeper.data.examples import Source
 from sweeper.data.sources.loading import load
 from sweeper.data.targets import Targets, class_weights
 from sweeper.errors import SweeperError, TrialPruned
@@ -19,7 +20,7 @@ from sweeper.study_folder import TrialPaths
 from sweeper.train.building import build_classifier_for
 from sweeper.train.evaluation import evaluation_batches
 from sweeper.train.fit.checkpoint import Checkpoint
-from sweeper.train.fit.fine_tune import FineTune
+from sweeper.train.fit.fine_tune import FineTune, Outcome
 from sweeper.train.fit.inputs import Feed
 from sweeper.train.fit.phase_state import Epoch
 from sweeper.train.fit.stages import planned, stage_keys
@@ -35,6 +36,9 @@ log = logging.getLogger(__name__)
 
 Followed = Mapping[str, Sequence[Mapping[str, float]]]
 """By the name of a phase, the metrics of its epochs, up to the one that was kept."""
+
+OnEpoch = Callable[[Epoch, Mapping[str, float]], None]
+"""Called after each epoch, with its metrics on what trains."""
 
 _OWN = ("loss", "accuracy", "learning_rate", "epoch_seconds", "images_per_second")
 """Metrics of an epoch that do not speak of validation."""
@@ -72,7 +76,7 @@ def refit(
     paths: TrialPaths,
     owner: Owner,
     origin: Mapping[str, str],
-    on_epoch: Callable[[Epoch, Mapping[str, float]], None],
+    on_epoch: OnEpoch,
 ) -> dict[str, float]:
     """Train ``recipe`` on train plus validation, and write the model and its test result.
 
@@ -85,7 +89,7 @@ def refit(
         paths: where the files go.
         owner: whose files they are.
         origin: what the card says of where the model comes from.
-        on_epoch: called after each epoch, with its metrics on what trains.
+        on_epoch: shows or records each epoch.
 
     Returns:
         The test result, empty without test images. There is no validation result: no image is left
@@ -101,6 +105,28 @@ def refit(
         )
     numerics.set_up(recipe)
     source = load(recipe.dataset)
+    outcome = _train(recipe, epochs, source, paths, owner, on_epoch)
+    save_trained_weights(paths.learned, outcome.learned, recipe, owner)
+    classes = len(source.class_names)
+    model = make_model(recipe, classes, paths, owner)
+    test = {}
+    if source.test is not None:
+        test = evaluate(compiled(model), evaluation_batches(source.test, recipe, classes))
+    write_model(model, card_of(recipe, source, owner, test, origin), paths.model)
+    for one in paths.checkpoints:
+        one.unlink()
+    return test
+
+
+def _train(
+    recipe: Recipe,
+    epochs: Followed,
+    source: Source,
+    paths: TrialPaths,
+    owner: Owner,
+    on_epoch: OnEpoch,
+) -> Outcome:
+    """Fine-tune on all that trained and validated; what validated is looked at and not used."""
     names, train = source.class_names, source.train
     _, held_out = splits_of(source, recipe)[0]
     targets = Targets(
@@ -127,14 +153,4 @@ def refit(
         checkpoint = Checkpoint(paths.checkpoint(None), keys)
         weights = targets.weights if targets.class_weight is not None else None
         fine_tune = FineTune(recipe, classifier, feed, weights, checkpoint, epochs)
-        outcome = fine_tune.run(lambda _loss, _accuracy: None, judged)
-    save_trained_weights(paths.learned, outcome.learned, recipe, owner)
-    model = make_model(recipe, len(names), paths, owner)
-    test = {}
-    if source.test is not None:
-        test = evaluate(compiled(model), evaluation_batches(source.test, recipe, len(names)))
-    card = card_of(recipe, source, owner, test, origin)
-    write_model(model, card, paths.model)
-    for one in paths.checkpoints:
-        one.unlink()
-    return test
+        return fine_tune.run(lambda _loss, _accuracy: None, judged)

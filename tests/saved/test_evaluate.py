@@ -2,14 +2,11 @@
 
 import csv
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
-from patience import PATIENCE
+from model_commands import sweeper
 from PIL import Image
 from saved.saved_models import NAMES, card, network, saved
 
@@ -106,18 +103,8 @@ def test_data_without_a_class_of_the_model_is_refused(
 def test_the_command_judges_all_of_a_folder_without_a_test(tmp_path: Path) -> None:
     photos(tmp_path / "photos", *NAMES)
     saved(tmp_path / "mine.keras", of=card(recipe={"batch_size": 4}))
-    ended = subprocess.run(
-        [
-            *(sys.executable, "-m", "sweeper", "evaluate", "mine.keras", "--out", "out"),
-            *("dataset=folder", "dataset.path=photos"),
-        ],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-        check=False,
-        env={**os.environ, "COLUMNS": "100"},
-    )
+    data = ("dataset=folder", "dataset.path=photos")
+    ended = sweeper(tmp_path, "evaluate", "mine.keras", "--out", "out", *data)
     assert ended.returncode == 0, ended.stderr
     lines = ended.stdout.splitlines()
     assert "mine.keras on all of photos: 15 images" in lines

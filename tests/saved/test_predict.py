@@ -2,9 +2,6 @@
 
 import csv
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +9,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from data.pictures import folder
+from model_commands import sweeper
 from numpy.typing import NDArray
-from patience import PATIENCE
 from PIL import Image
 from saved.saved_models import NAMES, SIDE, network, saved
 from sklearn.datasets import load_sample_image
@@ -24,19 +21,6 @@ from sweeper.saved.classifier import SavedClassifier, UnreadableImage
 from sweeper.saved.stream import predictions
 
 _ORIENTATION = 0x0112
-
-
-def sweeper(place: Path, *words: str, text: str = "") -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        [sys.executable, "-m", "sweeper", *words],
-        cwd=place,
-        input=text,
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-        check=False,
-        env={**os.environ, "COLUMNS": "100"},
-    )
 
 
 @pytest.fixture(scope="module")
