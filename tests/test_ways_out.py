@@ -68,8 +68,9 @@ print(json.dumps(list(model.predict({"image": encoded})["probabilities"])))
     figures = json.loads((project / "judged" / "evaluation.json").read_text())["figures"]
     assert figures["accuracy"]["value"] == classifier.card.test["test_accuracy"]
 
-    done(project, "export", model, "--format", ",".join(FORMATS), "--out", str(tmp_path / "out"))
-    for one in FORMATS.values():
+    formats = ("tflite", "onnx")  # tests/export/test_export.py has the others
+    done(project, "export", model, "--format", ",".join(formats), "--out", str(tmp_path / "out"))
+    for one in (FORMATS[name] for name in formats):
         run = one.open_file(tmp_path / "out" / one.file)
         for place, image in enumerate(images):
             (given,) = run(image[np.newaxis].astype(np.float32))

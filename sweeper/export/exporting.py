@@ -13,6 +13,7 @@ from sweeper.data.examples import Examples
 from sweeper.data.sources.loading import load
 from sweeper.errors import SweeperError
 from sweeper.export.check import Checked, check
+from sweeper.export.float32 import is_half
 from sweeper.export.formats import FORMATS, Format
 from sweeper.export.page import write_page
 from sweeper.saved.classifier import SavedClassifier
@@ -20,6 +21,9 @@ from sweeper.train.folds import splits_of
 
 _CALIBRATING = 100
 """Training images by which 8-bit ranges are measured; LiteRT's guide asks for 100 to 500."""
+
+_HALF_BOUND = 0.05
+"""Of a probability, where the original computes in half precision and the file in float32."""
 
 OnChecked = Callable[[str, Checked], None]
 
@@ -100,10 +104,11 @@ def _export(
     _remove(path)
     chosen.write(classifier, path, pictures.training)
     checked = check(chosen.open_file(path), path, pictures.validation, pictures.ids, original)
-    if checked.largest > chosen.bound:
+    bound = max(chosen.bound, _HALF_BOUND) if is_half(classifier.network) else chosen.bound
+    if checked.largest > bound:
         raise SweeperError(
             f"{chosen.file} is not the model: for image {checked.worst} a probability differs by "
-            f"{checked.largest:.2g} (at most {chosen.bound:g} is expected), and "
+            f"{checked.largest:.2g} (at most {bound:g} is expected), and "
             f"{checked.changed} of {checked.images} images get another class; it was not kept"
         )
     return checked

@@ -8,7 +8,9 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from sweeper.errors import SweeperError
 from sweeper.export.extra import needs_extra
+from sweeper.export.float32 import in_float32
 from sweeper.saved.classifier import SavedClassifier
 
 Images = NDArray[np.float32]
@@ -26,15 +28,22 @@ def write(
         precision: of the weights: ``float32`` as they are, ``float16``, or ``int8``, which rounds
             activations as well.
     """
-    settings: dict[str, Any] = {}
+    # else it writes operations that only TensorFlow's own build of LiteRT runs
+    settings: dict[str, Any] = {
+        "target_spec": {"supported_ops": [tf.lite.OpsSet.TFLITE_BUILTINS]},
+    }
     if precision != "float32":
         settings["optimizations"] = [tf.lite.Optimize.DEFAULT]
     if precision == "float16":
-        settings["target_spec"] = {"supported_types": [tf.float16]}
+        settings["target_spec"] |= {"supported_types": [tf.float16]}
     if precision == "int8":
         settings["target_spec"] = {"supported_ops": [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]}
         settings["representative_dataset"] = lambda: ([one[np.newaxis]] for one in images)
-    classifier.network.export(path, format="litert", verbose=False, **settings)
+    try:
+        in_float32(classifier.network).export(path, format="litert", verbose=False, **settings)
+    except Exception as error:  # its converter raises a class of its own
+        first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise SweeperError(f"LiteRT cannot run this network: {first}") from error
 
 
 def open_file(path: Path) -> Callable[[Images], Images]:

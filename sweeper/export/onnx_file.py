@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sweeper.export.extra import needs_extra
+from sweeper.export.float32 import in_float32
 from sweeper.saved.classifier import SavedClassifier
 
 Images = NDArray[np.float32]
@@ -20,7 +21,7 @@ def write(classifier: SavedClassifier, path: Path, _images: Images) -> None:
         import tf2onnx  # noqa: F401
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of how Keras 3.15 makes tf2onnx 1.17 fit NumPy 2
-        classifier.network.export(path, format="onnx", verbose=False)
+        in_float32(classifier.network).export(path, format="onnx", verbose=False)
 
 
 def open_file(path: Path) -> Callable[[Images], Images]:

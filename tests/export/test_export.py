@@ -4,16 +4,18 @@ import subprocess
 import sys
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 from patience import PATIENCE
 from PIL import Image
-from saved.saved_models import NAMES, SIDE, card, saved
+from saved.saved_models import NAMES, SIDE, card, network, saved
 from sklearn.datasets import load_sample_image
 
 from sweeper.errors import SweeperError
 from sweeper.export.check import Checked, check
 from sweeper.export.exporting import Pictures, export
+from sweeper.export.float32 import in_float32, is_half
 from sweeper.export.formats import FORMATS
 from sweeper.saved.classifier import SavedClassifier
 
@@ -71,7 +73,13 @@ def test_rounded_weights_make_smaller_files(exported: tuple[Path, dict[str, Chec
     assert not [path for path in folder.iterdir() if path.name.startswith(".")]
 
 
-@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=[pytest.mark.more] * (name not in ("keras", "tflite", "onnx")))
+        for name in FORMATS
+    ],
+)
 def test_the_page_shows_a_stranger_how_to_feed_it(
     exported: tuple[Path, dict[str, Checked]],
     classifier: SavedClassifier,
@@ -146,3 +154,18 @@ def test_each_format_has_its_module_and_a_file_of_its_own() -> None:
     assert len({one.file for one in FORMATS.values()}) == len(FORMATS)
     for one in FORMATS.values():
         assert "{file}" in one.example
+
+
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
+def test_a_network_in_half_precision_is_exported_in_float32(tmp_path: Path, policy: str) -> None:
+    keras.mixed_precision.set_global_policy(policy)
+    try:
+        half = network()
+    finally:
+        keras.mixed_precision.set_global_policy("float32")
+    classifier = SavedClassifier.load(saved(tmp_path / "half.keras", half))
+    assert is_half(classifier.network)
+    found = export(classifier, "it", list(FORMATS), tmp_path / "out", pictures(), lambda *_: None)
+    for name in ("tflite", "onnx"):
+        assert 0 < found[name].largest < 0.05
+    assert not is_half(in_float32(classifier.network))
