@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from model_commands import asked, done, pictures, served
 
-from sweeper.export.formats import FORMATS
+from sweeper.export.file_formats import FORMATS
 from sweeper.saved.classifier import SavedClassifier
 
 FINE_TUNE = (

@@ -16,7 +16,7 @@ from model_commands import done, pictures, sweeper
 from PIL import Image
 from saved.saved_models import saved
 
-from sweeper.export.formats import FORMATS
+from sweeper.export.file_formats import FORMATS
 from sweeper.report.reader import StudyReader
 from sweeper.saved.card import read_card
 from sweeper.study_folder import TrialPaths

@@ -67,7 +67,7 @@ def _evaluate(
     found: "Found", overrides: tuple[str, ...], part: str | None, out: Path | None, screen: TextIO
 ) -> "tuple[SavedClassifier, Mapping[str, Figure], Path]":
     from sweeper.data.sources import loading
-    from sweeper.saved import evaluation
+    from sweeper.saved import judging
     from sweeper.saved.classifier import SavedClassifier
 
     classifier = SavedClassifier.load(found.network)
@@ -76,10 +76,10 @@ def _evaluate(
         print(note, file=screen)
     part, source, examples = _images(dataset, part, own=not overrides)
     batch = int(classifier.card.recipe.get("batch_size", 32))
-    judged = evaluation.judge(classifier, examples, source.class_names, batch)
+    judged = judging.judge(classifier, examples, source.class_names, batch)
     folder = out or Path("evaluations") / time.strftime("%Y-%m-%d_%H-%M-%S")
     about = {"model": found.name, "data": f"{part} of {loading.origin(dataset)[0]}"}
-    figures = evaluation.write(judged, folder, about)
+    figures = judging.write(judged, folder, about)
     print(f"{about['model']} on {about['data']}: {len(judged.truth):,} images", file=screen)
     for name, figure in figures.items():
         print(f"  {name.replace('_', ' '):<28}{_spelled(figure)}", file=screen)

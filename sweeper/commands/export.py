@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sweeper.commands.model_command import model_command
-from sweeper.export.formats import FORMATS
+from sweeper.export.file_formats import FORMATS
 
 if TYPE_CHECKING:
-    from sweeper.export.check import Checked
+    from sweeper.export.file_check import Checked
     from sweeper.saved.reference import Found
 
 _COMPARED = 100

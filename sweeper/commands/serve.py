@@ -31,7 +31,7 @@ def command(found: "Found", host: str, port: int) -> None:
     from sweeper.execute.output import only_ours
 
     with only_ours() as (screen, _):
-        from sweeper.saved.server import application, serve
+        from sweeper.saved.http_server import application, serve
 
         def on_ready(address: str) -> None:
             print(f"{found.name} answers on {address}; Ctrl-C ends it", file=screen)

@@ -12,10 +12,10 @@ from sweeper.data.batches import batches
 from sweeper.data.examples import Examples
 from sweeper.data.sources.loading import load
 from sweeper.errors import SweeperError
-from sweeper.export.check import Checked, check
+from sweeper.export.feeding_page import write_page
+from sweeper.export.file_check import Checked, check
+from sweeper.export.file_formats import FORMATS, Format
 from sweeper.export.float32 import is_half
-from sweeper.export.formats import FORMATS, Format
-from sweeper.export.page import write_page
 from sweeper.saved.classifier import SavedClassifier
 from sweeper.train.folds import splits_of
 

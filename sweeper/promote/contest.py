@@ -10,7 +10,7 @@ from sweeper.data.sources.loading import load
 from sweeper.errors import MissingInput, SweeperError
 from sweeper.promote.comparison import Comparison, Scores
 from sweeper.saved.classifier import SavedClassifier
-from sweeper.saved.evaluation import judge
+from sweeper.saved.judging import judge
 
 _LARGEST = 512
 """Pixels of a side of the example that is kept with a model."""

@@ -24,7 +24,7 @@ from sweeper.train.fit.fine_tune import FineTune, Outcome
 from sweeper.train.fit.inputs import Feed
 from sweeper.train.fit.phase_state import Epoch
 from sweeper.train.fit.stages import planned, stage_keys
-from sweeper.train.fit.start import start_of
+from sweeper.train.fit.starting_point import start_of
 from sweeper.train.folds import splits_of
 from sweeper.train.optimizers.early_stopping import Best
 from sweeper.train.runtime import numerics

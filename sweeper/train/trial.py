@@ -30,7 +30,7 @@ from sweeper.train.fit.checkpoint import Checkpoint
 from sweeper.train.fit.fine_tune import FineTune
 from sweeper.train.fit.inputs import Feed
 from sweeper.train.fit.stages import planned, stage_keys
-from sweeper.train.fit.start import start_of
+from sweeper.train.fit.starting_point import start_of
 from sweeper.train.folds import Fit, objectives, splits_of
 from sweeper.train.recorder import Recorder, Report
 from sweeper.train.runtime import numerics

@@ -13,10 +13,10 @@ from saved.saved_models import NAMES, SIDE, card, network, saved
 from sklearn.datasets import load_sample_image
 
 from sweeper.errors import SweeperError
-from sweeper.export.check import Checked, check
 from sweeper.export.exporting import Pictures, export
+from sweeper.export.file_check import Checked, check
+from sweeper.export.file_formats import FORMATS
 from sweeper.export.float32 import in_float32, is_half
-from sweeper.export.formats import FORMATS
 from sweeper.saved.classifier import SavedClassifier
 
 COUNT = 12

@@ -13,7 +13,7 @@ from saved.saved_models import NAMES, card, network, saved
 from sweeper.data.sources.loading import load
 from sweeper.errors import MissingInput
 from sweeper.saved.classifier import SavedClassifier
-from sweeper.saved.evaluation import judge, write
+from sweeper.saved.judging import judge, write
 
 
 def photos(root: Path, *names: str, each: int = 5) -> Path:

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from sweeper.export.check import Checked
-from sweeper.export.formats import FORMATS
+from sweeper.export.file_check import Checked
+from sweeper.export.file_formats import FORMATS
 from sweeper.files import write_aside
 from sweeper.saved.card import Card
 
