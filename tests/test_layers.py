@@ -29,6 +29,10 @@ def test_no_two_modules_have_one_name() -> None:
 AT_WORK = (
     *("sweeper.train", "sweeper.data", "sweeper.models", "sweeper.pictures"),
     *(f"sweeper.saved.{name}" for name in ("classifier", "mlflow_folder", "pyfunc", "stream")),
+    *(f"sweeper.saved.{name}" for name in ("http_server", "judging", "metrics")),
+    *("sweeper.improve.", "sweeper.promote."),
+    *(f"sweeper.export.{name}" for name in ("exporting", "float32", "keras_file", "litert")),
+    *(f"sweeper.export.{name}" for name in ("onnx_file", "savedmodel")),
 )
 """Rooms and modules that compute."""
 

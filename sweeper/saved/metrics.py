@@ -63,8 +63,9 @@ def figures(probabilities: NDArray[np.float32], truth: NDArray[np.int64]) -> Map
     losses = -np.log(np.maximum(of_truth, np.finfo(np.float32).tiny))
     result = {"accuracy": Figure(right / count, *of_share(right, count))}
     if classes > _TOP:
-        above = (probabilities > of_truth[:, np.newaxis]).sum(axis=1)
-        hits = int((above < _TOP).sum())
+        # of equals the first class comes first, as where predictions are shown
+        best = np.argsort(-probabilities, axis=1, kind="stable")[:, :_TOP]
+        hits = int((best == truth[:, np.newaxis]).any(axis=1).sum())
         result["top_5_accuracy"] = Figure(hits / count, *of_share(hits, count))
     present = np.unique(truth)
     recalls = sklearn.recall_score(truth, found, labels=present, average=None)
