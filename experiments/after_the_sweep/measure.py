@@ -84,6 +84,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--dogs", type=Path)
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--only", help="one of the data sets: digits, or drawn dogs")
     parser.add_argument("--study", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.study:
@@ -93,6 +94,8 @@ def main() -> None:
     if given.dogs:
         data["drawn dogs"] = (*DOGS, f"dataset.data_dir={given.dogs.absolute()}")
     for name, words in data.items():
+        if given.only not in (None, name):
+            continue
         for seed in range(given.seeds):
             with tempfile.TemporaryDirectory() as folder:
                 sweep(Path(folder), words, seed)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sweeper.config import Head
 from sweeper.improve.made import Made
 from sweeper.improve.members import Member, Team
 from sweeper.models.inference import compiled
@@ -64,12 +65,16 @@ def _mixes(one: Member, winner: Member) -> bool:
     """Whether weights of both can be averaged: of one cut of one network, with one head."""
     return (
         one.recipe.backbone == winner.recipe.backbone
-        and one.recipe.head == winner.recipe.head
+        and _shape(one) == _shape(winner)
         and planned(one.recipe)[-1].freeze == planned(winner.recipe)[-1].freeze
         and weights_version(one.recipe) == weights_version(winner.recipe)
-        and one.recipe.drop_connect_rate == winner.recipe.drop_connect_rate
-        and one.recipe.seed == winner.recipe.seed
+        and one.recipe.seed == winner.recipe.seed  # a head begins from numbers of its seed
     )
+
+
+def _shape(member: Member) -> Head:
+    """The head without what changes its training alone."""
+    return member.recipe.head.model_copy(update={"dropout": 0.0, "l2": 0.0})
 
 
 def _mean(several: Sequence[Weights]) -> Weights:
