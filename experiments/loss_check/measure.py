@@ -27,6 +27,7 @@ from sklearn.model_selection import train_test_split
 
 from sweeper.config import Recipe
 from sweeper.data.batches import Batches, shuffled
+from sweeper.data.targets import Targets
 from sweeper.errors import TrialPruned
 from sweeper.models.build import Classifier, attach_head
 from sweeper.models.split_model import SplitModel
@@ -112,6 +113,10 @@ class Arrays:
     held_out: tuple[NDArray[np.float32], NDArray[np.int64]]
     classes: int
 
+    @property
+    def targets(self) -> Targets:
+        return Targets(self.classes, one_logit=False)
+
     def of(self, _phase: PlannedPhase, _first_step: int) -> Inputs:
         train = self._batches(*self.train, self.recipe.seed)
         return Inputs(self.model, train, self._batches(*self.held_out, None), None, train.steps)
@@ -179,7 +184,7 @@ class Combination:
             recorder.on_epoch(epoch)
 
         checkpoint = Checkpoint(work / "none.npz", stage_keys(recipe))
-        tune = FineTune(recipe, classifier, feed, None, checkpoint)  # type: ignore[arg-type]
+        tune = FineTune(recipe, classifier, feed, checkpoint)  # type: ignore[arg-type]
         with suppress(TrialPruned):
             tune.run(recorder.on_untrained, on_epoch)
         kept = [epoch for epoch in epochs if epoch.kept]

@@ -1,6 +1,6 @@
 """What the network is to answer: labels to target distributions, and how much each image counts."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -41,6 +41,27 @@ class Targets:
         if self.class_weight is not None and self.class_weight.shape != (self.n_classes,):
             shape = list(self.class_weight.shape)
             raise ValueError(f"class_weight must be [{self.n_classes}], got shape {shape}")
+
+    @classmethod
+    def to_train(
+        cls,
+        head: config.Head,
+        loss: config.Loss,
+        class_names: Sequence[str],
+        labels: NDArray[np.int64],
+    ) -> "Targets":
+        """Those that training has, of a recipe's ``head`` and ``loss``; see :func:`class_weights`.
+
+        Raises:
+            ConfigError: the weights do not fit the classes.
+        """
+        weights = class_weights(loss, class_names, labels)
+        return cls(len(class_names), head.one_logit, loss.label_smoothing, weights)
+
+    @property
+    def weigh(self) -> "Callable[[tf.Tensor], tf.Tensor] | None":
+        """:meth:`weights`, or None where all images count the same."""
+        return None if self.class_weight is None else self.weights
 
     @property
     def plain(self) -> "Targets":

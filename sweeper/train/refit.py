@@ -10,7 +10,7 @@ from sweeper.cache.shared_cache import Cache
 from sweeper.config import Recipe, TestSet
 from sweeper.data.examples import Source
 from sweeper.data.sources.loading import load
-from sweeper.data.targets import Targets, class_weights
+from sweeper.data.targets import Targets
 from sweeper.errors import SweeperError, TrialPruned
 from sweeper.models.inference import compiled
 from sweeper.paths import entries_dir
@@ -129,12 +129,7 @@ def _train(
     """Fine-tune on all that trained and validated; what validated is looked at and not used."""
     names, train = source.class_names, source.train
     _, held_out = splits_of(source, recipe)[0]
-    targets = Targets(
-        len(names),
-        recipe.head.one_logit,
-        recipe.loss.label_smoothing,
-        class_weights(recipe.loss, names, train.labels),
-    )
+    targets = Targets.to_train(recipe.head, recipe.loss, names, train.labels)
     log.info("%d images train, with those that validated", len(train))
     classifier = build_classifier_for(recipe, len(names))
     cache = Cache(entries_dir(), int(recipe.cache.budget_gb * 1e9))
@@ -151,6 +146,5 @@ def _train(
         feed = Feed.open(recipe, classifier, train, held_out, targets, cache, held)
         keys = stage_keys(recipe, ["refit", *start_of(recipe, owner, train, held_out)])
         checkpoint = Checkpoint(paths.checkpoint(None), keys)
-        weights = targets.weights if targets.class_weight is not None else None
-        fine_tune = FineTune(recipe, classifier, feed, weights, checkpoint, epochs)
+        fine_tune = FineTune(recipe, classifier, feed, checkpoint, epochs)
         return fine_tune.run(lambda _loss, _accuracy: None, judged)

@@ -15,7 +15,7 @@ from sweeper.config import Recipe
 from sweeper.data.examples import Examples, Source
 from sweeper.data.images import kept
 from sweeper.data.sources.loading import load, undecodable
-from sweeper.data.targets import Targets, class_weights
+from sweeper.data.targets import Targets
 from sweeper.errors import SweeperError, TrialPruned
 from sweeper.paths import entries_dir
 from sweeper.pictures.curves import save_curves
@@ -162,24 +162,14 @@ class Trial:
     ) -> Fit:
         recipe = self._recipe
         numerics.set_up(recipe)  # each fold by itself, whatever came before it
-        targets = Targets(
-            len(class_names),
-            recipe.head.one_logit,
-            recipe.loss.label_smoothing,
-            class_weights(recipe.loss, class_names, train.labels),
-        )
+        targets = Targets.to_train(recipe.head, recipe.loss, class_names, train.labels)
         log.info("%d training and %d validation images", len(train), len(held_out))
         classifier = build_classifier_for(recipe, len(class_names), self._known)
         with contextlib.ExitStack() as held:
             feed = Feed.open(recipe, classifier, train, held_out, targets, self._cache, held, whole)
             keys = stage_keys(recipe, start_of(recipe, self._owner, train, held_out))
-            fine_tune = FineTune(
-                recipe,
-                classifier,
-                feed,
-                targets.weights if targets.class_weight is not None else None,
-                Checkpoint(self._paths.checkpoint(fold), keys),
-            )
+            checkpoint = Checkpoint(self._paths.checkpoint(fold), keys)
+            fine_tune = FineTune(recipe, classifier, feed, checkpoint)
             pruned = False
             try:
                 outcome = fine_tune.run(recorder.on_untrained, recorder.on_epoch)

@@ -21,7 +21,7 @@ from sweeper.cache.shared_cache import Cache
 from sweeper.config import TRAINING, Affects, Recipe
 from sweeper.config.affects import declared
 from sweeper.data.sources.loading import load
-from sweeper.data.targets import Targets, class_weights
+from sweeper.data.targets import Targets
 from sweeper.models.build import attach_head
 from sweeper.models.prefix import PrefixSummary
 from sweeper.paths import entries_dir
@@ -97,8 +97,7 @@ def learned(made: Recipe, folder: Path) -> tuple[str, str]:
     numerics.set_up(made)
     source = load(made.dataset)
     train, held_out = splits_of(source, made)[0]
-    weights = class_weights(made.loss, source.class_names, train.labels)
-    targets = Targets(10, False, made.loss.label_smoothing, weights)
+    targets = Targets.to_train(made.head, made.loss, source.class_names, train.labels)
     backbone = tiny_backbone()
     for layer in backbone.layers:
         if isinstance(layer, keras.layers.Dropout):
@@ -115,8 +114,7 @@ def learned(made: Recipe, folder: Path) -> tuple[str, str]:
         feed = Feed.open(
             small, classifier, train, held_out, targets, Cache(entries_dir(), 10**9), held
         )
-        weigh = targets.weights if targets.class_weight is not None else None
-        tune = FineTune(made, classifier, feed, weigh, Last(folder / "trial.npz", stage_keys(made)))
+        tune = FineTune(made, classifier, feed, Last(folder / "trial.npz", stage_keys(made)))
         outcome = tune.run(lambda *_: None, lambda _: None)
     return after["frozen"], digest(*outcome.learned)
 

@@ -16,7 +16,7 @@ from sweeper.config import Recipe
 from sweeper.data.batches import batches
 from sweeper.data.examples import split_validation
 from sweeper.data.sources.loading import load
-from sweeper.data.targets import Targets, class_weights
+from sweeper.data.targets import Targets
 from sweeper.models.build import attach_head
 from sweeper.paths import entries_dir
 from sweeper.report.reader import EpochRecord
@@ -66,10 +66,8 @@ class Run:
         numerics.set_up(self.made)
         source = load(self.made.dataset)
         train, held_out = split_validation(source.train, 0.2, 0)
-        loss = self.made.loss
-        targets = Targets(
-            10, False, loss.label_smoothing, class_weights(loss, source.class_names, train.labels)
-        )
+        made = self.made
+        targets = Targets.to_train(made.head, made.loss, source.class_names, train.labels)
         self.held_out = held_out.select(np.arange(100))
         self.classifier = attach_head(tiny_backbone(), self.made.head, 10)
         self.checkpoint = Checkpoint(self.folder / "trial.npz", stage_keys(self.made))
@@ -83,13 +81,7 @@ class Run:
             Cache(entries_dir(), 10**9),
             self.held,
         )
-        self.fine_tune = FineTune(
-            self.made,
-            self.classifier,
-            feed,
-            targets.weights if targets.class_weight is not None else None,
-            self.checkpoint,
-        )
+        self.fine_tune = FineTune(self.made, self.classifier, feed, self.checkpoint)
 
     def go(self) -> "Run":
         with self.held:

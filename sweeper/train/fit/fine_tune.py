@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from sweeper.config import Recipe
 from sweeper.models.build import Classifier
-from sweeper.models.split_model import Weigh
 from sweeper.train.fit.checkpoint import Checkpoint, Saved
 from sweeper.train.fit.inputs import Feed
 from sweeper.train.fit.phase_state import Epoch, PhaseState
@@ -47,7 +46,6 @@ class FineTune:
     recipe: Recipe
     classifier: Classifier
     feed: Feed
-    weigh: Weigh | None
     checkpoint: Checkpoint
     followed: Mapping[str, Sequence[Mapping[str, float]]] = field(default_factory=dict)
 
@@ -107,7 +105,7 @@ class FineTune:
             planned.name,
             phase,
             self.recipe,
-            self.weigh,
+            self.feed.targets.weigh,
             multipliers,
             first_step,
             self.followed.get(planned.name, ()),
