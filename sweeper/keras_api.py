@@ -18,7 +18,9 @@ def _source(module: str) -> ast.Module:
     # find_spec of the top package alone: that of a submodule would import its parents
     spec = importlib.util.find_spec("keras")
     if spec is None or spec.origin is None:
-        raise ModuleNotFoundError("keras is not installed; `pip install sweeper` brings it")
+        raise ModuleNotFoundError(
+            "keras is not installed; pip install -e . in the checkout brings it"
+        )
     base = Path(spec.origin).parent.joinpath(*module.split(".")[1:])
     path = base / "__init__.py" if base.is_dir() else base.with_suffix(".py")
     return ast.parse(path.read_text(encoding="utf-8"), filename=str(path))

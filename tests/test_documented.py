@@ -21,6 +21,9 @@ EXAMPLES = sorted(
 )
 
 
+_TEXT = {".py", ".md", ".yaml", ".txt"}
+
+
 def commands() -> Iterator[tuple[str, str]]:
     """Command lines of the job in blocks of code, with the page they stand on."""
     for page in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))):
@@ -55,6 +58,15 @@ def test_commands_of_the_documentation_run(page: str, line: str, tmp_path: Path)
     # neither data nor weights can be fetched here; that they are not there comes after all checks
     absent = "are not here" in ended.screen or "is not prepared" in ended.screen
     assert ended.code == 0 if shows else WOULD_RUN in ended.screen or absent, ended.screen
+
+
+def test_nothing_installs_the_package_of_another_project() -> None:
+    """``sweeper`` on the package index is one; ours is named in pyproject.toml."""
+    tracked = [ROOT / "README.md", ROOT / "pyproject.toml", ROOT / "Makefile"]
+    for folder in ("sweeper", "docs", "conf", "experiments"):
+        tracked += [path for path in (ROOT / folder).rglob("*") if path.suffix in _TEXT]
+    wrong = re.compile(r"""pip install(?: -\S+)* ['"]?sweeper(?!-)|["']sweeper\[""")
+    assert not [path for path in tracked if wrong.search(path.read_text(encoding="utf-8"))]
 
 
 def test_files_that_the_documentation_names_are_there() -> None:

@@ -13,5 +13,5 @@ def needs_extra(extra: str) -> Iterator[None]:
         yield
     except ModuleNotFoundError as error:
         raise MissingInput(
-            f"this format needs {error.name}: pip install 'sweeper[{extra}]'"
+            f"this format needs {error.name}: in the checkout, pip install -e '.[{extra}]'"
         ) from error
