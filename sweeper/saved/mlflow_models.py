@@ -1,11 +1,13 @@
 """Classifiers that MLflow has, copied to this machine once."""
 
 import os
+import re
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sweeper.addresses import redact
+from sweeper.config import nearest
 from sweeper.errors import MissingInput
 from sweeper.paths import cache_dir
 from sweeper.saved.card import IN_MLFLOW, NETWORK
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 _FILE = f"{IN_MLFLOW}/{NETWORK}"
+_MODEL_ID = re.compile(r"m-[0-9a-f]{32}")
+"""Of a logged model."""
 
 
 def download(model: str, uri: str) -> tuple[Path, str]:
@@ -46,22 +50,35 @@ def download(model: str, uri: str) -> tuple[Path, str]:
 def _registered(client: "MlflowClient", model: str) -> str:
     from mlflow.exceptions import MlflowException
 
-    name, at, alias = model.removeprefix("models:/").partition("@")
+    meant = model.removeprefix("models:/")
+    name, at, alias = meant.partition("@")
+    name, slash, number = name.partition("/")
     try:
+        if _MODEL_ID.fullmatch(meant):
+            return str(client.get_logged_model(meant).model_id)
         if at:
             version = client.get_model_version_by_alias(name, alias)
-        else:
-            name, _, number = name.partition("/")
+        elif slash:
             version = client.get_model_version(name, number)
+        else:
+            raise MissingInput(f"which version of {name} is meant? {_known(client, name)}")
     except MlflowException as error:
-        known = ", ".join(sorted(one.name for one in client.search_registered_models()))
-        raise MissingInput(
-            f"MLflow at {redact(client.tracking_uri)} has no {model} ({error.message}); "
-            f"registered models: {known or 'none'}"
-        ) from error
-    if version.model_id:
-        return str(version.model_id)
-    return model_of_run(client, version.run_id or "", client.tracking_uri)
+        store = redact(client.tracking_uri)
+        raise MissingInput(f"MLflow at {store} has no {model}; {_known(client, name)}") from error
+    logged = _MODEL_ID.search(version.source or "")  # stores keep no model_id
+    return logged[0] if logged else model_of_run(client, version.run_id or "", client.tracking_uri)
+
+
+def _known(client: "MlflowClient", name: str) -> str:
+    """What may have been meant by a registered model called ``name``."""
+    models = {one.name: one for one in client.search_registered_models()}
+    if name not in models:
+        hint = nearest(name, models)
+        return f"registered models: {', '.join(sorted(models)) or 'none'}{hint}"
+    aliases = [f"models:/{name}@{alias}" for alias in sorted(models[name].aliases)]
+    versions = client.search_model_versions(f"name = '{name}'")
+    numbers = sorted(int(one.version) for one in versions)
+    return f"it has {', '.join([*aliases, *(f'models:/{name}/{one}' for one in numbers)])}"
 
 
 def model_of_run(client: "MlflowClient", run_id: str, uri: str) -> str:

@@ -203,7 +203,8 @@ def test_a_run_and_a_registered_version_mean_the_classifier_that_mlflow_has() ->
     )
     client.set_registered_model_alias("digits", "champion", version.version)
     run_id = model.source_run_id
-    for name in (run_id, f"runs:/{run_id}", "models:/digits@champion", "models:/digits/1"):
+    by_id = f"models:/{model.model_id}"
+    for name in (run_id, f"runs:/{run_id}", "models:/digits@champion", "models:/digits/1", by_id):
         classifier = SavedClassifier.load(find(name, None, uri).network)
         assert classifier.card.class_names == tuple(map(str, range(10)))
         assert classifier.card.image_size == 32
@@ -214,7 +215,10 @@ def test_a_run_and_a_registered_version_mean_the_classifier_that_mlflow_has() ->
         ("0" * 32, "has no run 0000"),
         ("models:/dogs@champion", "registered models: digits"),
         ("models:/digits@other", "has no models:/digits@other"),
-        ("models:/digits/9", "has no models:/digits/9"),
+        ("models:/digits/9", "it has models:/digits@champion, models:/digits/1"),
+        ("models:/digits", "which version of digits is meant"),
+        ("models:/digit@champion", "did you mean 'digits'"),
+        (f"models:/m-{'0' * 32}", "has no models:/m-0000"),
     ):
         with pytest.raises(MissingInput, match=fault):
             find(name, None, uri)
