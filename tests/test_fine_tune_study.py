@@ -161,6 +161,7 @@ def test_trials_in_which_the_head_alone_trains_build_no_backbone(
 
 
 @pytest.mark.slow
+@pytest.mark.more
 def test_a_sweep_says_what_it_computed_and_one_that_resumes_counts_nothing_twice(
     cli: RunCli, tmp_path: Path
 ) -> None:

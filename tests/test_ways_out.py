@@ -20,6 +20,7 @@ FINE_TUNE = (
 
 
 @pytest.mark.slow
+@pytest.mark.more
 def test_every_way_out_gives_the_same_probabilities(tmp_path: Path) -> None:
     project = tmp_path / "project"
     project.mkdir()

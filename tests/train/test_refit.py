@@ -22,7 +22,7 @@ from sweeper.train.trial import Trial
 
 SHORT = (
     *("+experiment=digits_lite0", "image_size=32", "batch_size=128", "dataset.fraction=0.5"),
-    *("phases.frozen.epochs=2", "phases.unfrozen.epochs=1", "freeze.unfreeze_blocks=1"),
+    *("phases.frozen.epochs=2", "phases.unfrozen=null"),
 )
 OWNER = Owner("3", "study")
 
