@@ -23,6 +23,7 @@ def test_the_tensorflow_tutorial_has_its_counts(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.more
 def test_each_layer_is_shown_with_a_name_that_freeze_takes(tmp_path: Path) -> None:
     ended = summary(tmp_path, "+experiment=digits_lite0", "image_size=32", "--layers")
     assert ended.returncode == 0, ended.stderr

@@ -75,10 +75,7 @@ def test_rounded_weights_make_smaller_files(exported: tuple[Path, dict[str, Chec
 
 @pytest.mark.parametrize(
     "name",
-    [
-        pytest.param(name, marks=[pytest.mark.more] * (name not in ("keras", "tflite", "onnx")))
-        for name in FORMATS
-    ],
+    [pytest.param(name, marks=[pytest.mark.more] * (name != "onnx")) for name in FORMATS],
 )
 def test_the_page_shows_a_stranger_how_to_feed_it(
     exported: tuple[Path, dict[str, Checked]],
@@ -156,7 +153,9 @@ def test_each_format_has_its_module_and_a_file_of_its_own() -> None:
         assert "{file}" in one.example
 
 
-@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
+@pytest.mark.parametrize(
+    "policy", ["mixed_bfloat16", pytest.param("mixed_float16", marks=pytest.mark.more)]
+)
 def test_a_network_in_half_precision_is_exported_in_float32(tmp_path: Path, policy: str) -> None:
     keras.mixed_precision.set_global_policy(policy)
     try:

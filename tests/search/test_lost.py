@@ -98,6 +98,7 @@ def test_what_is_not_there_at_first_is_lost(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.more
 def test_a_study_that_is_put_back_continues(tmp_path: Path) -> None:
     few = (*STUDY[:1], "hydra.sweeper.n_trials=6", "pause=0.2")
     folder = tmp_path / "out"

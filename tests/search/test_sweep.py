@@ -123,6 +123,7 @@ def test_as_many_trials_as_jobs_run_at_once(tmp_path: Path) -> None:
     assert "hydra/launcher=cluster is not used" in ended.stdout
 
 
+@pytest.mark.more
 def test_a_study_keeps_the_threads_that_it_began_with(tmp_path: Path) -> None:
     common = (*STORED, *RANDOM, "kind=threads", "x=interval(0,1)", "hydra.sweeper.n_jobs=2")
     sweep(tmp_path, *common, "hydra.sweeper.n_trials=2", "hydra.sweeper.executor.threads=7")

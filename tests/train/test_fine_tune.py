@@ -268,6 +268,7 @@ def test_a_phase_can_be_stopped_and_forked(tmp_path: Path) -> None:
     assert [len(state.epochs) for state in states] == [1]
 
 
+@pytest.mark.more
 def test_it_may_be_interrupted_again_and_again(tmp_path: Path) -> None:
     made = recipe(*SHORT)
     whole = Run(made, tmp_path / "whole").go()

@@ -145,6 +145,7 @@ def test_what_is_known_changes_no_number(
 
 
 @pytest.mark.slow
+@pytest.mark.more
 def test_whoever_asks_for_the_time_of_a_prediction_has_the_backbone_built(
     tmp_path: Path, built: Callable[[], int]
 ) -> None:
@@ -158,6 +159,7 @@ def test_whoever_asks_for_the_time_of_a_prediction_has_the_backbone_built(
 RANDOM = ("backbone.weights=null", "image_size=32", "drop_connect_rate=0.2", "head.hidden=4")
 
 
+@pytest.mark.more
 def test_all_parts_begin_with_the_seeds_numbers_whenever_they_are_built() -> None:
     made = recipe(*RANDOM, "seed=3")
     known = handed_on(made)
@@ -187,6 +189,7 @@ def test_all_parts_begin_with_the_seeds_numbers_whenever_they_are_built() -> Non
     "changes",
     [("head.hidden=8", "head.batch_norm=true"), pytest.param((), marks=pytest.mark.more)],
 )
+@pytest.mark.more
 def test_the_size_that_is_known_is_that_of_the_whole_model(
     changes: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:

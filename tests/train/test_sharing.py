@@ -37,6 +37,7 @@ def check(found: dict[str, NDArray[np.float32]]) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.more
 def test_processes_that_race_compute_each_view_once(server: Context, tmp_path: Path) -> None:
     files = [tmp_path / f"{number}.npz" for number in range(2)]
     racing = [

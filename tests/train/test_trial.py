@@ -244,6 +244,7 @@ def test_a_high_loss_is_a_warning_to_a_person(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.more
 def test_two_classes_may_share_one_logit(tmp_path: Path) -> None:
     numbers = np.random.default_rng(0)
     for split in ("train", "test"):
@@ -391,6 +392,7 @@ def test_the_test_set_validates_where_the_recipe_says_so(tmp_path: Path) -> None
 
 
 @pytest.mark.slow
+@pytest.mark.more
 def test_a_trial_that_was_interrupted_says_its_epochs_again(tmp_path: Path, done: Run) -> None:
     class Stop(Exception):
         pass
