@@ -99,12 +99,16 @@ def shell(folder: Path) -> Iterator[Shell]:
 
 def missing(shown: str, printed: str) -> list[str]:
     """Lines of ``shown`` that ``printed`` does not have in that order, whatever their numbers."""
-    left = iter([_plain(line) for line in printed.splitlines()])
-    return [
-        line
-        for line in shown.splitlines()
-        if line.strip() and line != _GAP and not any(one == _plain(line) for one in left)
-    ]
+    left, absent = [_plain(line) for line in printed.splitlines()], []
+    for line in shown.splitlines():
+        wanted = _plain(line)
+        if not wanted or wanted == _GAP:
+            continue
+        if wanted in left:
+            left = left[left.index(wanted) + 1 :]
+        else:
+            absent.append(line)
+    return absent
 
 
 def shortened(printed: str) -> str:
