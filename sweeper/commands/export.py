@@ -72,7 +72,7 @@ def command(found: "Found", formats: tuple[str, ...], out: Path | None, count: i
         classifier = SavedClassifier.load(found.network)
         for note in loading.prepare(classifier.card.parsed_recipe().dataset):
             print(note, file=screen)
-        folder = out or Path("exports") / _name(found, classifier.card.recipe)
+        folder = out or Path("exports") / found.title(classifier.card)
 
         def on_checked(name: str, checked: "Checked") -> None:
             print(
@@ -85,7 +85,3 @@ def command(found: "Found", formats: tuple[str, ...], out: Path | None, count: i
         pictures = Pictures.of(classifier, count)
         export(classifier, found.name, formats, folder, pictures, on_checked)
         print(f"files: {folder}", file=screen)
-
-
-def _name(found: "Found", recipe: Any) -> str:
-    return found.study.about.name if found.study is not None else str(recipe["name"])

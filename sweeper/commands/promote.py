@@ -9,14 +9,12 @@ from sweeper.commands.model_command import STORE, model_command
 if TYPE_CHECKING:
     from sweeper.saved.reference import Found
 
-REFIT = "refit"
-
 
 @model_command("promote", with_uri=True)
 @click.option(
     "--refit",
     "made",
-    flag_value=REFIT,
+    flag_value="refit",
     help="The recipe of the winner, trained again on train plus validation.",
 )
 @click.option("--calibrated", "made", flag_value="calibrated", help="The winner, calibrated.")
@@ -41,13 +39,13 @@ def command(
     with only_ours() as (screen, _):
         from sweeper.promote.in_mlflow import store_for
         from sweeper.promote.promotion import Promotion
-        from sweeper.promote.refitting import refitted
+        from sweeper.promote.refitting import KIND, refitted
 
         def say(text: str) -> None:
             print(text, file=screen)
 
         store = store_for(found, uri, STORE)
-        if made == REFIT:
+        if made == KIND:
             found = refitted(found, say)
         elif made is not None:
             from sweeper.improve.offering import offered

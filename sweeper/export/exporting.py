@@ -85,8 +85,9 @@ def export(
         path, aside = folder / FORMATS[one].file, folder / f".aside.{FORMATS[one].file}"
         try:
             found[one] = _export(classifier, FORMATS[one], aside, pictures, original)
-            _remove(path)
-            aside.rename(path)
+            if path.is_dir():
+                _remove(path)
+            aside.replace(path)
         finally:
             _remove(aside)
         on_checked(one, found[one])

@@ -55,9 +55,9 @@ def ensemble(team: Team) -> Made | None:
         model = make_model(member.recipe, len(team.class_names), member.paths, member.owner)
         model.name = f"trial_{member.row.number}"
         outputs += [model(images)] * times
-    mean = keras.layers.Average(dtype="float32", name="probabilities")(outputs)
-    if len(outputs) == 1:  # one trial, another one than the winner
-        mean = outputs[0]
+    mean = outputs[0]  # of one trial alone, another one than the winner
+    if len(outputs) > 1:
+        mean = keras.layers.Average(dtype="float32", name="probabilities")(outputs)
     total = counts.total()
     parts = [
         f"trial {team.members[number].row.number}" + (f" ({times} of {total})" if times > 1 else "")

@@ -4,6 +4,9 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from sweeper.promote.contest import Arena
 from sweeper.promote.in_mlflow import Say, in_mlflow
 from sweeper.saved.classifier import SavedClassifier
@@ -29,7 +32,10 @@ def log_evaluation(
     """
     from mlflow.entities import Metric, RunTag
 
-    model_id = in_mlflow(found, classifier.card, Arena.of(classifier).example, uri, say)
+    def example() -> NDArray[np.uint8]:  # the model's own data need not be on this machine
+        return Arena.of(classifier).example()
+
+    model_id = in_mlflow(found, classifier.card, example, uri, say)
     client = connect(uri)
     with usable(uri):
         run_id = str(client.get_logged_model(model_id).source_run_id)

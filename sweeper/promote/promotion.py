@@ -40,8 +40,7 @@ class Promotion:
             SweeperError: the champion tells apart other classes, or the store cannot be used.
         """
         challenger = SavedClassifier.load(found.network)
-        study = found.study.about.name if found.study else challenger.card.recipe["name"]
-        name, registry = self.name or str(study), Registry(self.uri)
+        name, registry = self.name or found.title(challenger.card), Registry(self.uri)
         holder = registry.holder(name, self.alias)
         arena = Arena.of(challenger)
         tags = {"sweeper.promoted": found.name}

@@ -5,7 +5,7 @@ one image file. ``GET /`` describes the model.
 """
 
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -98,7 +98,7 @@ async def _body(stream: AsyncIterator[bytes]) -> bytes:
     return b"".join(parts)
 
 
-def serve(app: "FastAPI", host: str, port: int, on_ready: Any) -> None:
+def serve(app: "FastAPI", host: str, port: int, on_ready: Callable[[str], None]) -> None:
     """Answer until the process is asked to end.
 
     Args:

@@ -9,6 +9,7 @@ from sweeper.config import nearest
 from sweeper.errors import MissingInput, SweeperError
 from sweeper.records import TrialRow
 from sweeper.report.reader import StudyReader
+from sweeper.saved.card import Card
 from sweeper.study_folder import StudyPaths, TrialPaths
 
 STUDIES = Path("experiments")
@@ -33,6 +34,10 @@ class Found:
     study: StudyReader | None = None
     trial: int | None = None
     model_id: str = ""
+
+    def title(self, card: Card) -> str:
+        """Name of its study, else of the recipe that it was trained by."""
+        return self.study.about.name if self.study is not None else str(card.recipe["name"])
 
 
 def find(model: str, trial: int | None, uri: str) -> Found:

@@ -1,5 +1,6 @@
 """Each format, written, run as a stranger runs it, and refused where it is another model."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -168,3 +169,11 @@ def test_a_network_in_half_precision_is_exported_in_float32(tmp_path: Path, poli
     for name in ("tflite", "onnx"):
         assert 0 < found[name].largest < 0.05
     assert not is_half(in_float32(classifier.network))
+
+
+def test_the_documentation_has_each_format_with_its_bound() -> None:
+    page = Path(__file__).parents[2] / "docs" / "winner.md"
+    rows = re.findall(r"^\| `([\w-]+)` \| .* \| ([\d.]+) \|$", page.read_text(), re.MULTILINE)
+    assert {name: float(bound) for name, bound in rows} == {
+        name: one.bound for name, one in FORMATS.items()
+    }

@@ -14,7 +14,11 @@ from recipes import composed
 from saved.saved_models import NAMES, SIDE, card, saved
 
 from sweeper.errors import SweeperError
+from sweeper.promote.evaluations import log_evaluation
 from sweeper.promote.promotion import Promotion
+from sweeper.saved.classifier import SavedClassifier
+from sweeper.saved.metrics import Figure
+from sweeper.saved.mlflow_models import download
 from sweeper.saved.reference import Found
 from sweeper.validation import parse
 
@@ -150,6 +154,25 @@ def test_another_store_gets_the_model_too(place: Place) -> None:
     assert place.promote(place.model("poor", 0.6), force=True)
     assert place.promote(good)
     assert place.champion == "1"
+
+
+def test_an_evaluation_is_logged_where_the_data_of_the_model_is_not(place: Place) -> None:
+    good = place.model("good")
+    assert place.promote(good)
+    (place.folder / "photos").unlink()
+    network, model_id = download("models:/colours@champion", place.uri)
+    found = Found(network, "models:/colours@champion", model_id=model_id)
+    (place.folder / "judged").mkdir()
+    (place.folder / "judged" / "evaluation.json").write_text("{}")
+    classifier = SavedClassifier.load(network)
+    figures = {"accuracy": Figure(0.25)}
+    run_id = log_evaluation(
+        found, classifier, figures, place.folder / "judged", place.uri, place.said.append
+    )
+    client = MlflowClient(place.uri)
+    assert client.get_run(run_id).data.metrics["evaluate_accuracy"] == 0.25
+    (logged,) = client.list_artifacts(run_id, "evaluations/judged")
+    assert logged.path.endswith("evaluation.json")
 
 
 def replace_uri(place: Place, uri: str) -> Place:
