@@ -60,19 +60,31 @@ def command(found: "Found", formats: tuple[str, ...], out: Path | None, count: i
 
     Each file is run on validation images and compared with the original: the command fails where
     probabilities differ by more than rounding explains. README.md in the folder says how to feed
-    the files.
+    the files. A folder has the files of one model: those of another are removed.
     """
     from sweeper.execute.output import only_ours
+    from sweeper.export.exported_folder import ExportedFolder
+    from sweeper.export.file_formats import require_packages
+    from sweeper.saved.card import read_card
+
+    require_packages(formats)
+    card = read_card(found.network)
+    folder = ExportedFolder(out or Path("exports") / found.title(card), found.network, formats)
 
     with only_ours() as (screen, _):
         from sweeper.data.sources import loading
         from sweeper.export.exporting import Pictures, export
         from sweeper.saved.classifier import SavedClassifier
 
+        if folder.of_another:
+            print(
+                f"{folder.path} has files of another model, which go when the first of this one "
+                f"is there: {', '.join(folder.of_another)}",
+                file=screen,
+            )
         classifier = SavedClassifier.load(found.network)
         for note in loading.prepare(classifier.card.parsed_recipe().dataset):
             print(note, file=screen)
-        folder = out or Path("exports") / found.title(classifier.card)
 
         def on_checked(name: str, checked: "Checked") -> None:
             print(
@@ -84,4 +96,4 @@ def command(found: "Found", formats: tuple[str, ...], out: Path | None, count: i
 
         pictures = Pictures.of(classifier, count)
         export(classifier, found.name, formats, folder, pictures, on_checked)
-        print(f"files: {folder}", file=screen)
+        print(f"files: {folder.path}", file=screen)

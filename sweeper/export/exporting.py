@@ -1,7 +1,6 @@
 """Writes a classifier in several formats, each checked before it gets its name."""
 
-import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +11,7 @@ from sweeper.data.batches import batches
 from sweeper.data.examples import Examples
 from sweeper.data.sources.loading import load
 from sweeper.errors import SweeperError
-from sweeper.export.feeding_page import write_page
+from sweeper.export.exported_folder import ExportedFolder, remove
 from sweeper.export.file_check import Checked, check
 from sweeper.export.file_formats import FORMATS, Format
 from sweeper.export.float32 import is_half
@@ -56,43 +55,38 @@ def export(
     classifier: SavedClassifier,
     name: str,
     formats: Sequence[str],
-    folder: Path,
+    folder: ExportedFolder,
     pictures: Pictures,
     on_checked: OnChecked,
-) -> Mapping[str, Checked]:
+) -> None:
     """Write ``classifier`` to ``folder`` in each of ``formats``, and a page about them.
 
     Args:
         classifier: loaded from a file.
         name: what a person calls it.
         formats: names of :data:`FORMATS`.
-        folder: made if need be; files of these formats in it are replaced.
+        folder: for the file of ``classifier``.
         pictures: to compare by.
         on_checked: called after each format.
 
     Raises:
-        MissingInput: a format needs a package that is not installed.
-        SweeperError: a file gives other probabilities than the original, by more than its format's
-            bound. That file is not there then; those before it are.
+        SweeperError: a format cannot express the network, or a file gives other probabilities than
+            the original, by more than its format's bound. That file is not kept; those before it
+            are there.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.path.mkdir(parents=True, exist_ok=True)
     original = np.concatenate(
         [classifier.probabilities(image[np.newaxis]) for image in pictures.validation]
     )
-    found: dict[str, Checked] = {}
     for one in formats:
         # the writers go by the suffix
-        path, aside = folder / FORMATS[one].file, folder / f".aside.{FORMATS[one].file}"
+        aside = folder.path / f".aside.{FORMATS[one].file}"
         try:
-            found[one] = _export(classifier, FORMATS[one], aside, pictures, original)
-            if path.is_dir():
-                _remove(path)
-            aside.replace(path)
+            checked = _export(classifier, FORMATS[one], aside, pictures, original)
+            folder.add(one, aside, checked, name, classifier.card)
         finally:
-            _remove(aside)
-        on_checked(one, found[one])
-    write_page(folder, name, classifier.card, found)
-    return found
+            remove(aside)
+        on_checked(one, checked)
 
 
 def _export(
@@ -102,9 +96,14 @@ def _export(
     pictures: Pictures,
     original: NDArray[np.float32],
 ) -> Checked:
-    _remove(path)
-    chosen.write(classifier, path, pictures.training)
-    checked = check(chosen.open_file(path), path, pictures.validation, pictures.ids, original)
+    remove(path)
+    try:
+        chosen.write(classifier, path, pictures.training)
+        run = chosen.open_file(path)
+        checked = check(run, path, pictures.validation, pictures.ids, original)
+    except Exception as error:  # converters and runtimes have classes of their own
+        first = next(iter(str(error).strip().splitlines()), type(error).__name__)
+        raise SweeperError(f"{chosen.file} cannot be made of this network: {first}") from error
     bound = max(chosen.bound, _HALF_BOUND) if is_half(classifier.network) else chosen.bound
     if checked.largest > bound:
         raise SweeperError(
@@ -124,10 +123,3 @@ def _spread(examples: Examples, count: int) -> Examples:
 def _images(examples: Examples, side: int) -> NDArray[np.float32]:
     plain = batches(examples, side, 32, target=lambda labels: labels, shuffle_seed=None)
     return np.concatenate([images.numpy() for images, _ in plain.dataset])
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)

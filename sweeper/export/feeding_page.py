@@ -8,6 +8,9 @@ from sweeper.export.file_formats import FORMATS
 from sweeper.files import write_aside
 from sweeper.saved.card import Card
 
+PAGE = "README.md"
+LABELS = "labels.txt"
+
 _PIXELS = """import numpy as np
 from PIL import Image, ImageOps
 
@@ -20,8 +23,8 @@ print(labels[probabilities[0].argmax()], probabilities[0].max())"""
 
 
 def write_page(folder: Path, name: str, card: Card, written: Mapping[str, Checked]) -> None:
-    """Write ``README.md`` and ``labels.txt`` into ``folder``; ``written`` goes by format."""
-    write_aside(folder / "labels.txt", "".join(f"{one}\n" for one in card.class_names))
+    """Write :data:`PAGE` and :data:`LABELS` into ``folder``; ``written`` goes by format."""
+    write_aside(folder / LABELS, "".join(f"{one}\n" for one in card.class_names))
     side = card.image_size
     rows = [
         f"| [{FORMATS[one].file}]({FORMATS[one].file}) | {FORMATS[one].what} "
@@ -65,4 +68,4 @@ Then:
 {_CLASS}
 ```
 """
-    write_aside(folder / "README.md", text)
+    write_aside(folder / PAGE, text)

@@ -5,10 +5,13 @@ classifier, a path and images to calibrate by to a file; and ``open_file``, from
 runs the file as a program without sweeper does.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
+from importlib.util import find_spec
 from typing import Any
+
+from sweeper.errors import MissingInput
 
 
 @dataclass(frozen=True)
@@ -19,11 +22,13 @@ class Format:
         file: name of the file or folder that is written.
         what: who takes it, for a person.
         bound: by how much a probability may differ from the original's. Of exact formats it is
-            what the order of float32 sums can change; of those that round weights or activations it
-            says where a file is broken rather than rounded.
+            what the order of float32 sums can change (other runtimes than TensorFlow changed up to
+            2e-4 in twelve families with random weights, which amplify more than trained ones); of
+            those that round weights or activations it says where a file is broken, not rounded.
         module: in this package.
         example: Python that a reader without sweeper runs, from ``pixels`` to ``probabilities``.
         settings: of its ``write``.
+        packages: that it imports, of the extra ``[export]``.
     """
 
     file: str
@@ -32,6 +37,7 @@ class Format:
     module: str
     example: str
     settings: Mapping[str, Any] = field(default_factory=dict)
+    packages: Sequence[str] = ()
 
     def write(self, *arguments: Any) -> None:
         """Write a file; see the module's ``write`` for the arguments."""
@@ -46,6 +52,7 @@ class Format:
         return import_module(f"sweeper.export.{self.module}")
 
 
+_LITERT = ("ai_edge_litert",)
 _OF_LITERT = """from ai_edge_litert.interpreter import Interpreter
 
 network = Interpreter("{file}").get_signature_runner()
@@ -69,7 +76,12 @@ FORMATS: Mapping[str, Format] = {
         'network = tf.saved_model.load("{file}")\nprobabilities = network.serve(pixels).numpy()',
     ),
     "tflite": Format(
-        "model.tflite", "LiteRT (TensorFlow Lite), float32", 1e-4, "litert", _OF_LITERT
+        "model.tflite",
+        "LiteRT (TensorFlow Lite), float32",
+        1e-3,
+        "litert",
+        _OF_LITERT,
+        packages=_LITERT,
     ),
     "tflite-float16": Format(
         "model_float16.tflite",
@@ -78,6 +90,7 @@ FORMATS: Mapping[str, Format] = {
         "litert",
         _OF_LITERT,
         {"precision": "float16"},
+        _LITERT,
     ),
     "tflite-int8": Format(
         "model_int8.tflite",
@@ -86,14 +99,31 @@ FORMATS: Mapping[str, Format] = {
         "litert",
         _OF_LITERT,
         {"precision": "int8"},
+        _LITERT,
     ),
     "onnx": Format(
         "model.onnx",
         "ONNX Runtime, OpenVINO, TensorRT and others",
-        1e-4,
+        1e-3,
         "onnx_file",
         "import onnxruntime\n\n"
         'network = onnxruntime.InferenceSession("{file}")\n'
         "(probabilities,) = network.run(None, {{network.get_inputs()[0].name: pixels}})",
+        packages=("onnx", "onnxruntime", "tf2onnx"),
     ),
 }
+
+
+def require_packages(formats: Sequence[str]) -> None:
+    """Check that what ``formats`` import is installed, without importing it.
+
+    Raises:
+        MissingInput: some of it is not; names all of that.
+    """
+    needed = {package: name for name in formats for package in FORMATS[name].packages}
+    missing = {package: name for package, name in needed.items() if find_spec(package) is None}
+    if missing:
+        raise MissingInput(
+            f"{', '.join(sorted(set(missing.values())))} cannot be written without "
+            f"{', '.join(sorted(missing))}: in the checkout, pip install -e '.[export]'"
+        )

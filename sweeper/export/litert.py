@@ -8,8 +8,6 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from sweeper.errors import SweeperError
-from sweeper.export.extra import needs_extra
 from sweeper.export.float32 import in_float32
 from sweeper.saved.classifier import SavedClassifier
 
@@ -39,17 +37,12 @@ def write(
     if precision == "int8":
         settings["target_spec"] = {"supported_ops": [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]}
         settings["representative_dataset"] = lambda: ([one[np.newaxis]] for one in images)
-    try:
-        in_float32(classifier.network).export(path, format="litert", verbose=False, **settings)
-    except Exception as error:  # its converter raises a class of its own
-        first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise SweeperError(f"LiteRT cannot run this network: {first}") from error
+    in_float32(classifier.network).export(path, format="litert", verbose=False, **settings)
 
 
 def open_file(path: Path) -> Callable[[Images], Images]:
     """The network in the file at ``path``, as LiteRT runs it on the CPU."""
-    with needs_extra("export"):
-        from ai_edge_litert.interpreter import Interpreter
+    from ai_edge_litert.interpreter import Interpreter
 
     runner = Interpreter(str(path), num_threads=1).get_signature_runner()
     (name,) = runner.get_input_details()

@@ -47,11 +47,9 @@ def refitted(found: Found, say: Say) -> Found:
     }
     paths = TrialPaths(study.paths.derived(KIND))
     again = replace(found, network=paths.model, name=f"the refit of trial {number} of {name}")
-    if paths.model.exists():
-        card = read_card(paths.model)
-        if card is not None and origin.items() <= card.origin.items():
-            say(f"{again.name} is there already: {paths.model}")
-            return again
+    if paths.model.exists() and origin.items() <= read_card(paths.model).origin.items():
+        say(f"{again.name} is there already: {paths.model}")
+        return again
     say(f"training {again.name} on train plus validation, log: {paths.log}")
     _train(study, number, paths, origin, say)
     say("it has no validation result: no image is left that it has not seen, but the test images")

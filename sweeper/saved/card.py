@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from sweeper.config import Recipe
+from sweeper.errors import SweeperError
 from sweeper.files import open_aside
 
 NETWORK = "model.keras"
@@ -74,20 +75,22 @@ def write_card(network: Path, card: Card, target: Path) -> None:
         whole.writestr(_MEMBER, text)
 
 
-def read_card(network: Path) -> Card | None:
-    """The card of the file ``network``; None where it has none.
+def read_card(network: Path) -> Card:
+    """The card of the ``.keras`` file ``network``.
 
     Raises:
-        OSError: the file cannot be read.
-        ValueError: it is no ``.keras`` file, or its card is of a later version.
+        SweeperError: it cannot be read, or it has no card, or one of a later version.
     """
     try:
         with zipfile.ZipFile(network) as file:
-            if _MEMBER not in file.namelist():
-                return None
-            known = json.loads(file.read(_MEMBER))
-    except (zipfile.BadZipFile, KeyError) as error:
-        raise ValueError(f"it is no .keras file ({error})") from error
+            known = json.loads(file.read(_MEMBER)) if _MEMBER in file.namelist() else None
+    except (OSError, ValueError, zipfile.BadZipFile) as error:
+        raise SweeperError(f"{network} cannot be loaded: {error}") from error
+    if known is None:
+        raise SweeperError(
+            f"{network} does not say which classes it tells apart: it was not written by sweeper, "
+            "or by an earlier version; train the recipe again"
+        )
     if known.pop("format", None) != _FORMAT:
-        raise ValueError("its card was written by a later version of sweeper; update it")
+        raise SweeperError(f"{network} was written by a later version of sweeper; update it")
     return Card(**{**known, "class_names": tuple(known["class_names"])})

@@ -40,18 +40,13 @@ class SavedClassifier:
         """The classifier in a ``.keras`` file, loaded in Keras' safe mode.
 
         Raises:
-            SweeperError: it cannot be read, or it has no card.
+            SweeperError: it cannot be read, or it has no card, or one of a later version.
         """
+        card = read_card(path)
         try:
-            card = read_card(path)
             network = keras.saving.load_model(path, compile=False, safe_mode=True)
         except (OSError, ValueError) as error:
             raise SweeperError(f"{path} cannot be loaded: {error}") from error
-        if card is None:
-            raise SweeperError(
-                f"{path} does not say which classes it tells apart: it was not written by sweeper, "
-                "or by an earlier version; train the recipe again"
-            )
         return cls(card, network, path)
 
     def decoded(self, encoded: bytes) -> Pixels:

@@ -141,13 +141,15 @@ def write(judged: Judged, folder: Path, about: Mapping[str, str]) -> Mapping[str
         found["expected_calibration_error"].value,
     )
     images, places = judged.mistakes
+    sheet = folder / "mistakes.png"
+    sheet.unlink(missing_ok=True)  # of an earlier evaluation
     if places:
         names = [
             f"{judged.names[said[place]]} {judged.probabilities[place].max():.2f}, "
             f"is {judged.names[judged.truth[place]]}"
             for place in places
         ]
-        save_samples(folder / "mistakes.png", images, range(len(places)), names)
+        save_samples(sheet, images, range(len(places)), names)
     write_aside(folder / "classes.csv", _table_of_classes(classes))
     write_aside(folder / "predictions.csv", _table_of_images(judged, said))
     content = {

@@ -34,7 +34,6 @@ def save_for_mlflow(file: Path, folder: Path, example: NDArray[np.uint8]) -> Non
     from mlflow.models import Model
 
     card = read_card(file)
-    assert card is not None, "written with one"
     model = Model()
     # as mlflow.keras.save_model describes it, which takes no model that is saved already
     model.add_flavor(

@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import keras
@@ -14,6 +15,7 @@ from saved.saved_models import NAMES, SIDE, card, network, saved
 from sklearn.datasets import load_sample_image
 
 from sweeper.errors import SweeperError
+from sweeper.export.exported_folder import ExportedFolder
 from sweeper.export.exporting import Pictures, export
 from sweeper.export.file_check import Checked, check
 from sweeper.export.file_formats import FORMATS
@@ -37,21 +39,29 @@ def pictures() -> Pictures:
     return Pictures(images[:COUNT], ids, images[COUNT:])
 
 
+def written(
+    classifier: SavedClassifier, folder: Path, formats: Sequence[str]
+) -> Mapping[str, Checked]:
+    """What each of ``formats`` gives, exported to ``folder``."""
+    found: dict[str, Checked] = {}
+    place = ExportedFolder(folder, classifier.file, formats)
+    export(classifier, "the winner", formats, place, pictures(), found.__setitem__)
+    return found
+
+
 @pytest.fixture(scope="module")
 def exported(
     classifier: SavedClassifier, tmp_path_factory: pytest.TempPathFactory
-) -> tuple[Path, dict[str, Checked]]:
-    folder, seen = tmp_path_factory.mktemp("exported") / "new", list[str]()
-    found = export(
-        classifier, "the winner", list(FORMATS), folder, pictures(), lambda n, _: seen.append(n)
-    )
-    assert seen == list(FORMATS)
-    return folder, dict(found)
+) -> tuple[Path, Mapping[str, Checked]]:
+    folder = tmp_path_factory.mktemp("exported") / "new"
+    found = written(classifier, folder, list(FORMATS))
+    assert list(found) == list(FORMATS)
+    return folder, found
 
 
 @pytest.mark.parametrize("name", FORMATS)
 def test_a_format_gives_what_the_original_gives(
-    exported: tuple[Path, dict[str, Checked]], classifier: SavedClassifier, name: str
+    exported: tuple[Path, Mapping[str, Checked]], classifier: SavedClassifier, name: str
 ) -> None:
     folder, found = exported
     checked = found[name]
@@ -67,7 +77,7 @@ def test_a_format_gives_what_the_original_gives(
         assert checked.changed == 0
 
 
-def test_rounded_weights_make_smaller_files(exported: tuple[Path, dict[str, Checked]]) -> None:
+def test_rounded_weights_make_smaller_files(exported: tuple[Path, Mapping[str, Checked]]) -> None:
     folder, _ = exported
     sizes = [(folder / FORMATS[name].file).stat().st_size for name in FORMATS if "tflite" in name]
     assert sizes[0] > sizes[1] > 0
@@ -79,7 +89,7 @@ def test_rounded_weights_make_smaller_files(exported: tuple[Path, dict[str, Chec
     [pytest.param(name, marks=[pytest.mark.more] * (name != "onnx")) for name in FORMATS],
 )
 def test_the_page_shows_a_stranger_how_to_feed_it(
-    exported: tuple[Path, dict[str, Checked]],
+    exported: tuple[Path, Mapping[str, Checked]],
     classifier: SavedClassifier,
     tmp_path: Path,
     name: str,
@@ -116,7 +126,7 @@ def test_the_page_shows_a_stranger_how_to_feed_it(
 def test_another_model_is_refused_with_the_image_and_what_was_there_stays(
     classifier: SavedClassifier, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    export(classifier, "it", ["keras", "onnx"], tmp_path, pictures(), lambda *_: None)
+    written(classifier, tmp_path, ["keras", "onnx"])
     before = (tmp_path / "model.onnx").read_bytes()
     wrong = SavedClassifier.load(saved(tmp_path / "other" / "model.keras"))
     weights = [weight + 0.05 for weight in wrong.network.get_weights()]
@@ -131,7 +141,7 @@ def test_another_model_is_refused_with_the_image_and_what_was_there_stays(
     broken = Wrong(onnx.file, onnx.what, onnx.bound, onnx.module, onnx.example)
     monkeypatch.setitem(FORMATS, "onnx", broken)  # type: ignore[arg-type]
     with pytest.raises(SweeperError, match=r"model\.onnx is not the model: for image temple/\d+"):
-        export(classifier, "it", ["onnx"], tmp_path, pictures(), lambda *_: None)
+        written(classifier, tmp_path, ["onnx"])
     assert (tmp_path / "model.onnx").read_bytes() == before
     assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
 
@@ -165,7 +175,7 @@ def test_a_network_in_half_precision_is_exported_in_float32(tmp_path: Path, poli
         keras.mixed_precision.set_global_policy("float32")
     classifier = SavedClassifier.load(saved(tmp_path / "half.keras", half))
     assert is_half(classifier.network)
-    found = export(classifier, "it", list(FORMATS), tmp_path / "out", pictures(), lambda *_: None)
+    found = written(classifier, tmp_path / "out", list(FORMATS))
     for name in ("tflite", "onnx"):
         assert 0 < found[name].largest < 0.05
     assert not is_half(in_float32(classifier.network))

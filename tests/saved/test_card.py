@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from saved.saved_models import SIDE, card, network, saved
 
+from sweeper.errors import SweeperError
 from sweeper.saved.card import read_card, write_card
 
 
@@ -29,9 +30,7 @@ def test_a_card_is_read_as_it_was_written_and_keras_reads_the_network(tmp_path: 
 def test_another_card_replaces_the_one_that_is_there(tmp_path: Path) -> None:
     path = saved(tmp_path / "model.keras")
     write_card(path, card(image_size=99), path)
-    found = read_card(path)
-    assert found is not None
-    assert found.image_size == 99
+    assert read_card(path).image_size == 99
     with zipfile.ZipFile(path) as file:
         names = file.namelist()
     assert len(names) == len(set(names))
@@ -39,14 +38,20 @@ def test_another_card_replaces_the_one_that_is_there(tmp_path: Path) -> None:
 
 def test_a_network_of_somebody_else_has_none(tmp_path: Path) -> None:
     network().save(tmp_path / "theirs.keras")
-    assert read_card(tmp_path / "theirs.keras") is None
+    with pytest.raises(SweeperError, match="does not say which classes"):
+        read_card(tmp_path / "theirs.keras")
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(SweeperError, match=r"none\.keras cannot be loaded: .*No such file"):
+        read_card(tmp_path / "none.keras")
 
 
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04 half", b"\x89HDF"])
 def test_what_is_no_file_of_keras_is_named(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "model.keras"
     path.write_bytes(content)
-    with pytest.raises(ValueError, match=r"it is no \.keras file"):
+    with pytest.raises(SweeperError, match=r"model\.keras cannot be loaded"):
         read_card(path)
 
 
@@ -54,5 +59,5 @@ def test_a_card_of_a_later_version_is_not_guessed_at(tmp_path: Path) -> None:
     path = tmp_path / "model.keras"
     with zipfile.ZipFile(path, "w") as file:
         file.writestr("sweeper.json", '{"format": 2}')
-    with pytest.raises(ValueError, match="later version"):
+    with pytest.raises(SweeperError, match="later version"):
         read_card(path)
