@@ -81,7 +81,7 @@ def test_several_objectives_and_no_database(tmp_path: Path) -> None:
     text = (tmp_path / "README.md").read_text()
     assert "trial 3 (one of 1 on the Pareto front), val_accuracy 0.5, flops 7" in text
     assert "kept in memory only" in text
-    assert "how it ended, `val_accuracy`, `flops`, seconds" in text
+    assert "how it ended, `val_accuracy`, `flops`, the 95 % interval" in text
 
 
 def test_a_page_of_somebody_else_is_left_alone(tmp_path: Path) -> None:

@@ -106,6 +106,7 @@ class FineTuneStudy(StudyHooks):
         """Open the study's run, or continue the one it has."""
         from sweeper.app.descriptions import study_note, study_tags
         from sweeper.app.runs import StudyRuns
+        from sweeper.report.trial_standings import TrialStandings
         from sweeper.track.delivery import Delivery
         from sweeper.track.result import AboutStudy, write
 
@@ -121,6 +122,9 @@ class FineTuneStudy(StudyHooks):
         )
         runs.end_orphans(summary.rows, running)
         self._runs = runs
+        self._standings = TrialStandings(tuple(recipe.objectives))
+        for row in summary.rows:
+            self._standings.add(row)
         storage = config.hydra.sweeper.storage
         self._summary, self._page = (
             summary,
@@ -153,7 +157,9 @@ class FineTuneStudy(StudyHooks):
                 trial.learned.unlink(missing_ok=True)
             if other.number not in front:
                 trial.model.unlink(missing_ok=True)  # the best of an earlier sweep of the study
-        write_leaderboard(summary, StudyPaths(summary.folder).leaderboard)
+        self._standings.add(row)
+        standings = self._standings.beside(summary)
+        write_leaderboard(summary, StudyPaths(summary.folder).leaderboard, standings)
         self._summary = summary
 
     def trial_interrupted(self, number: int, reason: str) -> None:
@@ -171,8 +177,9 @@ class FineTuneStudy(StudyHooks):
 
         runs, paths, console = self._opened, StudyPaths(summary.folder), open_console()
         runs.end_orphans(summary.rows)  # of another controller that died after its last trial
-        write_leaderboard(summary, paths.leaderboard)
-        print_table(summary, console)
+        standings = self._standings.beside(summary)
+        write_leaderboard(summary, paths.leaderboard, standings)
+        print_table(summary, console, standings)
         for path in (paths.results, paths.leaderboard, paths.master):
             runs.study.log_file(path, "study")
         self._record_study(summary)

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from sweeper.data.examples import Examples, Source
     from sweeper.saved.card import Card
     from sweeper.saved.classifier import SavedClassifier
-    from sweeper.saved.metrics import Figure
     from sweeper.saved.reference import Found
+    from sweeper.statistics.intervals import Figure
 
 PARTS = ("test", "train", "all")
 

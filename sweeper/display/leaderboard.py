@@ -17,6 +17,7 @@ from sweeper.display.short_names import short_names
 from sweeper.display.wording import spelled_value
 from sweeper.files import write_aside
 from sweeper.records import State, StudySummary, TrialRow
+from sweeper.statistics.standings import Place, Standing
 
 COLOURS: Mapping[State, str] = {
     State.COMPLETE: "green",
@@ -61,22 +62,29 @@ def _parameters(rows: Iterable[TrialRow]) -> list[str]:
     return list(dict.fromkeys(name for row in rows for name in row.params))
 
 
-def write_leaderboard(summary: StudySummary, path: Path) -> None:
+def write_leaderboard(summary: StudySummary, path: Path, standings: Mapping[int, Standing]) -> None:
     """Write all trials as CSV (RFC 4180), in the order of :func:`ranked`.
 
-    Columns: ``number state val_accuracy seconds`` (one for each objective, by its name), one for
-    each parameter by its whole name, ``reason``. Values are not rounded. A cell is empty where a
-    trial has no such value or parameter; a parameter that holds nothing reads ``null``.
+    Columns: ``number state val_accuracy val_accuracy_low val_accuracy_high standing seconds`` (one
+    for each objective, by its name, and the interval of the first one), one for each parameter by
+    its whole name, ``reason``. Values are not rounded. A cell is empty where a trial has no such
+    value or parameter; a parameter that holds nothing reads ``null``.
     """
     rows = ranked(summary)
     names = _parameters(summary.rows)
     text = io.StringIO(newline="")
     writer = csv.writer(text)
-    writer.writerow([*_fixed(summary), *names, "reason"])
+    first, *others = summary.value_names
+    columns = ["number", "state", first, f"{first}_low", f"{first}_high", "standing", *others]
+    writer.writerow([*columns, "seconds", *names, "reason"])
     for row in rows:
         params = (spelled_value(row.params[name]) if name in row.params else "" for name in names)
-        values = _values(row, summary)
-        writer.writerow([row.number, row.state.value, *values, row.seconds, *params, row.reason])
+        value, *more = _values(row, summary)
+        standing = standings.get(row.number)
+        low, high = (standing.figure.low, standing.figure.high) if standing else (None, None)
+        place = standing.place if standing else None
+        known = [row.number, row.state.value, value, low, high, place, *more, row.seconds]
+        writer.writerow([*known, *params, row.reason])
     write_aside(path, text.getvalue())
 
 
@@ -94,7 +102,12 @@ def _cell(row: TrialRow, name: str) -> str:
 
 
 def _table(
-    summary: StudySummary, rows: Sequence[TrialRow], reason_width: int, *, narrow: bool
+    summary: StudySummary,
+    rows: Sequence[TrialRow],
+    standings: Mapping[int, Standing],
+    reason_width: int,
+    *,
+    narrow: bool,
 ) -> Table:
     names = _parameters(summary.rows)
     with_reason = any(row.reason for row in rows)
@@ -122,10 +135,10 @@ def _table(
     for row in rows:
         is_best = row.number in front
         cells = [
-            Text(mark if is_best else ""),
+            Text(mark if is_best else _tied(standings, row)),
             Text(str(row.number)),
             Text(row.state.value, style=COLOURS[row.state]),
-            *(Text("" if v is None else f"{v:#.4g}") for v in _values(row, summary)),
+            *(Text(text) for text in _spelled_values(row, summary, standings.get(row.number))),
             Text(f"{row.seconds:.1f}"),
             *(Text(_cell(row, name)) for name in names),
         ]
@@ -133,6 +146,22 @@ def _table(
             cells.append(Text(_plain(row.reason)))
         table.add_row(*cells, style="bold green" if is_best else None)
     return table
+
+
+def _tied(standings: Mapping[int, Standing], row: TrialRow) -> str:
+    standing = standings.get(row.number)
+    return "tied" if standing is not None and standing.place is Place.TIED else ""
+
+
+def _spelled_values(
+    row: TrialRow, summary: StudySummary, standing: Standing | None
+) -> Sequence[str]:
+    """The objectives, the first with half the width of its 95 % interval."""
+    texts = ["" if value is None else f"{value:#.4g}" for value in _values(row, summary)]
+    if standing is not None and standing.figure.low is not None:
+        assert standing.figure.high is not None, "both ends are known, or none"
+        texts[0] += f" \N{PLUS-MINUS SIGN}{(standing.figure.high - standing.figure.low) / 2:.3f}"
+    return texts
 
 
 def _heading(summary: StudySummary) -> str:
@@ -145,8 +174,8 @@ def _heading(summary: StudySummary) -> str:
     return _plain(heading)
 
 
-def print_table(summary: StudySummary, console: Console) -> None:
-    """Print the trials in the order of :func:`ranked`, the best one marked.
+def print_table(summary: StudySummary, console: Console, standings: Mapping[int, Standing]) -> None:
+    """Print the trials in the order of :func:`ranked`, the best one and those tied with it marked.
 
     Parameters stand under the last parts of their dotted names where these are unambiguous;
     numbers are rounded to 4 digits. The table is never narrower than its text: where the console
@@ -155,16 +184,17 @@ def print_table(summary: StudySummary, console: Console) -> None:
     Args:
         summary: the study.
         console: where to print.
+        standings: of the trials that have one, by number.
     """
     rows = ranked(summary)
     console.print(Text(_heading(summary), style="bold"), soft_wrap=True)
     if not rows:
         return
     unbounded = console.options.update(width=UNBOUNDED)
-    table = _table(summary, rows, reason_width=100, narrow=False)
+    table = _table(summary, rows, standings, reason_width=100, narrow=False)
     width = Measurement.get(console, unbounded, table).maximum
     if console.is_terminal and width > console.width:
-        table = _table(summary, rows, reason_width=24, narrow=True)
+        table = _table(summary, rows, standings, reason_width=24, narrow=True)
         width = max(console.width, Measurement.get(console, unbounded, table).maximum)
     # Console.print caps a table at the console's width, and 80 columns is what it assumes of a file
     lines = console.render(table, unbounded.update(width=width))

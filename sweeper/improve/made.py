@@ -7,8 +7,9 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from sweeper.promote.comparison import Comparison, Scores
-from sweeper.saved.metrics import Figure, figures
+from sweeper.saved.metrics import figures
+from sweeper.statistics.comparison import Comparison, Scores
+from sweeper.statistics.intervals import Figure
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 from sweeper.data.examples import Source
 from sweeper.data.sources.loading import load
 from sweeper.errors import MissingInput, SweeperError
-from sweeper.promote.comparison import Comparison, Scores
 from sweeper.saved.classifier import SavedClassifier
 from sweeper.saved.judging import judge
+from sweeper.statistics.comparison import Comparison, Scores
 
 _LARGEST = 512
 """Pixels of a side of the example that is kept with a model."""

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from sweeper.promote.contest import Arena
 from sweeper.promote.in_mlflow import Say, in_mlflow
 from sweeper.saved.classifier import SavedClassifier
-from sweeper.saved.metrics import Figure
 from sweeper.saved.reference import Found
+from sweeper.statistics.intervals import Figure
 from sweeper.track.mlflow import connect
 from sweeper.track.mlflow_store import usable
 

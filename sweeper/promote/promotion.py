@@ -5,13 +5,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from sweeper.errors import MissingInput, SweeperError
-from sweeper.promote.comparison import LEVEL, Comparison
 from sweeper.promote.contest import Arena, contest
 from sweeper.promote.in_mlflow import Say, in_mlflow
 from sweeper.promote.registry import Registry
 from sweeper.saved.classifier import SavedClassifier
 from sweeper.saved.mlflow_models import download
 from sweeper.saved.reference import Found
+from sweeper.statistics.comparison import LEVEL, Comparison
 
 
 @dataclass(frozen=True)

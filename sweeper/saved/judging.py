@@ -19,7 +19,8 @@ from sweeper.pictures.confusion_matrix import save_confusion_matrix
 from sweeper.pictures.reliability import save_reliability
 from sweeper.pictures.samples import GRID, save_samples
 from sweeper.saved.classifier import SavedClassifier
-from sweeper.saved.metrics import Figure, OfClass, figures, of_classes, reliability
+from sweeper.saved.metrics import OfClass, figures, of_classes, reliability
+from sweeper.statistics.intervals import Figure
 
 
 @dataclass(frozen=True, eq=False)

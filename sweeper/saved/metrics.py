@@ -8,20 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn import metrics as sklearn
 
-from sweeper.saved.intervals import of_mean, of_share
+from sweeper.statistics.intervals import Figure, of_mean, of_share
 
 BINS = 15
 """Of the reliability curve and the expected calibration error (Guo et al. 2017, section 2)."""
 _TOP = 5
-
-
-@dataclass(frozen=True)
-class Figure:
-    """A number; ``low`` and ``high`` bound it in 95 of 100 cases, None where nobody knows how."""
-
-    value: float
-    low: float | None = None
-    high: float | None = None
 
 
 @dataclass(frozen=True)

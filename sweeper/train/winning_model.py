@@ -21,8 +21,8 @@ from sweeper.models.inference import compiled
 from sweeper.pictures.confusion_matrix import save_confusion_matrix
 from sweeper.records import UNOWNED, Owner
 from sweeper.saved.card import Card, write_card
-from sweeper.saved.intervals import of_share
 from sweeper.saved.mlflow_folder import save_for_mlflow
+from sweeper.statistics.intervals import of_share
 from sweeper.study_folder import TrialPaths
 from sweeper.track.journal import Journal
 from sweeper.train.building import build_classifier_for

@@ -17,9 +17,9 @@ from sweeper.errors import SweeperError
 from sweeper.promote.evaluations import log_evaluation
 from sweeper.promote.promotion import Promotion
 from sweeper.saved.classifier import SavedClassifier
-from sweeper.saved.metrics import Figure
 from sweeper.saved.mlflow_models import download
 from sweeper.saved.reference import Found
+from sweeper.statistics.intervals import Figure
 from sweeper.validation import parse
 
 EACH = 20

@@ -1,6 +1,7 @@
 import csv
 import io
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,8 @@ from rich.console import Console
 
 from sweeper.display.leaderboard import print_table, ranked, write_leaderboard
 from sweeper.records import State, StudySummary, TrialRow, Value
+from sweeper.statistics.intervals import Figure
+from sweeper.statistics.standings import Place, Standing
 
 
 def row(number: int, value: float | None, **extra: object) -> TrialRow:
@@ -27,9 +30,11 @@ def study(*rows: TrialRow, best: int | None = None, maximize: bool = True) -> St
     return StudySummary("dogs_b0", folder, (maximize,), rows, winner, front, ("val_accuracy",))
 
 
-def printed(summary: StudySummary, **console: object) -> str:
+def printed(
+    summary: StudySummary, standings: Mapping[int, Standing] | None = None, **console: object
+) -> str:
     out = io.StringIO()
-    print_table(summary, Console(file=out, **console))  # type: ignore[arg-type]
+    print_table(summary, Console(file=out, **console), standings or {})  # type: ignore[arg-type]
     return out.getvalue()
 
 
@@ -85,11 +90,12 @@ def test_csv_holds_every_digit_and_character(
     rows: list[TrialRow], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     path = tmp_path_factory.mktemp("study") / "leaderboard.csv"
-    write_leaderboard(study(*rows), path)
+    write_leaderboard(study(*rows), path, {})
     with path.open(newline="", encoding="utf-8") as file:
         header, *lines = list(csv.reader(file))
-    names = header[4:-1]
-    assert header[:4] == ["number", "state", "val_accuracy", "seconds"]
+    names = header[7:-1]
+    fixed = ["val_accuracy", "val_accuracy_low", "val_accuracy_high", "standing", "seconds"]
+    assert header[:7] == ["number", "state", *fixed]
     assert header[-1] == "reason"
     assert sorted(names) == sorted({name for r in rows for name in r.params})
     by_number = {r.number: r for r in rows}
@@ -99,9 +105,9 @@ def test_csv_holds_every_digit_and_character(
         r = by_number.pop(int(line[0]))
         assert line[1] == r.state.value
         assert (float(line[2]) if line[2] else None) == r.value
-        assert float(line[3]) == r.seconds
+        assert float(line[6]) == r.seconds
         assert line[-1] == r.reason
-        for name, cell in zip(names, line[4:-1], strict=True):
+        for name, cell in zip(names, line[7:-1], strict=True):
             value = r.params.get(name, "")
             if isinstance(value, float):
                 assert float(cell) == value
@@ -234,11 +240,12 @@ def test_several_objectives_have_a_column_each_and_the_front_comes_first(tmp_pat
     names = ("val_accuracy", "milliseconds_per_image")
     summary = StudySummary("dogs_b0", folder, (True, False), rows, rows[0], rows[:2], names)
     assert [r.number for r in ranked(summary)] == [0, 1, 2, 3, 4]
-    write_leaderboard(summary, tmp_path / "leaderboard.csv")
+    write_leaderboard(summary, tmp_path / "leaderboard.csv", {})
     lines = (tmp_path / "leaderboard.csv").read_text().splitlines()
-    assert lines[0] == "number,state,val_accuracy,milliseconds_per_image,seconds,reason"
-    assert lines[1] == "0,complete,0.9,40.0,1.0,"
-    assert lines[5] == "4,pruned,,,1.0,"
+    interval = "val_accuracy,val_accuracy_low,val_accuracy_high,standing"
+    assert lines[0] == f"number,state,{interval},milliseconds_per_image,seconds,reason"
+    assert lines[1] == "0,complete,0.9,,,,40.0,1.0,"
+    assert lines[5] == "4,pruned,,,,,,1.0,"
     text = printed(summary)
     assert text.count("front") == 2
     assert "milliseconds_per_image" in text
@@ -249,3 +256,19 @@ def test_objectives_without_names_are_numbered() -> None:
     assert StudySummary("toy", Path(), (True,), (one,), one).value_names == ("value",)
     several = StudySummary("toy", Path(), (True, False), (two,), two)
     assert several.value_names == ("value_0", "value_1")
+
+
+def test_trials_tied_with_the_best_are_marked_and_have_intervals(tmp_path: Path) -> None:
+    best = Standing(Figure(0.95, 0.9, 0.98), Place.BEST, None, 100)
+    tied = Standing(Figure(0.81, 0.73, 0.87), Place.TIED, Figure(0.14, -0.01, 0.3), 100)
+    standings = {3: best, 0: tied}
+    write_leaderboard(a_study(), tmp_path / "leaderboard.csv", standings)
+    with (tmp_path / "leaderboard.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    shown = [(row["val_accuracy_low"], row["val_accuracy_high"], row["standing"]) for row in rows]
+    nothing = ("", "", "")
+    assert shown == [("0.9", "0.98", "best"), ("0.73", "0.87", "tied"), nothing, nothing]
+    text = printed(a_study(), standings)
+    sign = "\N{PLUS-MINUS SIGN}"
+    assert [line for line in text.splitlines() if "tied" in line and f"0.8123 {sign}0.070" in line]
+    assert [line for line in text.splitlines() if "best" in line and f"0.9500 {sign}0.040" in line]

@@ -11,8 +11,8 @@ from PIL import Image
 from sklearn import metrics
 
 from sweeper.pictures.reliability import save_reliability
-from sweeper.saved.intervals import of_mean, of_share
 from sweeper.saved.metrics import calibration_error, figures, of_classes, reliability
+from sweeper.statistics.intervals import of_mean, of_share
 
 
 @st.composite

@@ -23,8 +23,8 @@ from sweeper.data.sources.loading import load
 from sweeper.errors import MissingInput, SweeperError
 from sweeper.records import Owner
 from sweeper.saved.classifier import SavedClassifier
-from sweeper.saved.intervals import of_share as interval
 from sweeper.saved.reference import find
+from sweeper.statistics.intervals import of_share as interval
 from sweeper.study_folder import TrialPaths
 from sweeper.track.journal import Journal, NewRun
 from sweeper.track.outbox import Outbox

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import softmax
 
-from sweeper.promote.comparison import LEVEL, Comparison, Scores
+from sweeper.statistics.comparison import LEVEL, Comparison, Scores
 
 counts = st.integers(0, 200)
 

@@ -7,8 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from sweeper.saved.intervals import of_mean
-from sweeper.saved.metrics import Figure
+from sweeper.statistics.intervals import Figure, of_mean
 
 LEVEL = 0.025
 """A difference counts that chance alone gives less often than this, in each of the two tests: at

@@ -1,12 +1,22 @@
 """95 % intervals of what is measured on images."""
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
 _CONFIDENCE = 0.95
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A number; ``low`` and ``high`` bound it in 95 of 100 cases, None where nobody knows how."""
+
+    value: float
+    low: float | None = None
+    high: float | None = None
 
 
 def of_share(hits: int, images: int) -> tuple[float, float]:

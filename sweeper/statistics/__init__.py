@@ -1,0 +1,1 @@
+"""Intervals and comparisons: what of a difference may be chance."""

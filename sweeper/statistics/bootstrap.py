@@ -1,0 +1,36 @@
+"""Intervals of means by the bootstrap, for many rows that are measured on the same images."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+_RESAMPLES = 2000
+"""Efron and Tibshirani (1993) ask for 1000 at least where ends of intervals are wanted."""
+_ENDS = (2.5, 97.5)
+_AT_ONCE = 2**22
+"""Drawn images in memory at a time."""
+
+
+def of_means(rows: NDArray[np.floating], seed: int = 0) -> NDArray[np.float64]:
+    """Where the true mean of each row lies in 95 of 100 cases.
+
+    The percentile bootstrap. All rows share the drawn images, so that rows that are differences of
+    the same images are compared in pairs.
+
+    Args:
+        rows: ``[k, n]``.
+        seed: of the draws.
+
+    Returns:
+        ``[k, 2]``, low and high.
+    """
+    count = rows.shape[1]
+    random, means = np.random.default_rng(seed), []
+    values = rows.T.astype(np.float32)
+    each = max(1, _AT_ONCE // count)
+    for start in range(0, _RESAMPLES, each):
+        size = min(each, _RESAMPLES - start)
+        drawn = random.integers(0, count, (size, count)) + count * np.arange(size)[:, np.newaxis]
+        times = np.bincount(drawn.ravel(), minlength=size * count).reshape(size, count)
+        means.append(times.astype(np.float32) @ values / count)
+    ends: NDArray[np.float64] = np.percentile(np.concatenate(means), _ENDS, axis=0).T
+    return ends
