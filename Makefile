@@ -34,8 +34,8 @@ test-more: $(READY)  ## Run further members of what `make test` tries (20 minute
 test-families: $(READY)  ## Build, cut and train every network of keras.applications (5 minutes, 3 GB)
 	$(BIN)/python -m pytest -m families
 
-test-kill: $(READY)  ## Kill real sweeps at ten random moments, and see that all ends well (8 minutes)
-	SWEEPER_KILLS=10 $(BIN)/python -m pytest -o timeout=7200 tests/test_resume_runs.py tests/search/test_resume.py tests/search/test_controllers.py
+test-kill: $(READY)  ## Kill real sweeps and a refit at ten random moments, and see that all ends well (14 minutes)
+	SWEEPER_KILLS=10 $(BIN)/python -m pytest -o timeout=7200 tests/test_resume_runs.py tests/search/test_resume.py tests/search/test_controllers.py tests/test_winner_used.py::test_while_refits_are_killed_the_champion_answers
 
 test-commands: $(READY)  ## Try 5,000 generated command lines, recipes and settings (25 minutes)
 	SWEEPER_COMMANDS=5000 $(BIN)/python -m pytest -o timeout=7200 tests/test_generated_commands.py
