@@ -106,7 +106,6 @@ class FineTuneStudy(StudyHooks):
         """Open the study's run, or continue the one it has."""
         from sweeper.app.descriptions import study_note, study_tags
         from sweeper.app.runs import StudyRuns
-        from sweeper.report.trial_standings import TrialStandings
         from sweeper.track.delivery import Delivery
         from sweeper.track.result import AboutStudy, write
 
@@ -122,9 +121,6 @@ class FineTuneStudy(StudyHooks):
         )
         runs.end_orphans(summary.rows, running)
         self._runs = runs
-        self._standings = TrialStandings(tuple(recipe.objectives))
-        for row in summary.rows:
-            self._standings.add(row)
         storage = config.hydra.sweeper.storage
         self._summary, self._page = (
             summary,
@@ -157,9 +153,8 @@ class FineTuneStudy(StudyHooks):
                 trial.learned.unlink(missing_ok=True)
             if other.number not in front:
                 trial.model.unlink(missing_ok=True)  # the best of an earlier sweep of the study
-        self._standings.add(row)
-        standings = self._standings.beside(summary)
-        write_leaderboard(summary, StudyPaths(summary.folder).leaderboard, standings)
+        # ties take time, and other slots wait here: they are found when the sweep ends
+        write_leaderboard(summary, StudyPaths(summary.folder).leaderboard, {})
         self._summary = summary
 
     def trial_interrupted(self, number: int, reason: str) -> None:
@@ -174,10 +169,11 @@ class FineTuneStudy(StudyHooks):
     def study_finished(self, summary: StudySummary, executor: Executor, place: Placement) -> None:
         """Test and keep the winner, close the study's run, and show what came out."""
         from sweeper.display.leaderboard import print_table, write_leaderboard
+        from sweeper.report.trial_standings import standings_of
 
         runs, paths, console = self._opened, StudyPaths(summary.folder), open_console()
         runs.end_orphans(summary.rows)  # of another controller that died after its last trial
-        standings = self._standings.beside(summary)
+        standings = standings_of(summary)
         write_leaderboard(summary, paths.leaderboard, standings)
         print_table(summary, console, standings)
         for path in (paths.results, paths.leaderboard, paths.master):

@@ -15,7 +15,7 @@ from sweeper.study_folder import PAGE_MARK, StudyPaths
 _FILES = """\
 | file | what it holds |
 |---|---|
-| `leaderboard.csv` | Every trial, the best first: its number, how it ended, {objectives}, the 95 % interval of the first (`_low`, `_high`), its `standing` beside the best (`tied`: the difference may be chance), seconds, the parameters it had, and why it was pruned or failed. Opens in any spreadsheet. |
+| `leaderboard.csv` | Every trial, the best first: its number, how it ended, {objectives}, the 95 % interval of the first (`_low`, `_high`), its `standing` beside the best (`tied`: the difference may be chance; both are filled in when the sweep ends), seconds, the parameters it had, and why it was pruned or failed. Opens in any spreadsheet. |
 | `winner.yaml` | The best trial: parameters, validation results of the kept model, and its test results (`test_loss`, `test_accuracy` with its 95 % interval from `test_accuracy_low` to `test_accuracy_high`, `test_images`). Written when the sweep ends. |
 | `best.yaml` | The whole recipe of the best trial, ready to run. Written when the sweep ends. |
 | `optimization_results.yaml` | The best trial's parameters and value, or the Pareto front of several objectives, under the names of hydra-optuna-sweeper. Another sweep tries them first with `hydra.sweeper.enqueue=[{folder}/optimization_results.yaml]`. |

@@ -111,6 +111,7 @@ def _table(
 ) -> Table:
     names = _parameters(summary.rows)
     with_reason = any(row.reason for row in rows)
+    with_interval = any(_interval(standings, row) for row in rows)
     table = Table(box=box.SIMPLE_HEAD, header_style="bold", collapse_padding=True, pad_edge=False)
     table.add_column("", no_wrap=True)
     breaks = "._" if narrow else "."
@@ -125,6 +126,8 @@ def _table(
     for header in _fixed(summary):
         shown = folded(header) if header in summary.value_names else header
         table.add_column(shown, justify="left" if header == "state" else "right", no_wrap=True)
+        if with_interval and header == summary.value_names[0]:
+            table.add_column("95 %", justify="right", no_wrap=True)
     taken = {*_fixed(summary), "reason"}
     for header in short_names(names, taken).values():
         table.add_column(folded(header), justify="right", no_wrap=True)
@@ -134,11 +137,14 @@ def _table(
     mark = "best" if len(summary.maximize) == 1 else "front"
     for row in rows:
         is_best = row.number in front
+        first, *others = (Text("" if v is None else f"{v:#.4g}") for v in _values(row, summary))
         cells = [
             Text(mark if is_best else _tied(standings, row)),
             Text(str(row.number)),
             Text(row.state.value, style=COLOURS[row.state]),
-            *(Text(text) for text in _spelled_values(row, summary, standings.get(row.number))),
+            first,
+            *[Text(_interval(standings, row))] * with_interval,
+            *others,
             Text(f"{row.seconds:.1f}"),
             *(Text(_cell(row, name)) for name in names),
         ]
@@ -153,15 +159,12 @@ def _tied(standings: Mapping[int, Standing], row: TrialRow) -> str:
     return "tied" if standing is not None and standing.place is Place.TIED else ""
 
 
-def _spelled_values(
-    row: TrialRow, summary: StudySummary, standing: Standing | None
-) -> Sequence[str]:
-    """The objectives, the first with half the width of its 95 % interval."""
-    texts = ["" if value is None else f"{value:#.4g}" for value in _values(row, summary)]
-    if standing is not None and standing.figure.low is not None:
-        assert standing.figure.high is not None, "both ends are known, or none"
-        texts[0] += f" \N{PLUS-MINUS SIGN}{(standing.figure.high - standing.figure.low) / 2:.3f}"
-    return texts
+def _interval(standings: Mapping[int, Standing], row: TrialRow) -> str:
+    """The 95 % interval of the first objective, which is not symmetric near the ends of a scale."""
+    standing = standings.get(row.number)
+    if standing is None or standing.figure.low is None or standing.figure.high is None:
+        return ""
+    return f"{standing.figure.low:.3f} to {standing.figure.high:.3f}"
 
 
 def _heading(summary: StudySummary) -> str:

@@ -2,37 +2,24 @@
 
 from collections.abc import Mapping
 
-from sweeper.records import StudySummary, TrialRow
+from sweeper.records import StudySummary
 from sweeper.statistics.standings import Standing, Standings
 from sweeper.study_folder import TrialPaths
 from sweeper.track import predictions
 
 
-class TrialStandings:
-    """Of the trials with ``objectives`` that were added; the files of each are read once."""
+def standings_of(summary: StudySummary) -> Mapping[int, Standing]:
+    """Standings of the complete trials of ``summary``, by number.
 
-    def __init__(self, objectives: tuple[str, ...]) -> None:
-        self._standings = Standings(objectives[0] if objectives else "")
-        # of several objectives no trial is the best one
-        self._one = len(objectives) == 1
-
-    @classmethod
-    def of(cls, summary: StudySummary) -> Mapping[int, Standing]:
-        """Standings of all trials of ``summary``, by number."""
-        every = cls(summary.objectives)
-        for row in summary.rows:
-            every.add(row)
-        return every.beside(summary)
-
-    def add(self, row: TrialRow) -> None:
-        """Add a trial that has ended; one that is not complete has no predictions."""
-        if not row.values or not self._standings.useful:
-            return
-        found = predictions.load(TrialPaths(row.folder).predictions)
+    None where the first objective is not measured on single images. With several objectives no
+    trial is the best one, and trials have their intervals alone.
+    """
+    standings = Standings(summary.objectives[0] if summary.objectives else "")
+    if not standings.useful:
+        return {}
+    for row in summary.rows:
+        found = predictions.load(TrialPaths(row.folder).predictions) if row.values else None
         if found is not None:
-            self._standings.add(row.number, found.ids, found.labels, found.logits)
-
-    def beside(self, summary: StudySummary) -> Mapping[int, Standing]:
-        """Standings beside the best trial of ``summary``, by number."""
-        best = summary.best.number if summary.best is not None and self._one else -1
-        return self._standings.beside(best)
+            standings.add(row.number, found.ids, found.labels, found.logits)
+    best = summary.best if len(summary.objectives) == 1 else None
+    return standings.beside(best.number if best is not None else None)

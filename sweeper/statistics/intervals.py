@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
 _CONFIDENCE = 0.95
 
@@ -25,12 +24,16 @@ def of_share(hits: int, images: int) -> tuple[float, float]:
     Wilson's score interval (1927): unlike the share plus or minus 1.96 deviations it stays within
     [0, 1], and has a width where all or none were hits.
     """
+    from scipy import stats  # half a second, for which a sweep's slots shall not wait
+
     found = stats.binomtest(hits, images).proportion_ci(_CONFIDENCE, method="wilson")
     return float(found.low), float(found.high)
 
 
 def of_mean(values: NDArray[np.floating]) -> tuple[float | None, float | None]:
     """Where the true mean lies, by Student's t; None of a single value, which says nothing."""
+    from scipy import stats
+
     if len(values) < 2:
         return None, None
     mean = float(values.mean())

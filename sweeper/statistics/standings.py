@@ -7,7 +7,6 @@ from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import special
 
 from sweeper.statistics.bootstrap import of_means
 from sweeper.statistics.intervals import Figure, of_mean, of_share
@@ -33,13 +32,11 @@ class Standing:
         place: beside the best trial; None where that predicted other images.
         behind: by how much the best one is better, with the 95 % interval of the difference; None
             where the trial is the best, or predicted other images.
-        images: how many it predicted.
     """
 
     figure: Figure
     place: Place | None
     behind: Figure | None
-    images: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,9 +82,9 @@ class Standings:
             images.update(truth.tobytes())
             self._scores[number] = _Scores(self._score(logits, truth), images.hexdigest())
 
-    def beside(self, best: int) -> Mapping[int, Standing]:
-        """The standing of each trial that was added, where the trial ``best`` is the best."""
-        top = self._scores.get(best)
+    def beside(self, best: int | None) -> Mapping[int, Standing]:
+        """The standing of each trial that was added, where ``best`` is the best, or none is."""
+        top = None if best is None else self._scores.get(best)
         others = [
             number
             for number, one in self._scores.items()
@@ -105,7 +102,7 @@ class Standings:
                 low = behind[number].low
                 place = Place.TIED if low is not None and low <= 0 else Place.BEHIND
             figure = self._figure(scores.each)
-            found[number] = Standing(figure, place, behind.get(number), len(scores.each))
+            found[number] = Standing(figure, place, behind.get(number))
         return found
 
     def _figure(self, scores: NDArray[np.float32]) -> Figure:
@@ -122,6 +119,8 @@ def _right(logits: Logits, truth: Truth) -> NDArray[np.float32]:
 
 
 def _log_likelihood(logits: Logits, truth: Truth) -> NDArray[np.float32]:
+    from scipy import special
+
     every = special.log_softmax(logits.astype(np.float32), axis=1)
     found: NDArray[np.float32] = every[np.arange(len(truth)), truth]
     return found
