@@ -75,7 +75,9 @@ def test_keras_tuner(project: Path) -> None:
     pytest.importorskip("keras_tuner")
     theirs, line = blocks("KerasTuner")
     script(project, theirs)
-    shown = ours(project, line, "backbone.weights=null", "freeze=scratch")
+    # of rates drawn at random some are so high that the loss check prunes the trial, as it should
+    seed = "hydra.sweeper.sampler.seed=2"
+    shown = ours(project, line, "backbone.weights=null", "freeze=scratch", seed)
     assert "2 trials (2 complete" in shown
 
 
