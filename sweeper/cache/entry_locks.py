@@ -1,32 +1,15 @@
-"""Locks on files that the system releases when their holder dies, however it dies.
+"""Locks on files of the cache, which the system frees when their holder dies, however it dies.
 
-They are those of ``flock``: many may share one, or one may have it alone. A lock belongs to an open
-file, so that it outlives a rename of its folder, works between threads as between processes, and is
-kept by children forked while it is held. Where there is no ``fcntl`` (Windows), locking raises
-OSError, and the cache keeps nothing.
+Where the system has no such locks (Windows), locking raises OSError, and the cache keeps nothing.
 """
 
 import errno
 import os
-import sys
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-if sys.platform != "win32":
-    import fcntl
-
-    SHARED, EXCLUSIVE, AT_ONCE = fcntl.LOCK_SH, fcntl.LOCK_EX, fcntl.LOCK_NB
-
-    def _flock(descriptor: int, operation: int) -> None:
-        fcntl.flock(descriptor, operation)
-
-else:
-    SHARED, EXCLUSIVE, AT_ONCE = 1, 2, 4
-
-    def _flock(descriptor: int, operation: int) -> None:
-        raise OSError(errno.ENOTSUP, "this system has no fcntl to lock files with")
-
+from sweeper.flock import AT_ONCE, EXCLUSIVE, SHARED, flock
 
 _READ_ONLY = (errno.EACCES, errno.EPERM, errno.EROFS)
 
@@ -52,7 +35,7 @@ class LockFile:
 
     def share(self) -> None:
         """Wait until nobody else has the file alone; who has it alone lets others in."""
-        _flock(self.descriptor, SHARED)
+        flock(self.descriptor, SHARED)
 
     def try_share(self) -> bool:
         """Share the file if nobody has it alone now."""
@@ -60,7 +43,7 @@ class LockFile:
 
     def lock(self) -> None:
         """Wait until nobody else has the file, and have it alone."""
-        _flock(self.descriptor, EXCLUSIVE)
+        flock(self.descriptor, EXCLUSIVE)
 
     def try_lock(self) -> bool:
         """Have the file alone if nobody else has it now."""
@@ -68,7 +51,7 @@ class LockFile:
 
     def _try(self, operation: int) -> bool:
         try:
-            _flock(self.descriptor, operation | AT_ONCE)
+            flock(self.descriptor, operation | AT_ONCE)
         except BlockingIOError:
             return False
         return True

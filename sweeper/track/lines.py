@@ -1,10 +1,13 @@
 """Files of JSON, one value a line, that are appended to and survive a kill at any byte."""
 
+import contextlib
 import json
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
+
+from sweeper.flock import EXCLUSIVE, FREE, flock
 
 _BLOCK = 65536
 
@@ -13,7 +16,8 @@ def append(path: Path, *values: Mapping[str, Any]) -> None:
     """Append a line for each of ``values``; together they are there or not.
 
     Half a line that a killed process, or a full disk, has left at the end is removed first. NaN and
-    infinity are written as Python's json module writes and reads them.
+    infinity are written as Python's json module writes and reads them. Several processes and
+    threads may append at once, where the disk has locks.
 
     Raises:
         OSError: the disk does not take it; the file is as it was.
@@ -22,15 +26,15 @@ def append(path: Path, *values: Mapping[str, Any]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
     try:
-        end = _whole(descriptor)
-        try:
-            # one call, which no other process that appends can divide
-            written = os.write(descriptor, text)
-            while written < len(text):  # the next call raises why
-                written += os.write(descriptor, text[written:])
-        except OSError:
-            os.ftruncate(descriptor, end)
-            raise
+        with _alone(descriptor):
+            end = _whole(descriptor)
+            try:
+                written = os.write(descriptor, text)
+                while written < len(text):  # the next call raises why
+                    written += os.write(descriptor, text[written:])
+            except OSError:
+                os.ftruncate(descriptor, end)
+                raise
     finally:
         os.close(descriptor)
 
@@ -55,6 +59,23 @@ def read(path: Path, offset: int = 0) -> Iterator[tuple[Any, int]]:
             except ValueError:
                 return
             yield value, offset
+
+
+@contextlib.contextmanager
+def _alone(descriptor: int) -> Iterator[None]:
+    """Within the block nobody else appends.
+
+    Otherwise a line that another one is writing looks like half a line, and is cut: the system
+    lengthens a file page by page, and the length is read in between.
+    """
+    with contextlib.suppress(OSError):  # a disk without locks: a file has one owner anyway
+        flock(descriptor, EXCLUSIVE)
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError):
+            # not left to the closing: a child forked meanwhile would keep it
+            flock(descriptor, FREE)
 
 
 def _whole(descriptor: int) -> int:
