@@ -15,6 +15,8 @@ import yaml
 from patience import PATIENCE
 from PIL import Image
 
+from sweeper.short_numbers import short_number
+
 RunCli = Callable[..., subprocess.CompletedProcess[str]]
 QUICK = (
     "+experiment=digits_lite0",
@@ -134,7 +136,7 @@ def test_a_person_tells_the_runs_apart_in_mlflow(swept: tuple[Path, str]) -> Non
         tags = trial.data.tags
         rate = float(tags["searched.optimizer.learning_rate"])
         assert trial.info.run_name.startswith(f"{number:04d} ")
-        assert f" optimizer.learning_rate={rate:.3g}" in trial.info.run_name
+        assert f" optimizer.lr={short_number(rate, 3)}" in trial.info.run_name
         assert tags["mlflow.note.content"].startswith(f"**State:** {tags['sweeper.state']}")
         assert f"| `optimizer.learning_rate` | `{rate}` |" in tags["mlflow.note.content"]
         names = tags["sweeper.searched"].split(", ")

@@ -28,12 +28,13 @@ def spec(number: int, again: tuple[str, ...] = (), /, **params: Value) -> TrialS
     [
         (
             spec(7, **{"optimizer.learning_rate": 0.00123456, "freeze.unfreeze_blocks": 4}),
-            "0007 learning_rate=0.00123 unfreeze_blocks=4",
+            "0007 lr=0.00123 blocks=4",
         ),
         (
             spec(3, **{"optimizer.learning_rate": 1e-5, "phases.unfrozen.learning_rate": 2.0}),
-            "0003 optimizer.learning_rate=1e-05 unfrozen.learning_rate=2",
+            "0003 optimizer.lr=1e-5 unfrozen.lr=2",
         ),
+        (spec(4, **{"batch_size": 16, "dataset.batch": 3e-4}), "0004 batch_size=16 batch=3e-4"),
         (spec(0, **{"+head.name": "adam", "seed": None}), "0000 head.name=adam seed=null"),
         (spec(12345), "trial 12345"),
         (spec(8, ("0005", "0002"), seed=1), "0008 seed=1 (retry of 0005)"),

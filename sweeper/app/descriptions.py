@@ -8,6 +8,7 @@ from sweeper.display.short_names import short_names
 from sweeper.display.wording import command, spelled_value
 from sweeper.records import StudySummary, TrialSpec, Value
 from sweeper.search.space.cases import bare
+from sweeper.short_numbers import short_number
 
 SEARCHED = "sweeper.searched"
 """Tag: names of the searched parameters. Each is a tag ``searched.<name>`` of a trial's run too: a
@@ -17,6 +18,8 @@ _LONGEST_NAME = 200
 _LONGEST_VALUE = 32
 """Characters; MLflow takes names of 250."""
 _DELETED = "(deleted)"
+_WORDS = {"learning_rate": "lr", "unfreeze_blocks": "blocks", "batch_size": "batch"}
+"""What the field calls these for short, in names of runs, where width is scarce."""
 _ABOUT_PLACES = ("tracking.", "executor.", "cache.", "hydra", "dataset.data_dir")
 """Beginnings of keys that change where a recipe runs and is recorded, not what it is."""
 
@@ -25,10 +28,10 @@ def trial_name(spec: TrialSpec) -> str:
     """The number of a trial and what the search chose for it.
 
     >>> trial_name(TrialSpec(7, {"optimizer.learning_rate": 0.0012345, "seed": 3}, (), Path()))
-    '0007 learning_rate=0.00123 seed=3'
+    '0007 lr=0.00123 seed=3'
     """
     params = {bare(key): value for key, value in spec.params.items()}
-    names = short_names(params)
+    names = _short_words(params)
     words = [f"{names[key]}={_brief(value)}" for key, value in params.items()]
     again = f" (retry of {spec.again[0].name})" if spec.again else ""
     start = f"{spec.number:04d}" if words else f"trial {spec.number:04d}"
@@ -39,10 +42,10 @@ def alone_name(recipe: str, overrides: Sequence[str]) -> str:
     """The recipe of a single fine-tune and what its command line changes of it.
 
     >>> alone_name("digits_lite0", ["+experiment=digits_lite0", "optimizer.learning_rate=0.01"])
-    'digits_lite0 learning_rate=0.01'
+    'digits_lite0 lr=0.01'
     """
     changes = dict(_changes(overrides))
-    names = short_names(changes)
+    names = _short_words(changes)
     return _join(recipe, [f"{names[key]}={_brief(text)}" for key, text in changes.items()])
 
 
@@ -119,6 +122,17 @@ def _changes(overrides: Iterable[str]) -> Iterable[tuple[str, str]]:
             yield bare(key), _DELETED if key.startswith("~") else value
 
 
+def _short_words(keys: Iterable[str]) -> dict[str, str]:
+    """The fewest words for each of ``keys`` that tell them apart."""
+    names = short_names(keys)
+    for key, name in names.items():
+        above, dot, last = name.rpartition(".")
+        shorter = f"{above}{dot}{_WORDS.get(last, last)}"
+        if shorter not in names.values():
+            names[key] = shorter
+    return names
+
+
 def _join(start: str, words: Iterable[str], end: str = "") -> str:
     """All of it, or as many words as the longest name takes."""
     name = start
@@ -133,7 +147,8 @@ def _join(start: str, words: Iterable[str], end: str = "") -> str:
 
 def _brief(value: Value) -> str:
     """A value as a name has room for it; of a path the end says most."""
-    text = f"{value:.3g}" if isinstance(value, float) else " ".join(spelled_value(value).split())
+    spelled = short_number(value, 3) if isinstance(value, float) else spelled_value(value)
+    text = " ".join(spelled.split())
     if len(text) <= _LONGEST_VALUE:
         return text
     if "/" in text:

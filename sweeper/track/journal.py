@@ -70,8 +70,8 @@ class Journal:
         self._add("start", **{**plain, "tags": {**origin_tags(), **run.tags}})
 
     def log_params(self, params: Mapping[str, Any]) -> None:
-        """Record ``params`` as text."""
-        self._add("params", params={key: str(value) for key, value in params.items()})
+        """Record ``params``, values of JSON as they are."""
+        self._add("params", params=dict(params))
 
     def log_epoch(
         self, metrics: Mapping[str, float], step: int, phase: str, fold: int | None

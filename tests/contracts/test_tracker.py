@@ -152,7 +152,7 @@ class TestJournal(TrackerContract):
         assert isinstance(tracker, Journal)
         run, client = self.deliver(tracker), self.store.client
         assert run.data.params["a.b"] == "1"
-        assert run.data.params["c"] == "None"
+        assert run.data.params["c"] == "null"
         assert run.data.metrics.pop("fold2/loss") > 1e300  # databases keep no infinity
         assert run.data.metrics == {"loss": 0.4, "phase": 1.0, "best_epoch": 1}
         history = client.get_metric_history(run.info.run_id, "loss")
