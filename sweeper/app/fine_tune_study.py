@@ -42,6 +42,7 @@ class FineTuneStudy(StudyHooks):
         "sklearn.datasets",
         "matplotlib.figure",
         "matplotlib.backends.backend_agg",
+        "psutil",
         "sweeper.app.recorded",
         "sweeper.app.task",
         "sweeper.train.trial",

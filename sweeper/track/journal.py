@@ -5,6 +5,7 @@ bytes. Time stamps are fixed here, so that an entry that is sent again changes n
 may hold several runs, one after the other, each from an entry ``start`` on.
 """
 
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -58,11 +59,12 @@ class Entry:
 class Journal:
     """A :class:`~sweeper.track.tracker.Tracker` that appends to the journal at ``paths``.
 
-    Methods raise OSError where the disk does not take an entry.
+    Methods raise OSError where the disk does not take an entry. Threads may share one.
     """
 
     def __init__(self, paths: MlflowPaths) -> None:
         self.paths = paths
+        self._alone = threading.Lock()
 
     def start(self, run: NewRun) -> None:
         """Open ``run``, or open it again; what follows is about it."""
@@ -134,7 +136,9 @@ class Journal:
             return 0
 
     def _add(self, kind: str, **content: Any) -> None:
-        append(self.paths.journal, {"kind": kind, "time": int(time.time() * 1000), **content})
+        # half of what another thread is writing would be cut off as what a kill has left
+        with self._alone:
+            append(self.paths.journal, {"kind": kind, "time": int(time.time() * 1000), **content})
 
     def _relative(self, path: Path) -> str:
         """``path`` as seen from the run's folder, which may be moved with all that is in it."""
