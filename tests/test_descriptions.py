@@ -9,13 +9,12 @@ from hypothesis import strategies as st
 from sweeper.app.descriptions import (
     alone_name,
     alone_note,
-    study_note,
     study_tags,
     trial_name,
     trial_note,
     trial_tags,
 )
-from sweeper.records import StudySummary, TrialSpec, Value
+from sweeper.records import TrialSpec, Value
 
 
 def spec(number: int, again: tuple[str, ...] = (), /, **params: Value) -> TrialSpec:
@@ -109,18 +108,6 @@ def test_a_single_fine_tune_is_described_by_what_was_changed() -> None:
     assert "One fine-tune of the recipe `dogs`." in note
     assert "| `seed` | `3` |" in note
     assert "experiment` |" not in note
-
-
-def test_a_study_is_described_by_its_space_command_and_files() -> None:
-    summary = StudySummary("dogs", Path("/study"), (True, False), (), None)
-    space = {"head.dropout": "interval(0, 0.5)"}
-    command = ["-m", "+experiment=dogs", "tracking.uri=http://me:secret@host"]
-    note = study_note("dogs", ["val_accuracy", "flops"], summary, space, command)
-    assert "for the highest `val_accuracy` and the lowest `flops`" in note
-    assert "| `head.dropout` | `interval(0, 0.5)` |" in note
-    assert "`python -m sweeper -m +experiment=dogs" in note
-    assert "secret" not in note
-    assert "`/study`" in note
 
 
 def test_what_is_searched_is_marked() -> None:

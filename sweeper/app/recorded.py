@@ -57,7 +57,9 @@ def train(
         journal.log_file(paths.overrides, "config")
     tracker = CompositeTracker(local, journal)
     try:
-        with system_metrics(journal.log_metrics, recipe.tracking.system_metrics_seconds):
+        # MLflow's pages open on the metric that came first, which is to be what the trial is for
+        seconds, due = recipe.tracking.system_metrics_seconds, lambda: journal.has_metrics
+        with system_metrics(journal.log_metrics, seconds, due):
             values = Trial(recipe, paths, tracker, report, prune_high, known, owner).run()
     except BaseException as error:
         local.end(*_end(error))

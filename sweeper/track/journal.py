@@ -65,6 +65,8 @@ class Journal:
     def __init__(self, paths: MlflowPaths) -> None:
         self.paths = paths
         self._alone = threading.Lock()
+        self.has_metrics = False
+        """Whether some were recorded by this object."""
 
     def start(self, run: NewRun) -> None:
         """Open ``run``, or open it again; what follows is about it."""
@@ -86,6 +88,7 @@ class Journal:
         if metrics:
             plain = {key: float(value) for key, value in metrics.items()}
             self._add("metrics", metrics=plain, step=step)
+            self.has_metrics = True
 
     def set_tags(self, tags: Mapping[str, str]) -> None:
         """Set or replace ``tags``."""
@@ -99,6 +102,15 @@ class Journal:
             one["place"] = str(use.place)
             one["is_path"] = isinstance(use.place, Path)
         self._add("data", data=plain)
+
+    def describe(self, text: str, runs: Mapping[int, Path]) -> None:
+        """Put ``text`` into the run's description, above what a person has added.
+
+        Its links are those of :func:`sweeper.track.run_note.linked`: ``run:7`` is the run whose
+        folder ``runs`` has under 7, ``run:`` this one.
+        """
+        folders = {str(number): self._relative(folder) for number, folder in runs.items()}
+        self._add("note", text=text, runs=folders)
 
     def log_file(self, path: Path, folder: str) -> None:
         """Have ``path`` uploaded to ``folder``, as it is then."""

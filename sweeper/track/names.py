@@ -11,13 +11,10 @@ _MAX_PARAM = 6000
 """MLflow cuts longer values of parameters."""
 _DIGITS = 6
 """Of a parameter that is no whole number; ``config/config.yaml`` and the command have them all."""
-_MAX_TAG = 5000
+MAX_TAG = 5000
 """MLflow refuses longer values of tags."""
 _MAX_NAME = 250
 """MLflow refuses longer names."""
-NOTE = "mlflow.note.content"
-"""Tag that MLflow's page of a run shows as its description."""
-_STATE = "**State:**"
 _REFUSED = re.compile(r"[^/\w.\- :]")
 
 
@@ -70,14 +67,4 @@ def run_name(name: str) -> str:
 
 def clipped_tags(tags: Mapping[str, str]) -> dict[str, str]:
     """``tags`` with names that MLflow takes, and the beginnings of their values."""
-    return {param_name(key): value[:_MAX_TAG] for key, value in tags.items()}
-
-
-def with_state(note: str, state: str) -> str:
-    """The description of a run, in Markdown, that begins with how the run stands.
-
-    >>> with_state(with_state("Trial 3.", "running"), "pruned: too slow")
-    '**State:** pruned: too slow\\n\\nTrial 3.'
-    """
-    rest = note.partition("\n\n")[2] if note.startswith(_STATE) else note
-    return f"{_STATE} {' '.join(state.split())}\n\n{rest}"
+    return {param_name(key): value[:MAX_TAG] for key, value in tags.items()}

@@ -21,7 +21,10 @@ Record = Callable[[Mapping[str, float], int], None]
 
 @contextlib.contextmanager
 def system_metrics(
-    record: Record, seconds: float | None, measured: Callable[[], Sequence[Sensor]] = sensors
+    record: Record,
+    seconds: float | None,
+    due: Callable[[], bool] = lambda: True,
+    measured: Callable[[], Sequence[Sensor]] = sensors,
 ) -> Iterator[None]:
     """Within the block figures are recorded every ``seconds``, and once at its end.
 
@@ -31,13 +34,14 @@ def system_metrics(
     Args:
         record: called in the thread.
         seconds: None records nothing.
+        due: whether figures may be recorded yet; at the end they are in any case.
         measured: makes what is read.
     """
     if seconds is None:
         yield
         return
     ended = threading.Event()
-    arguments = (record, seconds, measured, ended)
+    arguments = (record, seconds, due, measured, ended)
     thread = threading.Thread(target=_sample, args=arguments, name="system metrics", daemon=True)
     thread.start()
     try:
@@ -50,6 +54,7 @@ def system_metrics(
 def _sample(
     record: Record,
     seconds: float,
+    due: Callable[[], bool],
     measured: Callable[[], Sequence[Sensor]],
     ended: threading.Event,
 ) -> None:
@@ -58,6 +63,8 @@ def _sample(
         step, last = 0, False
         while not last:
             last = ended.wait(seconds)
+            if not (last or due()):
+                continue
             figures = {
                 f"{PREFIX}{name}": value for part in parts for name, value in part.read().items()
             }

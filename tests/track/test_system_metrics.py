@@ -63,6 +63,23 @@ def test_a_short_trial_has_one_sample_and_a_trial_that_wants_none_has_none() -> 
     assert not [one for one in threading.enumerate() if one.name == "system metrics"]
 
 
+def test_samples_wait_for_what_the_trial_is_for() -> None:
+    recorded, asked, due = Recorded(1), threading.Event(), []
+
+    def is_due() -> bool:
+        asked.set()
+        return bool(due)
+
+    with system_metrics(recorded, 0.001, is_due):
+        assert asked.wait(60)
+        assert not recorded.samples
+        due.append(True)
+        assert recorded.enough.wait(60)
+    with system_metrics(recorded, 3600, lambda: False):
+        recorded.samples.clear()
+    assert [step for step, _ in recorded.samples] == [0]
+
+
 def test_a_sample_that_fails_is_the_last_and_fails_nothing_else() -> None:
     calls = []
 
@@ -70,7 +87,7 @@ def test_a_sample_that_fails_is_the_last_and_fails_nothing_else() -> None:
         calls.append(step)
         raise OSError("No space left on device")
 
-    with system_metrics(full, 0.001, lambda: [Processor()]):
+    with system_metrics(full, 0.001, measured=lambda: [Processor()]):
         (thread,) = [one for one in threading.enumerate() if one.name == "system metrics"]
         thread.join(60)
         assert not thread.is_alive()
