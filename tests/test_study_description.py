@@ -31,7 +31,7 @@ def test_a_study_that_begins_is_described_by_its_space_commands_and_files() -> N
     text = DESCRIPTION.text(summary())
     assert "A search over the recipe `dogs` for the highest `val_accuracy`." in text
     assert "0 trials (0 complete, 0 pruned, 0 failed); none is complete yet." in text
-    assert "| `optimizer.learning_rate` | `interval(1e-4, 1e-2)` |" in text
+    assert "| `optimizer.learning_rate` &nbsp; | `interval(1e-4, 1e-2)` &nbsp; |" in text
     assert "`python -m sweeper -m +experiment=dogs" in text
     assert "secret" not in text
     assert "`sweeper predict /study IMAGES`" in text
@@ -46,9 +46,9 @@ def test_the_best_ten_complete_trials_stand_in_order() -> None:
     assert "13 trials (12 complete, 1 pruned, 0 failed)" in text
     assert "Best is [0011](run:11): **`val_accuracy 0.11`**; test accuracy 0.1." in text
     lines = [line for line in text.splitlines() if line.startswith("| [")]
-    assert lines[0] == "| [0011](run:11) | 0.1100 | 12 | `3e-4` |"
+    assert lines[0] == "| [0011](run:11) &nbsp; | 0.1100 &nbsp; | 12 &nbsp; | `3e-4` &nbsp; |"
     assert [line[3:7] for line in lines] == [f"{number:04d}" for number in range(11, 1, -1)]
-    assert "| trial | `val_accuracy` | `seconds` | `learning_rate` |" in text
+    assert "| trial &nbsp; | `val_accuracy` &nbsp; | `seconds` &nbsp; | `lr` &nbsp; |" in text
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ def test_what_is_least_important_is_left_out_where_mlflow_takes_no_more() -> Non
     note = rewritten(f"**State:** running\n\nA study.\n\n{KEPT}{mine}", whole, 4500)
     assert len(note) <= 4500
     assert note.endswith(mine)
-    assert note.startswith("**State:** running\n\nA search over")
+    assert note.startswith("**State:** running\n\n**Result:** 12 trials")
     assert note.count("| [00") == 10
 
 

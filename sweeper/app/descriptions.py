@@ -30,7 +30,7 @@ def trial_name(spec: TrialSpec) -> str:
     '0007 lr=0.00123 seed=3'
     """
     params = {bare(key): value for key, value in spec.params.items()}
-    names = _short_words(params)
+    names = short_words(params)
     words = [f"{names[key]}={brief(value)}" for key, value in params.items()]
     again = f" (retry of {spec.again[0].name})" if spec.again else ""
     start = f"{spec.number:04d}" if words else f"trial {spec.number:04d}"
@@ -44,7 +44,7 @@ def alone_name(recipe: str, overrides: Sequence[str]) -> str:
     'digits_lite0 lr=0.01'
     """
     changes = dict(_changes(overrides))
-    names = _short_words(changes)
+    names = short_words(changes)
     return _join(recipe, [f"{names[key]}={brief(text)}" for key, text in changes.items()])
 
 
@@ -98,12 +98,18 @@ def _changes(overrides: Iterable[str]) -> Iterable[tuple[str, str]]:
             yield bare(key), _DELETED if key.startswith("~") else value
 
 
-def _short_words(keys: Iterable[str]) -> dict[str, str]:
-    """The fewest words for each of ``keys`` that tell them apart."""
+def short_words(keys: Iterable[str]) -> dict[str, str]:
+    """The fewest words for each of ``keys`` that tell them apart.
+
+    >>> short_words(["phases.unfrozen.learning_rate", "optimizer.learning_rate"])
+    {'phases.unfrozen.learning_rate': 'unfrozen.lr', 'optimizer.learning_rate': 'lr'}
+    """
     names = short_names(keys)
     for key, name in names.items():
         above, dot, last = name.rpartition(".")
-        shorter = f"{above}{dot}{_WORDS.get(last, last)}"
+        word = _WORDS.get(last, last)
+        # the rate of the recipe, beside that of a phase
+        shorter = word if name == "optimizer.learning_rate" else f"{above}{dot}{word}"
         if shorter not in names.values():
             names[key] = shorter
     return names

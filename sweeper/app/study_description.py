@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
+from sweeper.app.descriptions import short_words
 from sweeper.config import OF_EPOCHS
 from sweeper.display.leaderboard import ranked
 from sweeper.display.markdown import code, code_table, table
-from sweeper.display.short_names import short_names
 from sweeper.display.wording import brief, command, spelled_values
 from sweeper.paths import shown_path
 from sweeper.records import State, StudySummary, TrialRow
@@ -44,11 +44,11 @@ class StudyDescription:
         """
         return "\n\n".join(
             [
-                self.intent(summary),
-                _result(summary, tested),
-                *_leaderboard(summary),
+                _result(summary, tested),  # MLflow folds all but the first lines
                 self._pages(summary),
+                *_leaderboard(summary),
                 self._commands(summary),
+                self.intent(summary),
                 *code_table("searched parameter", "values", self.space),
                 f"Files: {code(summary.folder)}",
             ]
@@ -83,11 +83,11 @@ class StudyDescription:
         model = str(shown_path(summary.folder))
         lines = {
             "resume, or see the results again": command(self.words),
-            "what the best model sees in images": f"sweeper predict {model} IMAGES",
+            "predict with the best model": f"sweeper predict {model} IMAGES",
             "register the best model": f"sweeper promote {model}",
         }
-        rows = [(what, code(line)) for what, line in lines.items()]
-        return table([f"in {code(Path.cwd())}", "command"], rows)
+        listed = "\n".join(f"- {what}: {code(line)}" for what, line in lines.items())
+        return f"Commands, in the folder {code(Path.cwd())}:\n{listed}"
 
 
 def _result(summary: StudySummary, tested: str) -> str:
@@ -110,8 +110,7 @@ def _leaderboard(summary: StudySummary) -> list[str]:
     if not best:
         return []
     names = list(dict.fromkeys(name for row in best for name in row.params))[:_MOST_PARAMETERS]
-    fixed = ["trial", *summary.value_names, "seconds"]
-    shown = short_names(map(bare, names), fixed).values()
+    shown = short_words(map(bare, names)).values()
     headers = ["trial", *map(code, [*summary.value_names, "seconds", *shown])]
     rows = [
         [

@@ -11,8 +11,9 @@ def code(text: object) -> str:
 
 
 def table(headers: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table of cells that are Markdown themselves."""
-    lines = [headers, ["---"] * len(headers), *rows]
+    """A table of cells that are Markdown themselves; MLflow's page leaves no room between them."""
+    wide = [[f"{cell} &nbsp;" for cell in cells] for cells in (headers, *rows)]
+    lines = [wide[0], ["---"] * len(headers), *wide[1:]]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
 
 
