@@ -1,7 +1,9 @@
 """What it costs a trial to record how busy its machine is.
 
-``python experiments/system_metrics/measure.py`` prints the tables of the README (10 minutes on two
-slow cores): the sampling itself, then whole trials with and without it, in turn.
+``python experiments/system_metrics/measure.py`` prints the figures of the README (4 minutes on two
+slow cores): the sampling itself, then training steps with and without it, in turn. Samples are
+taken far more often than in a trial, since the cost of one in ten seconds is less than any machine
+can tell from its noise.
 """
 
 import argparse
@@ -10,34 +12,24 @@ import statistics
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-from hydra import compose, initialize_config_dir
+import keras
+import numpy as np
 
-from sweeper.app.recorded import train
-from sweeper.config import Recipe
-from sweeper.paths import conf_dir
-from sweeper.records import UNOWNED
-from sweeper.study_folder import MlflowPaths, TrialPaths
+from sweeper.study_folder import MlflowPaths
 from sweeper.track.journal import Journal
 from sweeper.track.system_metrics import system_metrics
-from sweeper.validation import parse
 
-TRIAL = (
-    "dataset=digits",
-    "image_size=48",
-    "phases.frozen.epochs=10",
-    "phases.unfrozen.epochs=4",
-    "freeze.unfreeze_blocks=2",
-    "cache.views=1",
-    "checkpoint_epochs=null",
-)
-"""Some 10 s: nearly all of it training."""
-INTERVALS: Sequence[float | None] = (None, 10, 1)
 SAMPLES = 2000
+INTERVAL = 10.0
+"""Seconds between two samples of a trial, as conf/config.yaml has it."""
+OFTEN = 0.02
+BLOCK_SECONDS = 1.0
+"""Roughly; a block is a fixed number of steps."""
 
 
 def sampled() -> list[float]:
@@ -47,8 +39,8 @@ def sampled() -> list[float]:
         journal = Journal(MlflowPaths(Path(folder)))
         enough, clock = threading.Event(), [0.0]
 
-        def record(metrics: object, step: int) -> None:
-            journal.log_metrics(metrics, step)  # type: ignore[arg-type]
+        def record(metrics: Mapping[str, float], step: int) -> None:
+            journal.log_metrics(metrics, step)
             now = time.thread_time()
             seconds.append(now - clock[0])
             clock[0] = now
@@ -60,24 +52,38 @@ def sampled() -> list[float]:
     return seconds[1:-1]  # the first has the imports in it
 
 
-def recipe(interval: float | None) -> Recipe:
-    """What is trained, with a sample every ``interval`` seconds."""
-    with initialize_config_dir(str(conf_dir()), version_base="1.3"):
-        wanted = "null" if interval is None else interval
-        words = [*TRIAL, f"tracking.system_metrics_seconds={wanted}"]
-        return parse(compose("config", overrides=words))
+def training() -> Callable[[int], None]:
+    """A function that takes so many steps of a small network that trains."""
+    layers = [
+        keras.layers.Input((32, 32, 3)),
+        keras.layers.Conv2D(32, 3, strides=2, activation="relu"),
+        keras.layers.Conv2D(64, 3, strides=2, activation="relu"),
+        keras.layers.GlobalAveragePooling2D(),
+        keras.layers.Dense(10),
+    ]
+    model = keras.Sequential(layers)
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile("adam", loss)
+    random = np.random.default_rng(0)
+    images = random.random((32, 32, 32, 3), np.float32)
+    labels = random.integers(0, 10, 32)
+
+    def steps(count: int) -> None:
+        for _ in range(count):
+            model.train_on_batch(images, labels)
+
+    steps(50)
+    return steps
 
 
-def one_trial(interval: float | None) -> tuple[float, float]:
-    """Seconds, and seconds of processors, that a trial takes."""
-
-    def silent(*_arguments: object, **_named: object) -> None:
-        pass
-
+def block(steps: Callable[[], None], interval: float | None) -> tuple[float, float]:
+    """Seconds, and seconds of processors, that ``steps`` take."""
     with tempfile.TemporaryDirectory() as folder:
-        wall, processors = time.perf_counter(), time.process_time()
-        train(recipe(interval), TrialPaths(Path(folder)), silent, UNOWNED, False)
-        return time.perf_counter() - wall, time.process_time() - processors
+        journal = Journal(MlflowPaths(Path(folder)))
+        with system_metrics(journal.log_metrics, interval):
+            wall, processors = time.perf_counter(), time.process_time()
+            steps()
+            return time.perf_counter() - wall, time.process_time() - processors
 
 
 def spelled(values: Sequence[float], shown: Callable[[float], str]) -> str:
@@ -87,30 +93,27 @@ def spelled(values: Sequence[float], shown: Callable[[float], str]) -> str:
 
 
 def main() -> None:
-    """Print both tables."""
+    """Print the figures."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=12)
-    rounds = parser.parse_args().rounds
+    parser.add_argument("--pairs", type=int, default=100)
+    pairs = parser.parse_args().pairs
     each = sampled()
     print(f"a sample: {spelled(each, lambda value: f'{value * 1e6:.0f} us')} of one processor")
-    for interval in (10, 1):
-        print(f"every {interval} s: {statistics.median(each) / interval:.5%} of one processor")
-    os.environ["XDG_CACHE_HOME"] = tempfile.mkdtemp()
-    one_trial(None)  # fills the cache, and traces what is traced once
-    taken: dict[float | None, list[tuple[float, float]]] = {one: [] for one in INTERVALS}
-    for number in range(rounds):
-        # another order each time, so that no one always comes first
-        for place in range(len(INTERVALS)):
-            interval = INTERVALS[(place + number) % len(INTERVALS)]
-            taken[interval].append(one_trial(interval))
-    print("| every | s | ratio of s | ratio of processor s |")
-    print("|---|---|---|---|")
-    for interval in INTERVALS:
-        pairs = list(zip(taken[interval], taken[None], strict=True))
-        wall, processors = ([one[i] / none[i] for one, none in pairs] for i in (0, 1))
-        seconds = spelled([one[0] for one in taken[interval]], lambda value: f"{value:.2f}")
-        ratios = [spelled(one, lambda value: f"{value:.3f}") for one in (wall, processors)]
-        print(f"| {interval or 'never'} | {seconds} | {ratios[0]} | {ratios[1]} |")
+    print(f"every {INTERVAL:g} s: {statistics.median(each) / INTERVAL:.4%} of one processor")
+    steps = training()
+    began = time.perf_counter()
+    steps(100)
+    count = max(1, int(100 * BLOCK_SECONDS / (time.perf_counter() - began)))
+    ratios: list[tuple[float, float]] = []
+    for number in range(pairs):
+        order = (None, OFTEN) if number % 2 else (OFTEN, None)  # neither always comes first
+        taken = {one: block(lambda: steps(count), one) for one in order}
+        wall, processors = (taken[OFTEN][i] / taken[None][i] for i in (0, 1))
+        ratios.append((wall, processors))
+    for name, values in zip(("s", "processor s"), zip(*ratios, strict=True), strict=True):
+        print(f"{name}, every {OFTEN} s / never: {spelled(values, lambda v: f'{v:.3f}')}")
+        scaled = (statistics.median(values) - 1) * OFTEN / INTERVAL
+        print(f"{name}, every {INTERVAL:g} s, from that: {scaled:.4%}")
 
 
 if __name__ == "__main__":
