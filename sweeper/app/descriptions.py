@@ -24,14 +24,17 @@ _ABOUT_PLACES = ("tracking.", "executor.", "cache.", "hydra", "dataset.data_dir"
 
 
 def trial_name(spec: TrialSpec) -> str:
-    """The number of a trial and what the search chose for it.
+    """The number of a trial and what the search chose for it, short names first.
+
+    MLflow's table shows some 20 letters of it.
 
     >>> trial_name(TrialSpec(7, {"optimizer.learning_rate": 0.0012345, "seed": 3}, (), Path()))
     '0007 lr=0.00123 seed=3'
     """
     params = {bare(key): value for key, value in spec.params.items()}
     names = short_words(params)
-    words = [f"{names[key]}={brief(value)}" for key, value in params.items()]
+    order = sorted(params, key=lambda key: len(names[key]))
+    words = [f"{names[key]}={brief(params[key])}" for key in order]
     again = f" (retry of {spec.again[0].name})" if spec.again else ""
     start = f"{spec.number:04d}" if words else f"trial {spec.number:04d}"
     return _join(start, words, again)

@@ -89,11 +89,14 @@ def log_report(client: MlflowClient, run: Run, folder: Path) -> None:
     client.log_artifact(run.info.run_id, str(page))
 
 
-def keep_picture(page: Page, name: str) -> None:
-    """Keep what ``page`` shows, where the environment asks for it."""
+def keep_picture(page: Page, name: str, top: str = "") -> None:
+    """Keep what ``page`` shows from the text ``top`` on, where the environment asks for it."""
     if folder := os.environ.get("SWEEPER_PICTURES"):
         if (close := page.get_by_role("button", name="Close", exact=True)).is_visible():
             close.click()  # the assistant, which is not what is shown
+            close.wait_for(state="hidden")
+        if top:
+            page.get_by_text(top, exact=True).first.evaluate("one => one.scrollIntoView()")
         shown = Image.open(io.BytesIO(page.screenshot(animations="disabled")))
         shown.convert("RGB").quantize(128).save(Path(folder) / f"{name}.png", optimize=True)
 
@@ -129,7 +132,7 @@ def test_the_description_leads_to_the_best_trials(study: Study, open_page: OpenP
     page.goto(study.page)
     header = page.get_by_role("columnheader", name="trial", exact=True)
     unfold_description(page)
-    keep_picture(page, "mlflow_study")
+    keep_picture(page, "mlflow_study", top="Description")
     board = page.get_by_role("table").filter(has=header).first
     rows = board.get_by_role("row").filter(has=page.get_by_role("link")).all_inner_texts()
     values = [float(row.split()[1]) for row in rows]
