@@ -128,7 +128,7 @@ def test_the_table_sorts_by_what_the_study_ranks_by(study: Study, open_page: Ope
 
 
 def test_the_description_leads_to_the_best_trials(study: Study, open_page: OpenPage) -> None:
-    page = open_page(View(1400, height=520))
+    page = open_page(View(1400, height=440))
     page.goto(study.page)
     header = page.get_by_role("columnheader", name="trial", exact=True)
     unfold_description(page)
