@@ -44,6 +44,7 @@ CHANGES: Mapping[str, str] = {
     "executor.threads": "executor.threads=1",
     "tracking.uri": "tracking.uri=sqlite:///other.db",
     "tracking.experiment": "tracking.experiment=other",
+    "tracking.system_metrics_seconds": "tracking.system_metrics_seconds=null",
     "cache.budget_gb": "cache.budget_gb=19",
     "cache.views": "cache.views=3",
     "image_size": "image_size=40",

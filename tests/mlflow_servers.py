@@ -19,10 +19,14 @@ _ON_ITS_WAY = ("connection", "host", "transfer-encoding", "content-length")
 
 
 class MlflowServer:
-    """A server with a database and an artifact store of its own in ``folder``."""
+    """A server with an artifact store of its own in ``folder``.
 
-    def __init__(self, folder: Path, port: int = 0) -> None:
+    ``store`` is the address of its database, by default a file in ``folder``.
+    """
+
+    def __init__(self, folder: Path, port: int = 0, store: str = "") -> None:
         self.folder = folder
+        self.store = store or f"sqlite:///{folder}/server.db"
         self._port = port
         self.url = ""
         self.start()
@@ -32,7 +36,7 @@ class MlflowServer:
         command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1"]
         # a port found free beforehand may be another's by the time the server takes it
         command += ["--port", str(self._port), "--workers", "1"]
-        command += ["--backend-store-uri", f"sqlite:///{self.folder}/server.db"]
+        command += ["--backend-store-uri", self.store]
         command += ["--artifacts-destination", str(self.folder / "artifacts")]
         self._process = subprocess.Popen(
             command,
@@ -70,8 +74,8 @@ class MlflowServer:
 
 
 @contextmanager
-def mlflow_server(folder: Path) -> Iterator[MlflowServer]:
-    server = MlflowServer(folder)
+def mlflow_server(folder: Path, store: str = "") -> Iterator[MlflowServer]:
+    server = MlflowServer(folder, store=store)
     try:
         yield server
     finally:

@@ -15,6 +15,8 @@ import yaml
 from patience import PATIENCE
 from PIL import Image
 
+from sweeper.short_numbers import short_number
+
 RunCli = Callable[..., subprocess.CompletedProcess[str]]
 QUICK = (
     "+experiment=digits_lite0",
@@ -134,9 +136,11 @@ def test_a_person_tells_the_runs_apart_in_mlflow(swept: tuple[Path, str]) -> Non
         tags = trial.data.tags
         rate = float(tags["searched.optimizer.learning_rate"])
         assert trial.info.run_name.startswith(f"{number:04d} ")
-        assert f" optimizer.learning_rate={rate:.3g}" in trial.info.run_name
+        assert f" lr={short_number(rate, 3)}" in trial.info.run_name
         assert tags["mlflow.note.content"].startswith(f"**State:** {tags['sweeper.state']}")
-        assert f"| `optimizer.learning_rate` | `{rate}` |" in tags["mlflow.note.content"]
+        assert (
+            f"| `optimizer.learning_rate` &nbsp; | `{rate}` &nbsp; |" in tags["mlflow.note.content"]
+        )
         names = tags["sweeper.searched"].split(", ")
         assert tags["sweeper.searched"] == study.data.tags["sweeper.searched"]
         assert {f"searched.{name}" for name in names} == {
@@ -156,7 +160,17 @@ def test_a_person_tells_the_runs_apart_in_mlflow(swept: tuple[Path, str]) -> Non
         assert tags["mlflow.source.name"] == "python -m sweeper"
         assert "mlflow.source.git.commit" not in tags  # it ran outside a checkout
     note = study.data.tags["mlflow.note.content"]
-    assert note.startswith("**State:** complete\n\nA search over the recipe `digits_lite0`")
+    assert note.startswith("**State:** complete\n\n**Result:** 3 trials (2 complete, 1 pruned")
+    assert "A search over the recipe `digits_lite0`" in note
+    ranked = sorted(
+        (trial for trial in trials if trial.data.tags["sweeper.state"] == "complete"),
+        key=lambda trial: -trial.data.metrics["val_accuracy"],
+    )
+    linked = re.findall(r"^\| \[(\d+)\]\(#/experiments/\d+/runs/(\w+)\)", note, re.MULTILINE)
+    assert dict(linked) == {
+        f"{int(trial.data.tags['sweeper.trial_number']):04d}": trial.info.run_id for trial in ranked
+    }
+    assert f"sweeper predict experiments/{study.info.run_name} IMAGES" in note
     assert str(folder / "experiments" / "digits_lite0") in note
     assert len(study.inputs.dataset_inputs) == 3
     # MLflow's pages open on the metric that was logged first

@@ -9,6 +9,7 @@ import pytest
 import yaml
 from recipes import recipe
 
+from sweeper.app.outstanding import sync
 from sweeper.app.runs import StudyRuns
 from sweeper.app.winner import evaluate_winner, winning_recipe
 from sweeper.config import Recipe
@@ -20,6 +21,7 @@ from sweeper.track.delivery import Delivery
 from sweeper.track.journal import Journal
 from sweeper.track.outbox import read_delivered
 from sweeper.track.result import read_result
+from sweeper.track.run_note import KEPT, NOTE
 from sweeper.train.building import build_classifier_for
 from sweeper.train.trained_weights import save_trained_weights
 
@@ -182,4 +184,48 @@ def test_a_study_is_found_again_with_the_description_that_it_had(
     found = delivered(again, runs.paths)
     assert found.info.run_id == first.info.run_id
     assert found.info.run_name == "digits"
-    assert found.data.tags["mlflow.note.content"] == "**State:** running\n\nA study."
+    note = found.data.tags["mlflow.note.content"]
+    assert note == f"**State:** running\n\nA study.\n\n{KEPT}"
+
+
+def test_a_study_is_described_anew_above_what_a_person_has_added(
+    tmp_path: Path, runs: StudyRuns
+) -> None:
+    started = {number: runs.start_trial(spec(tmp_path, number)) for number in (0, 1)}
+    trial = delivered(runs, started[1])
+    client = runs.delivery.store.client
+    run_id = read_delivered(runs.paths.mlflow).run_id
+    client.set_tag(run_id, NOTE, f"**State:** running\n\nA study.\n\n{KEPT}\n\nMine.")
+    again = opened(tmp_path)
+    again.start({}, "")
+    rows = [TrialRow(1, State.COMPLETE, (0.5,), 1.0, {}, started[1].folder)]
+    for text in ("One trial.", "Two trials: [0001](run:1), [0008](run:8), [page](run:/artifacts)"):
+        again.describe(text, rows)
+    again.study.end(State.COMPLETE)
+    found = delivered(again, again.paths)
+    place = f"#/experiments/{found.info.experiment_id}/runs"
+    assert found.data.tags[NOTE] == (
+        f"**State:** complete\n\nTwo trials: [0001]({place}/{trial.info.run_id}), 0008, "
+        f"[page]({place}/{run_id}/artifacts)\n\n{KEPT}\n\nMine."
+    )
+    client.delete_tag(run_id, NOTE)  # a person wants none
+    again = opened(tmp_path)
+    again.start({}, "A study.")
+    again.describe("More.", [])
+    assert NOTE not in delivered(again, again.paths).data.tags
+
+
+def test_links_to_runs_that_are_opened_after_the_study_was_described(tmp_path: Path) -> None:
+    """MLflow was not there while the study ran: the study's journal comes first."""
+    runs = opened(tmp_path)
+    runs.study.start(runs._new("digits", runs._of_study, {}, f"A study.\n\n{KEPT}"))
+    paths = runs.start_trial(spec(tmp_path, 0))
+    row = TrialRow(0, State.PRUNED, (), 1.0, {}, paths.folder, "too slow")
+    runs.end_trial(row)
+    runs.describe("[0000](run:0)", [row])
+    runs.study.end(State.COMPLETE)
+    assert not sync(tmp_path, print)
+    read = runs.delivery.store.client.get_run
+    trial = read_delivered(paths.mlflow).run_id
+    note = read(read_delivered(runs.paths.mlflow).run_id).data.tags[NOTE]
+    assert f"[0000](#/experiments/1/runs/{trial})" in note

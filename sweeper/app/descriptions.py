@@ -4,9 +4,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from sweeper.addresses import redact
+from sweeper.display.markdown import code, code_table
 from sweeper.display.short_names import short_names
-from sweeper.display.wording import command, spelled_value
-from sweeper.records import StudySummary, TrialSpec, Value
+from sweeper.display.wording import brief, command, spelled_value
+from sweeper.records import TrialSpec, Value
 from sweeper.search.space.cases import bare
 
 SEARCHED = "sweeper.searched"
@@ -14,22 +15,26 @@ SEARCHED = "sweeper.searched"
 person who types "searched" where MLflow's table chooses columns finds these alone."""
 
 _LONGEST_NAME = 200
-_LONGEST_VALUE = 32
 """Characters; MLflow takes names of 250."""
 _DELETED = "(deleted)"
+_WORDS = {"learning_rate": "lr", "unfreeze_blocks": "blocks", "batch_size": "batch"}
+"""What the field calls these for short, in names of runs, where width is scarce."""
 _ABOUT_PLACES = ("tracking.", "executor.", "cache.", "hydra", "dataset.data_dir")
 """Beginnings of keys that change where a recipe runs and is recorded, not what it is."""
 
 
 def trial_name(spec: TrialSpec) -> str:
-    """The number of a trial and what the search chose for it.
+    """The number of a trial and what the search chose for it, short names first.
+
+    MLflow's table shows some 20 letters of it.
 
     >>> trial_name(TrialSpec(7, {"optimizer.learning_rate": 0.0012345, "seed": 3}, (), Path()))
-    '0007 learning_rate=0.00123 seed=3'
+    '0007 lr=0.00123 seed=3'
     """
     params = {bare(key): value for key, value in spec.params.items()}
-    names = short_names(params)
-    words = [f"{names[key]}={_brief(value)}" for key, value in params.items()]
+    names = short_words(params)
+    order = sorted(params, key=lambda key: len(names[key]))
+    words = [f"{names[key]}={brief(params[key])}" for key in order]
     again = f" (retry of {spec.again[0].name})" if spec.again else ""
     start = f"{spec.number:04d}" if words else f"trial {spec.number:04d}"
     return _join(start, words, again)
@@ -39,11 +44,11 @@ def alone_name(recipe: str, overrides: Sequence[str]) -> str:
     """The recipe of a single fine-tune and what its command line changes of it.
 
     >>> alone_name("digits_lite0", ["+experiment=digits_lite0", "optimizer.learning_rate=0.01"])
-    'digits_lite0 learning_rate=0.01'
+    'digits_lite0 lr=0.01'
     """
     changes = dict(_changes(overrides))
-    names = short_names(changes)
-    return _join(recipe, [f"{names[key]}={_brief(text)}" for key, text in changes.items()])
+    names = short_words(changes)
+    return _join(recipe, [f"{names[key]}={brief(text)}" for key, text in changes.items()])
 
 
 def trial_tags(params: Mapping[str, Value]) -> dict[str, str]:
@@ -63,10 +68,10 @@ def trial_note(spec: TrialSpec, study: str) -> str:
     retry = f", which repeats trial {spec.again[0].name}" if spec.again else ""
     return "\n\n".join(
         [
-            f"Trial {spec.number} of the study {_code(study)}{retry}.",
-            *_table("searched parameter", "value", _texts(spec.params)),
-            f"Files: {_code(spec.folder)}",
-            f"Run it again: {_code(command(spec.overrides))}",
+            f"Trial {spec.number} of the study {code(study)}{retry}.",
+            *code_table("searched parameter", "value", _texts(spec.params)),
+            f"Files: {code(spec.folder)}",
+            f"Run it again: {code(command(spec.overrides))}",
         ]
     )
 
@@ -75,33 +80,10 @@ def alone_note(recipe: str, overrides: Sequence[str], folder: Path) -> str:
     """Markdown: what a single fine-tune is, what its command line changes, its files."""
     return "\n\n".join(
         [
-            f"One fine-tune of the recipe {_code(recipe)}.",
-            *_table("changed", "value", dict(_changes(overrides))),
-            f"Files: {_code(folder)}",
-            f"Run it again: {_code(command(overrides))}",
-        ]
-    )
-
-
-def study_note(
-    recipe: str,
-    objectives: Sequence[str],
-    summary: StudySummary,
-    space: Mapping[str, str],
-    overrides: Sequence[str],
-) -> str:
-    """Markdown: what is searched for, the space, the command and the files of a study."""
-    wanted = " and ".join(
-        f"the {'highest' if maximize else 'lowest'} {_code(name)}"
-        for name, maximize in zip(objectives, summary.maximize, strict=False)
-    )
-    return "\n\n".join(
-        [
-            f"A search over the recipe {_code(recipe)} for {wanted}. Each trial is a run below "
-            "this one.",
-            *_table("searched parameter", "values", space),
-            f"Command: {_code(command(overrides))}",
-            f"Files: {_code(summary.folder)}",
+            f"One fine-tune of the recipe {code(recipe)}.",
+            *code_table("changed", "value", dict(_changes(overrides))),
+            f"Files: {code(folder)}",
+            f"Run it again: {code(command(overrides))}",
         ]
     )
 
@@ -119,6 +101,23 @@ def _changes(overrides: Iterable[str]) -> Iterable[tuple[str, str]]:
             yield bare(key), _DELETED if key.startswith("~") else value
 
 
+def short_words(keys: Iterable[str]) -> dict[str, str]:
+    """The fewest words for each of ``keys`` that tell them apart.
+
+    >>> short_words(["phases.unfrozen.learning_rate", "optimizer.learning_rate"])
+    {'phases.unfrozen.learning_rate': 'unfrozen.lr', 'optimizer.learning_rate': 'lr'}
+    """
+    names = short_names(keys)
+    for key, name in names.items():
+        above, dot, last = name.rpartition(".")
+        word = _WORDS.get(last, last)
+        # the rate of the recipe, beside that of a phase
+        shorter = word if name == "optimizer.learning_rate" else f"{above}{dot}{word}"
+        if shorter not in names.values():
+            names[key] = shorter
+    return names
+
+
 def _join(start: str, words: Iterable[str], end: str = "") -> str:
     """All of it, or as many words as the longest name takes."""
     name = start
@@ -129,26 +128,3 @@ def _join(start: str, words: Iterable[str], end: str = "") -> str:
             break
         name = longer
     return name + end
-
-
-def _brief(value: Value) -> str:
-    """A value as a name has room for it; of a path the end says most."""
-    text = f"{value:.3g}" if isinstance(value, float) else " ".join(spelled_value(value).split())
-    if len(text) <= _LONGEST_VALUE:
-        return text
-    if "/" in text:
-        return f"…{text[1 - _LONGEST_VALUE :]}"
-    return f"{text[: _LONGEST_VALUE - 1]}…"
-
-
-def _table(left: str, right: str, rows: Mapping[str, str]) -> list[str]:
-    """Rows of code as Markdown, nothing where there are none."""
-    lines = [f"| {_code(key)} | {_code(value)} |" for key, value in rows.items()]
-    return ["\n".join([f"| {left} | {right} |", "| --- | --- |", *lines])] if lines else []
-
-
-def _code(text: object) -> str:
-    """``text`` as Markdown shows it letter by letter, in a table too."""
-    plain = " ".join(str(text).split()).replace("|", "\\|")
-    fence = "``" if "`" in plain else "`"
-    return f"{fence} {plain} {fence}" if "`" in plain else f"{fence}{plain}{fence}"

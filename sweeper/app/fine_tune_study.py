@@ -42,6 +42,7 @@ class FineTuneStudy(StudyHooks):
         "sklearn.datasets",
         "matplotlib.figure",
         "matplotlib.backends.backend_agg",
+        "psutil",
         "sweeper.app.recorded",
         "sweeper.app.task",
         "sweeper.train.trial",
@@ -104,8 +105,9 @@ class FineTuneStudy(StudyHooks):
         space: Mapping[str, str],
     ) -> None:
         """Open the study's run, or continue the one it has."""
-        from sweeper.app.descriptions import study_note, study_tags
+        from sweeper.app.descriptions import study_tags
         from sweeper.app.runs import StudyRuns
+        from sweeper.app.study_description import StudyDescription
         from sweeper.track.delivery import Delivery
         from sweeper.track.result import AboutStudy, write
 
@@ -115,9 +117,10 @@ class FineTuneStudy(StudyHooks):
         paths, delivery = StudyPaths(summary.folder), Delivery(recipe.tracking.uri, self._tell)
         runs = StudyRuns(paths, recipe.tracking.experiment, study_id, name, delivery)
         write(paths.about, AboutStudy(name, study_id, tuple(recipe.objectives), summary.maximize))
+        self._description = StudyDescription(recipe.name, study_id, space, overrides)
         runs.start(
             {"sweeper.command": command(overrides), **study_tags(space)},
-            study_note(recipe.name, recipe.objectives, summary, space, overrides),
+            self._description.intent(summary),
         )
         runs.end_orphans(summary.rows, running)
         self._runs = runs
@@ -127,6 +130,7 @@ class FineTuneStudy(StudyHooks):
             Page(overrides, self._plan, storage and str(storage), ui_command(runs.uri)),
         )
         self._page.write(summary, f"running since {_now()}")
+        self._describe(summary)
 
     def trial_started(self, spec: TrialSpec, config: DictConfig) -> Mapping[str, str]:
         """Open the trial's run below the study's, and hand on what is known of its network."""
@@ -155,6 +159,7 @@ class FineTuneStudy(StudyHooks):
                 trial.model.unlink(missing_ok=True)  # the best of an earlier sweep of the study
         # ties take time, and other slots wait here: they are found when the sweep ends
         write_leaderboard(summary, StudyPaths(summary.folder).leaderboard, {})
+        self._describe(summary)
         self._summary = summary
 
     def trial_interrupted(self, number: int, reason: str) -> None:
@@ -193,6 +198,7 @@ class FineTuneStudy(StudyHooks):
         keep_models(summary.front, runs, executor, place, log)
         write_winner(summary, results, runs.run_id(summary.best))
         self._page.write(summary, f"finished at {_now()}", spelled_test(results))
+        self._describe(summary, spelled_test(results))
         for path in (paths.winner, paths.page):
             runs.study.log_file(path, "study")
         runs.study.end(State.COMPLETE)
@@ -233,6 +239,11 @@ class FineTuneStudy(StudyHooks):
         """Give MLflow some time for what it lacks, and say what it lacks then."""
         runs = self._opened
         say_outstanding(runs.delivery, runs.paths.folder, self.say, interrupted)
+
+    def _describe(self, summary: StudySummary, tested: str = "") -> None:
+        """Describe the study in MLflow as it stands."""
+        text = self._description.text(summary, tested)
+        self._opened.describe(text, summary.rows)
 
     def _record_study(self, summary: StudySummary) -> None:
         """Record the best objectives so far, then the rest: MLflow shows first what came first."""

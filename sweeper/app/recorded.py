@@ -16,6 +16,7 @@ from sweeper.study_folder import TrialPaths
 from sweeper.track.journal import Journal
 from sweeper.track.local import LocalTracker
 from sweeper.track.result import Status
+from sweeper.track.system_metrics import system_metrics
 from sweeper.track.tracker import CompositeTracker
 from sweeper.validation import flatten
 
@@ -56,7 +57,10 @@ def train(
         journal.log_file(paths.overrides, "config")
     tracker = CompositeTracker(local, journal)
     try:
-        values = Trial(recipe, paths, tracker, report, prune_high, known, owner).run()
+        # MLflow's pages open on the metric that came first, which is to be what the trial is for
+        seconds, due = recipe.tracking.system_metrics_seconds, lambda: journal.has_metrics
+        with system_metrics(journal.log_metrics, seconds, due):
+            values = Trial(recipe, paths, tracker, report, prune_high, known, owner).run()
     except BaseException as error:
         local.end(*_end(error))
         raise

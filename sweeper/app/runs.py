@@ -15,6 +15,7 @@ from sweeper.track import result
 from sweeper.track.delivery import Delivery
 from sweeper.track.journal import Journal, NewRun
 from sweeper.track.outbox import read_delivered
+from sweeper.track.run_note import KEPT
 
 
 @dataclass(frozen=True)
@@ -43,12 +44,21 @@ class StudyRuns:
     def start(self, tags: Mapping[str, str], note: str) -> None:
         """Open the run of the study, or open it again where there is one.
 
+        ``note`` describes a new one, until :meth:`describe` says more.
+
         Raises:
             TrackerError: the store cannot be opened, and nobody has looked at it before.
         """
+        note = f"{note}\n\n{KEPT}"
         self.study.start(self._new(self.study_name, self._of_study, tags, note))
         self.delivery.add([self.paths.mlflow])
         self.delivery.begin(required=is_first_look(self.uri))
+
+    def describe(self, text: str, rows: Iterable[TrialRow]) -> None:
+        """Describe the study by ``text``, whose links name runs of ``rows`` by trial numbers."""
+        linked = {row.number: row.folder for row in rows if f"(run:{row.number})" in text}
+        self.study.describe(text, linked)
+        self.delivery.wake()
 
     def start_trial(self, spec: TrialSpec) -> TrialPaths:
         """Open the run of a trial; returns its folder."""

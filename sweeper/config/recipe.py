@@ -100,10 +100,14 @@ class Tracking(Closed):
     Attributes:
         uri: address of the store.
         experiment: that the runs belong to.
+        system_metrics_seconds: between two samples of how busy processors, memory and GPUs are
+            while a trial runs; null takes none.
     """
 
     uri: Annotated[str, Field(min_length=1), PlainSerializer(redact)]
     experiment: Annotated[str, Field(min_length=1, max_length=500)]
+    # recipes that earlier versions kept have no such key
+    system_metrics_seconds: Annotated[float, Field(ge=0.1)] | None = None
 
 
 class Recipe(Closed):

@@ -5,6 +5,10 @@ from collections.abc import Mapping, Sequence
 
 from sweeper.addresses import redact
 from sweeper.records import Value
+from sweeper.short_numbers import short_number
+
+_LONGEST = 32
+"""Characters of a value where there is little room."""
 
 
 def spelled_values(values: Mapping[str, float]) -> str:
@@ -46,3 +50,14 @@ def spelled_value(value: Value) -> str:
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
     return str(value)
+
+
+def brief(value: Value) -> str:
+    """A value as a name has room for it; of a path the end says most."""
+    spelled = short_number(value, 3) if isinstance(value, float) else spelled_value(value)
+    text = " ".join(spelled.split())
+    if len(text) <= _LONGEST:
+        return text
+    if "/" in text:
+        return f"…{text[1 - _LONGEST :]}"
+    return f"{text[: _LONGEST - 1]}…"

@@ -58,11 +58,13 @@ class Entry:
 class Journal:
     """A :class:`~sweeper.track.tracker.Tracker` that appends to the journal at ``paths``.
 
-    Methods raise OSError where the disk does not take an entry.
+    Methods raise OSError where the disk does not take an entry. Threads may share one.
     """
 
     def __init__(self, paths: MlflowPaths) -> None:
         self.paths = paths
+        self.has_metrics = False
+        """Whether some were recorded by this object."""
 
     def start(self, run: NewRun) -> None:
         """Open ``run``, or open it again; what follows is about it."""
@@ -70,8 +72,8 @@ class Journal:
         self._add("start", **{**plain, "tags": {**origin_tags(), **run.tags}})
 
     def log_params(self, params: Mapping[str, Any]) -> None:
-        """Record ``params`` as text."""
-        self._add("params", params={key: str(value) for key, value in params.items()})
+        """Record ``params``, values of JSON as they are."""
+        self._add("params", params=dict(params))
 
     def log_epoch(
         self, metrics: Mapping[str, float], step: int, phase: str, fold: int | None
@@ -84,6 +86,7 @@ class Journal:
         if metrics:
             plain = {key: float(value) for key, value in metrics.items()}
             self._add("metrics", metrics=plain, step=step)
+            self.has_metrics = True
 
     def set_tags(self, tags: Mapping[str, str]) -> None:
         """Set or replace ``tags``."""
@@ -97,6 +100,15 @@ class Journal:
             one["place"] = str(use.place)
             one["is_path"] = isinstance(use.place, Path)
         self._add("data", data=plain)
+
+    def describe(self, text: str, runs: Mapping[int, Path]) -> None:
+        """Put ``text`` into the run's description, above what a person has added.
+
+        Its links are those of :func:`sweeper.track.run_note.linked`: ``run:7`` is the run whose
+        folder ``runs`` has under 7, ``run:`` this one.
+        """
+        folders = {str(number): self._relative(folder) for number, folder in runs.items()}
+        self._add("note", text=text, runs=folders)
 
     def log_file(self, path: Path, folder: str) -> None:
         """Have ``path`` uploaded to ``folder``, as it is then."""

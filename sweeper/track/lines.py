@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -10,14 +11,15 @@ from typing import Any
 from sweeper.flock import EXCLUSIVE, FREE, flock
 
 _BLOCK = 65536
+_THREADS = threading.Lock()
 
 
 def append(path: Path, *values: Mapping[str, Any]) -> None:
     """Append a line for each of ``values``; together they are there or not.
 
     Half a line that a killed process, or a full disk, has left at the end is removed first. NaN and
-    infinity are written as Python's json module writes and reads them. Several processes and
-    threads may append at once, where the disk has locks.
+    infinity are written as Python's json module writes and reads them. Several threads, and
+    where the disk has locks several processes, may append at once.
 
     Raises:
         OSError: the disk does not take it; the file is as it was.
@@ -66,16 +68,18 @@ def _alone(descriptor: int) -> Iterator[None]:
     """Within the block nobody else appends.
 
     Otherwise a line that another one is writing looks like half a line, and is cut: the system
-    lengthens a file page by page, and the length is read in between.
+    lengthens a file page by page, and the length is read in between. On a disk without locks this
+    holds for threads only.
     """
-    with contextlib.suppress(OSError):  # a disk without locks: a file has one owner anyway
-        flock(descriptor, EXCLUSIVE)
-    try:
-        yield
-    finally:
+    with _THREADS:
         with contextlib.suppress(OSError):
-            # not left to the closing: a child forked meanwhile would keep it
-            flock(descriptor, FREE)
+            flock(descriptor, EXCLUSIVE)
+        try:
+            yield
+        finally:
+            with contextlib.suppress(OSError):
+                # not left to the closing: a child forked meanwhile would keep it
+                flock(descriptor, FREE)
 
 
 def _whole(descriptor: int) -> int:

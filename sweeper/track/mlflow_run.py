@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from sweeper.records import DataUse, State
 from sweeper.track.datasets import dataset_input
 from sweeper.track.mlflow_store import usable
-from sweeper.track.names import NOTE, clipped_tags, run_name, with_state
+from sweeper.track.names import MAX_TAG, clipped_tags, run_name
+from sweeper.track.run_note import NOTE, rewritten, with_state
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 _STATUS = {State.COMPLETE: "FINISHED", State.PRUNED: "KILLED", State.FAILED: "FAILED"}
 _ATTEMPTS = 3
+_ROOM = 500
+"""Characters of a description, for a reason that becomes part of the state later."""
 _MADE_TWICE = re.compile("IntegrityError|UniqueViolation")
 """As SQLite, MySQL and PostgreSQL call it; the client itself tries a server again."""
 
@@ -137,6 +140,12 @@ class MlflowRun:
                     # who records the same data set at once makes it too, and one is refused
                     if attempt == _ATTEMPTS - 1 or not _MADE_TWICE.search(str(error)):
                         raise
+
+    def describe(self, text: str) -> None:
+        """Put ``text`` into the description; see :func:`sweeper.track.run_note.rewritten`."""
+        note = self.look().data.tags.get(NOTE)
+        if note is not None:  # else a person has removed it
+            self.write((), tags={NOTE: rewritten(note, text, MAX_TAG - _ROOM)})
 
     def end(
         self, state: State, reason: str = "", cause: str = "", ended: int | None = None

@@ -5,15 +5,16 @@ import posixpath
 import re
 from collections.abc import Mapping
 
+from sweeper.short_numbers import short_number
+
 _MAX_PARAM = 6000
 """MLflow cuts longer values of parameters."""
-_MAX_TAG = 5000
+_DIGITS = 6
+"""Of a parameter that is no whole number; ``config/config.yaml`` and the command have them all."""
+MAX_TAG = 5000
 """MLflow refuses longer values of tags."""
 _MAX_NAME = 250
 """MLflow refuses longer names."""
-NOTE = "mlflow.note.content"
-"""Tag that MLflow's page of a run shows as its description."""
-_STATE = "**State:**"
 _REFUSED = re.compile(r"[^/\w.\- :]")
 
 
@@ -35,11 +36,28 @@ def param_name(name: str) -> str:
 
 
 def param_value(value: object) -> str:
-    """``value`` as text; where it is cut, it says so."""
-    text = str(value)
+    """``value`` as recipes write it, numbers with 6 digits; where it is cut, it says so.
+
+    >>> [param_value(value) for value in (None, True, 0.00012345678, 32, ["a", 1e-05], {})]
+    ['null', 'true', '1.23457e-4', '32', '[a, 1e-5]', '{}']
+    """
+    text = _spelled(value)
     if len(text) <= _MAX_PARAM:
         return text
     return f"{text[: _MAX_PARAM - 100]}... ({len(text)} characters; all are in config/config.yaml)"
+
+
+def _spelled(value: object) -> str:
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return str(value).lower()
+        case float():
+            return short_number(value, _DIGITS)
+        case list():
+            return f"[{', '.join(map(_spelled, value))}]"
+    return str(value)
 
 
 def run_name(name: str) -> str:
@@ -49,14 +67,4 @@ def run_name(name: str) -> str:
 
 def clipped_tags(tags: Mapping[str, str]) -> dict[str, str]:
     """``tags`` with names that MLflow takes, and the beginnings of their values."""
-    return {param_name(key): value[:_MAX_TAG] for key, value in tags.items()}
-
-
-def with_state(note: str, state: str) -> str:
-    """The description of a run, in Markdown, that begins with how the run stands.
-
-    >>> with_state(with_state("Trial 3.", "running"), "pruned: too slow")
-    '**State:** pruned: too slow\\n\\nTrial 3.'
-    """
-    rest = note.partition("\n\n")[2] if note.startswith(_STATE) else note
-    return f"{_STATE} {' '.join(state.split())}\n\n{rest}"
+    return {param_name(key): value[:MAX_TAG] for key, value in tags.items()}

@@ -7,7 +7,7 @@ there. A request whose answer was lost is sent again, and changes nothing: see
 
 import json
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 
 from sweeper.addresses import redact
@@ -15,19 +15,16 @@ from sweeper.errors import TrackerError
 from sweeper.files import write_aside
 from sweeper.locks import held
 from sweeper.records import State
-from sweeper.study_folder import MlflowPaths
+from sweeper.study_folder import MlflowPaths, TrialPaths
+from sweeper.track.entry_groups import TOGETHER, next_group, write_together
 from sweeper.track.journal import Entry, Journal, NewRun, data_of
 from sweeper.track.mlflow_model import log_model
 from sweeper.track.mlflow_run import MlflowRun, end_others
-from sweeper.track.names import param_name, param_value
+from sweeper.track.run_note import linked
 from sweeper.track.store import Store
 
-_TOGETHER = ("metrics", "params", "tags")
-"""Kinds of entries that one request takes."""
 MISSING = "sweeper.missing"
 """Tag of a run that lacks a file which was to be delivered."""
-_MOST = 1000
-"""Metrics, parameters and tags in a request; MLflow takes no more."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +56,10 @@ def read_delivered(paths: MlflowPaths) -> Delivered:
         return Delivered()
 
 
+_LOOKS = 2
+"""That a description waits for runs that it refers to: the first look has this journal alone."""
+
+
 class Outbox:
     """Delivers the journal of ``paths``, one request after the other."""
 
@@ -66,6 +67,7 @@ class Outbox:
         self.journal = Journal(paths)
         self._state = read_delivered(paths)
         self._run: MlflowRun | None = None
+        self._put_off: dict[int, int] = {}
 
     @property
     def waits(self) -> bool:
@@ -88,9 +90,12 @@ class Outbox:
             self._load(store)
             entries = self.journal.entries(self._state.offset)
             while entries:
-                group = _next(entries)
+                group = next_group(entries)
                 entries = entries[len(group) :]
-                self._send(store, group, any(entry.kind == "start" for entry in entries))
+                later = {entry.kind for entry in entries}
+                if group[0].kind == "note" and "note" not in later and self._too_early(group[0]):
+                    return
+                self._send(store, group, later)
                 self._save(replace(self._state, offset=group[-1].end))
                 if group[0].kind == "model":  # as large as the one in the trial's folder
                     shutil.rmtree(self.journal.paths.model, ignore_errors=True)
@@ -111,9 +116,10 @@ class Outbox:
         self._state = state
         write_aside(self.journal.paths.delivered, json.dumps(asdict(state)))
 
-    def _send(self, store: Store, group: Sequence[Entry], overwritten: bool) -> None:
-        """Send ``group``; ``overwritten`` says that the folder holds files of a later run."""
+    def _send(self, store: Store, group: Sequence[Entry], later: Collection[str]) -> None:
+        """Send ``group``; ``later`` are the kinds of the entries after it."""
         entry = group[0]
+        overwritten = "start" in later  # the folder holds the files of that run
         if entry.kind == "start":
             self._start(store, entry)
             return
@@ -125,6 +131,9 @@ class Outbox:
                 run.log_data(data_of(group))
             case "file" | "model" if not overwritten:
                 self._send_file(run, entry)
+            case "note" if "note" not in later:
+                experiment = run.look().info.experiment_id
+                run.describe(linked(content["text"], experiment, self._run_id(entry))[0])
             case "end":
                 run.end(State(content["state"]), content["reason"], content["cause"], entry.time)
                 self._remove_doubles(store)
@@ -137,8 +146,30 @@ class Outbox:
                     parent.run_id,
                     content["ends"],
                 )
-            case kind if kind in _TOGETHER:
-                _write(run, group)
+            case kind if kind in TOGETHER:
+                write_together(run, group)
+
+    def _run_id(self, note: Entry) -> Callable[[str], str | None]:
+        """Finds the runs that the text of ``note`` refers to."""
+
+        def found(name: str) -> str | None:
+            if not name:
+                return self._state.run_id or None
+            folder = self.journal.paths.folder.parent / note.content["runs"].get(name, name)
+            known = read_delivered(TrialPaths(folder).mlflow)
+            return (known.uri == self._state.uri and known.run_id) or None
+
+        return found
+
+    def _too_early(self, note: Entry) -> bool:
+        """Whether ``note`` refers to runs that are to be opened yet, and was not put off too often.
+
+        Journals of other runs are delivered after this one, so they are there at the next look.
+        """
+        unknown = linked(note.content["text"], "", self._run_id(note))[1]
+        times = self._put_off.get(note.begin, 0)
+        self._put_off[note.begin] = times + 1
+        return bool(unknown) and times < _LOOKS
 
     def _send_file(self, run: MlflowRun, entry: Entry) -> None:
         """Send a file or a model; the run says where somebody removed it before that."""
@@ -175,33 +206,3 @@ class Outbox:
             if other.run_id != self._state.run_id:
                 other.delete()
         self._state = replace(self._state, unsure=False)
-
-
-def _next(entries: Sequence[Entry]) -> Sequence[Entry]:
-    """The entries that the next request takes."""
-    size = 0
-    for index, entry in enumerate(entries):
-        size += len(entry.content.get(entry.kind, ())) if entry.kind in _TOGETHER else _MOST
-        if index and size > _MOST:
-            return entries[:index]
-        if entry.kind not in _TOGETHER:
-            return entries[:1]
-    return entries
-
-
-def _write(run: MlflowRun, group: Sequence[Entry]) -> None:
-    from mlflow.entities import Metric, Param
-
-    metrics: list[Metric] = []
-    params: list[Param] = []
-    tags: dict[str, str] = {}
-    for entry in group:
-        for key, value in entry.content[entry.kind].items():
-            match entry.kind:
-                case "metrics":
-                    metrics.append(Metric(key, value, entry.time, entry.content["step"]))
-                case "params":
-                    params.append(Param(param_name(key), param_value(value)))
-                case _:  # of one that was set again, the last counts
-                    tags[key] = value
-    run.write(metrics, params, tags)

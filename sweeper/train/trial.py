@@ -37,7 +37,7 @@ from sweeper.train.runtime import numerics
 from sweeper.train.sanity import LossCheck, Verdict
 from sweeper.train.savings import ledger
 from sweeper.train.trained_weights import save_trained_weights
-from sweeper.train.trial_files import keep_results, save_pictures
+from sweeper.train.trial_files import keep_results, log_best_of_folds, save_pictures
 
 log = logging.getLogger(__name__)
 
@@ -146,6 +146,7 @@ class Trial:
             self._recorders.append(recorder)
             fits.append(self._fit(train, held_out, whole, source.class_names, recorder, fold))
             if fold is not None:
+                log_best_of_folds(recipe, self._tracker, fits)
                 value = objectives(recipe, fits[-1:])[0]
                 self._report(value, fold, "fold", {}, compared=True, steps=None)
         keep_results(recipe, self._paths, self._tracker, fits, source.class_names)

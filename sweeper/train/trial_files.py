@@ -36,7 +36,7 @@ def keep_results(
     step = max(int(fit.epochs[-1]["step"]) for fit in fits)
     kept = typical(fits)
     if len(fits) > 1:
-        _log_means(recipe, tracker, fits, step)
+        _log_means(tracker, fits)
         kept.learned.replace(paths.learned)
         for fit in fits:
             fit.learned.unlink(missing_ok=True)
@@ -44,11 +44,15 @@ def keep_results(
     tracker.log_metrics({**costs, "best_epoch": kept.kept.step}, step)
 
 
-def _log_means(recipe: Recipe, tracker: Tracker, fits: Sequence[Fit], step: int) -> None:
-    """Under the names that a trial without folds has: the mean of each epoch over folds."""
+def log_best_of_folds(recipe: Recipe, tracker: Tracker, fits: Sequence[Fit]) -> None:
+    """The objectives over the folds so far, by which MLflow's table sorts a trial at any time."""
     values = zip(recipe.objectives, objectives(recipe, fits), strict=True)
     best = {f"best_{name}": value for name, value in values if name in OF_EPOCHS}
-    tracker.log_metrics(best, step)
+    tracker.log_metrics(best, max(int(fit.epochs[-1]["step"]) for fit in fits))
+
+
+def _log_means(tracker: Tracker, fits: Sequence[Fit]) -> None:
+    """Under the names that a trial without folds has: the mean of each epoch over folds."""
     for together in zip(*(fit.epochs for fit in fits), strict=False):
         mean = means(together)
         tracker.log_metrics(

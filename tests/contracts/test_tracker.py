@@ -18,6 +18,7 @@ import mlflow.data
 import pytest
 from disks import file_limit
 from mlflow_servers import mlflow_server
+from servers import postgres
 
 from sweeper.addresses import sqlite_url
 from sweeper.errors import SweeperError, TrackerError
@@ -32,6 +33,7 @@ from sweeper.track.mlflow_store import Refused, absolute_uri
 from sweeper.track.origin import _checkout_tags, origin_tags
 from sweeper.track.outbox import Outbox, read_delivered
 from sweeper.track.result import Status, read_result
+from sweeper.track.run_note import KEPT
 from sweeper.track.store import Store
 from sweeper.track.tracker import NullTracker, Tracker
 
@@ -152,7 +154,7 @@ class TestJournal(TrackerContract):
         assert isinstance(tracker, Journal)
         run, client = self.deliver(tracker), self.store.client
         assert run.data.params["a.b"] == "1"
-        assert run.data.params["c"] == "None"
+        assert run.data.params["c"] == "null"
         assert run.data.metrics.pop("fold2/loss") > 1e300  # databases keep no infinity
         assert run.data.metrics == {"loss": 0.4, "phase": 1.0, "best_epoch": 1}
         history = client.get_metric_history(run.info.run_id, "loss")
@@ -218,6 +220,22 @@ class TestJournal(TrackerContract):
         self.deliver(journal)
         journal.end(State.COMPLETE)
         assert note(journal) == "**State:** complete\n\nwhat a person wrote"
+
+    def test_its_description_is_written_again_with_links_to_pages(
+        self, tracker: Tracker, tmp_path: Path
+    ) -> None:
+        journal = self.begun(tmp_path / "study", f"A study.\n\n{KEPT}")
+        trials = [tmp_path / "study" / "trials" / str(number) for number in range(2)]
+        runs = [self.deliver(self.begun(trial)).info for trial in trials]
+        for text in ("first", "[a](run:0) [b](run:1) [c](run:/artifacts/d) [e](experiment:/runs)"):
+            journal.describe(text, dict(enumerate(trials)))
+        journal.end(State.COMPLETE)
+        run = self.deliver(journal)
+        place = f"#/experiments/{run.info.experiment_id}/runs"
+        assert run.data.tags["mlflow.note.content"] == (
+            f"**State:** complete\n\n[a]({place}/{runs[0].run_id}) [b]({place}/{runs[1].run_id}) "
+            f"[c]({place}/{run.info.run_id}/artifacts/d) [e]({place})\n\n{KEPT}"
+        )
 
     def test_it_begins_and_ends_when_that_was_written(self, tracker: Tracker) -> None:
         assert isinstance(tracker, Journal)
@@ -300,6 +318,23 @@ class TestJournalOnAServer(TestJournal):
     @pytest.fixture
     def uri(self, server: str) -> str:
         return server
+
+    artifacts = "mlflow-artifacts:/"
+
+
+@pytest.fixture(scope="module")
+def server_on_postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    folder = tmp_path_factory.mktemp("on_postgres")
+    with postgres(folder) as store, mlflow_server(folder, store) as made:
+        yield made.url
+
+
+@pytest.mark.slow
+@pytest.mark.more
+class TestJournalOnAServerWithPostgres(TestJournal):
+    @pytest.fixture
+    def uri(self, server_on_postgres: str) -> str:
+        return server_on_postgres
 
     artifacts = "mlflow-artifacts:/"
 

@@ -380,6 +380,26 @@ def test_folds_are_trained_one_by_one_and_their_mean_counts(tmp_path: Path) -> N
 
 
 @pytest.mark.slow
+@pytest.mark.more
+def test_a_trial_that_is_pruned_between_folds_is_ranked_by_those_it_has(tmp_path: Path) -> None:
+    short = ("phases.frozen.epochs=1", "phases.unfrozen=null", "validation=kfold", *UNCACHED)
+    run = Run(recipe(*DIGITS, *short, "validation.folds=3"), tmp_path)
+
+    def received(value: float, step: int, *rest: Any, **words: Any) -> None:
+        run._on_epoch(value, step, *rest, **words)
+        if len(run.received) == 2:
+            raise TrialPruned("too slow")
+
+    trial = Trial(
+        recipe(*DIGITS, *short, "validation.folds=3"), run.paths, run.tracker, received, True
+    )
+    with pytest.raises(TrialPruned):
+        trial.run()
+    per_fold = [value for _, _, value in run.received]
+    assert run.tracker.metrics[0]["best_val_accuracy"] == pytest.approx(np.mean(per_fold))
+
+
+@pytest.mark.slow
 def test_the_test_set_validates_where_the_recipe_says_so(tmp_path: Path) -> None:
     from sweeper.data.sources.loading import load
     from sweeper.train.folds import splits_of
