@@ -14,6 +14,7 @@ from sweeper.data_doctor.picture_match import correlations, part_correlations
 from sweeper.data_doctor.pixel_marks import PixelMarks
 
 COMPARE = "looking for near-duplicates: images compared by their features"
+CROPS = "looking for cropped copies: each pair of near images counts as one image"
 
 BYTES, PIXELS, NEAR, CROP = "same bytes", "same pixels", "near", "cropped"
 KINDS = (BYTES, PIXELS, NEAR, CROP)
@@ -97,7 +98,10 @@ def find_copies(
     )
     thumbnails = marks.thumbnails[singles]
     near, near_from = _near(close, thumbnails)
-    crops, crop_from = _crops(close, thumbnails, {(pair.first, pair.second) for pair in near})
+    known = {(pair.first, pair.second) for pair in near}
+    crops, crop_from = _crops(
+        close, thumbnails, known, lambda done, total: on_advance(CROPS, done, total)
+    )
     pairs += [
         Pair(
             int(singles[one.first]), int(singles[one.second]), one.kind, one.cosine, one.correlation
@@ -123,7 +127,10 @@ def _near(close: Nearest, thumbnails: NDArray[np.uint8]) -> tuple[list[Pair], fl
 
 
 def _crops(
-    close: Nearest, thumbnails: NDArray[np.uint8], known: set[tuple[int, int]]
+    close: Nearest,
+    thumbnails: NDArray[np.uint8],
+    known: set[tuple[int, int]],
+    on_pairs: Callable[[int, int], None],
 ) -> tuple[list[Pair], float]:
     first, second, ranks, cosines = _candidates(close, _OF_CROPS, _LEAST_COSINE_OF_CROPS)
     new = np.array(
@@ -132,7 +139,7 @@ def _crops(
     first, second, ranks, cosines = (
         one[new.astype(bool)] for one in (first, second, ranks, cosines)
     )
-    found = part_correlations(thumbnails, first, second)
+    found = part_correlations(thumbnails, first, second, on_pairs)
     least = _outstanding(found[ranks >= 1], CROP_FLOOR)
     return _pairs(first, second, cosines, found, least, CROP), least
 

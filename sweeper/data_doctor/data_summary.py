@@ -23,6 +23,7 @@ def summary(found: Examination, pretrained: bool) -> list[Line]:
     lines += _named("classes", _classes(found))
     lines += _named("images", _images(found))
     lines += _named("left out", _left_out(found))
+    lines += _named("notes", _notes(found))
     lines += _named("duplicates", _duplicates(found))
     lines += _named("labels", _labels(found, pretrained))
     return lines
@@ -110,6 +111,9 @@ def _left_out(found: Examination) -> Iterator[str]:
             f"{len(found.undecodable):,} cannot be decoded; a sweep stops at them unless "
             f"dataset.on_corrupt=skip; the first: {name} ({reason})"
         )
+
+
+def _notes(found: Examination) -> Iterator[str]:
     yield from found.notes[:_NOTES]
     if len(found.notes) > _NOTES:
         yield f"and {len(found.notes) - _NOTES:,} more notes in data.json"
@@ -127,7 +131,8 @@ def _duplicates(found: Examination) -> Iterator[str]:
         CROP: "a part of the other",
     }
     counts = {text: sum(pair.kind == kind for pair in pairs) for kind, text in words.items()}
-    yield f"{len(pairs):,} pairs: {_counted({text: n for text, n in counts.items() if n})}"
+    word = "pair" if len(pairs) == 1 else "pairs"
+    yield f"{len(pairs):,} {word}: {_counted({text: n for text, n in counts.items() if n})}"
     leaks = leaking_images(found)
     for split, seen in (("validation", "train"), ("test", "train or validation")):
         if split in leaks:
@@ -140,7 +145,8 @@ def _duplicates(found: Examination) -> Iterator[str]:
         yield f"LEAK: {leaks['folds']:,} images have a copy in another fold of validation=kfold"
     conflicts = sum(map(found.conflicts, pairs))
     if conflicts:
-        yield f"{conflicts:,} pairs have two labels, of which one at least is wrong"
+        have = "pair has" if conflicts == 1 else "pairs have"
+        yield f"{conflicts:,} {have} two labels, of which one at least is wrong"
 
 
 def _labels(found: Examination, pretrained: bool) -> Iterator[str]:

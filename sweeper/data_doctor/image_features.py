@@ -6,6 +6,7 @@ from functools import partial
 
 import keras
 import numpy as np
+import tensorflow as tf
 from numpy.typing import NDArray
 
 from sweeper.cache.shared_cache import Cache
@@ -80,10 +81,11 @@ def _computed(
     collection: Collection, recipe: Recipe, prefix: Prefix, plain: Targets, on_images: OnImages
 ) -> NDArray[np.float32]:
     """Without the cache: nothing is to be kept, or it has no room."""
+    compute = tf.function(partial(prefix.network, training=False), autograph=False)
     found: list[NDArray[np.float32]] = []
     for one in collection.sets:
         images = Images(one.examples, "", recipe.image_size, None, plain)
         for pixels, _ in images.batches.dataset:
-            found.append(np.asarray(prefix.network(pixels, training=False), np.float32))
+            found.append(np.asarray(compute(pixels), np.float32))
             on_images(sum(map(len, found)), len(collection))
     return np.concatenate(found)

@@ -3,7 +3,7 @@
 The two rules that are used here, with numpy alone: an image is ranked by the probability of its
 given label (self-confidence), and counts as mislabelled where another class is more probable than
 usual for images of that class. ``cleanlab`` has these rules too
-(``filter_by="confident_learning"``, ``rank_by="self_confidence"``).
+(``filter_by="confident_learning"``, ``rank_by="self_confidence"``), and marks the same images.
 """
 
 from dataclasses import dataclass

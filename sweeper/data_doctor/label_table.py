@@ -39,7 +39,7 @@ def label_table(
     root = root_of(dataset)
     found = issues_of(collection, copies, issues)
     text = io.StringIO()
-    rows = csv.writer(text, lineterminator="\n")
+    rows = csv.writer(text)  # its line ends have a name with either of them quoted
     rows.writerow(HEADER)
     left_out = []
     order = sorted(range(len(collection)), key=lambda number: tuple(collection.places[number]))
