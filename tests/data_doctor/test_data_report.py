@@ -90,6 +90,7 @@ def test_each_fault_is_in_the_report(tmp_path: Path) -> None:
     assert all(row["label"] == image.split("/")[1] for image, row in rows.items())
 
 
+@pytest.mark.more
 def test_what_a_sweep_has_computed_is_not_computed_again(tmp_path: Path) -> None:
     chosen = recipe("image_size=32", "dataset.fraction=0.1", "augment=none")
     frozen = chosen.phases.model_copy(update={"unfrozen": None})
