@@ -30,7 +30,7 @@ AT_WORK = (
     *("sweeper.train", "sweeper.data", "sweeper.models", "sweeper.pictures"),
     *(f"sweeper.saved.{name}" for name in ("classifier", "mlflow_folder", "pyfunc", "stream")),
     *(f"sweeper.saved.{name}" for name in ("http_server", "judging", "metrics")),
-    *("sweeper.improve.", "sweeper.promote."),
+    *("sweeper.improve.", "sweeper.promote.", "sweeper.data_doctor."),
     *(f"sweeper.export.{name}" for name in ("exporting", "float32", "keras_file", "litert")),
     *(f"sweeper.export.{name}" for name in ("onnx_file", "savedmodel")),
 )

@@ -11,6 +11,7 @@ COMMANDS: Mapping[str, str] = {
     "backbones": "list the networks that backbone= takes",
     "cache": "list, verify and clear what is kept for all sweeps",
     "completion": "print the script that completes words in a shell",
+    "data": "find duplicates, leaks and likely wrong labels of a data set",
     "doctor": "check this machine, and what a recipe needs of it",
     "evaluate": "judge a study's winner, or another model, on a data set",
     "export": "write a model as files for other programs, each checked against it",

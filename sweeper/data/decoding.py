@@ -8,7 +8,7 @@ numbers of its colours), and what it leaves out (shapes that are in the alpha ch
 import functools
 import io
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 import tensorflow as tf
@@ -135,21 +135,18 @@ class Decoder:
                 return np.int64(1)
             raise
         if kind == "jpeg":
-            return np.int64(_orientation(image))
+            return np.int64(orientation_of(image))
         if kind == "webp" and encoded[12:16] == b"VP8 ":
             return np.int64(1)
         if kind == "png":
             opaque = encoded[25] in {0, 2} and "transparency" not in image.info
-            return np.int64(1 if opaque and _orientation(image) == 1 else _PILLOW)
+            return np.int64(1 if opaque and orientation_of(image) == 1 else _PILLOW)
         return np.int64(_PILLOW)
 
     def _open(self, encoded: bytes) -> "Image":
-        import PIL.Image
-
         kind = kind_of(encoded[:HEAD])
-        PIL.Image.MAX_IMAGE_PIXELS = None  # ours is the limit
         try:
-            image = PIL.Image.open(io.BytesIO(encoded), formats=_formats())
+            image = open_image(io.BytesIO(encoded))
         except Exception as error:  # readers of foreign bytes raise anything
             raise ValueError(_why(encoded, kind)) from error
         self._check_size(*image.size)
@@ -201,8 +198,20 @@ def _upright(image: tf.Tensor, orientation: tf.Tensor) -> tf.Tensor:
     return tf.switch_case(tf.cast(orientation - 1, tf.int32), turns)
 
 
-def _orientation(image: "Image") -> int:
-    """1 to 8; 1, which is upright, where EXIF says nothing that can be read."""
+def open_image(file: BinaryIO) -> "Image":
+    """What Pillow makes of a file; its pixels are not decoded yet.
+
+    Raises:
+        Exception: anything, where it is no image that is read here.
+    """
+    import PIL.Image
+
+    PIL.Image.MAX_IMAGE_PIXELS = None  # dataset.max_pixels is the limit
+    return PIL.Image.open(file, formats=_formats())
+
+
+def orientation_of(image: "Image") -> int:
+    """Of EXIF: 1 to 8; 1, which is upright, where EXIF says nothing that can be read."""
     try:
         found = image.getexif().get(_ORIENTATION, 1)
     except Exception:  # readers of foreign bytes raise anything

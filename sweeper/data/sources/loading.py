@@ -1,5 +1,6 @@
 """From a recipe's data set to examples: the one place that knows every kind of source."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from sweeper.config import Csv, Dataset, Digits, Folder, Tfds
@@ -83,6 +84,42 @@ def doubts(dataset: Dataset) -> list[str]:
         *findings.unvalidated(source),
         *findings.twins(kept, source, found),
     ]
+
+
+@dataclass(frozen=True)
+class Inspected:
+    """A data set as its source lists it, and what the scan of all its images found."""
+
+    listing: Listing
+    found: Scan
+
+    @property
+    def notes(self) -> list[str]:
+        """Sentences for the person: what is no fault, but should be known."""
+        kept = _without(self.listing, self.found)
+        return [
+            *self.listing.notes,
+            *self.found.notes,
+            *self.listing.alike(),
+            *findings.faint(kept, self.found),
+        ]
+
+
+def inspect(dataset: Dataset, on_images: OnImages = no_callback) -> Inspected | None:
+    """Look at every image, as :func:`prepare` does, and say what was found image by image.
+
+    None of images that lie in memory. Images that cannot be decoded are no fault here.
+
+    Raises:
+        MissingInput: the data is absent and cannot be fetched.
+        ConfigError: it is not as the recipe describes it.
+    """
+    if isinstance(dataset, Digits):
+        return None
+    if isinstance(dataset, Tfds):
+        tfds_source.prepare(dataset)
+    listing = _list(dataset)
+    return Inspected(listing, scan(listing.parts, on_images))
 
 
 def origin(dataset: Dataset) -> tuple[str, Path | str]:
