@@ -8,7 +8,7 @@ import numpy as np
 
 from sweeper.data.examples import class_counts
 from sweeper.data_doctor.collection import SPLITS, TEST, TRAIN, VALIDATION, Collection
-from sweeper.saved.intervals import of_share
+from sweeper.statistics.intervals import of_share
 
 WIDEST = 0.4
 """Of a 95 % interval of a class's accuracy that still says something: 20 points either way."""

@@ -18,7 +18,7 @@ from sweeper.data_doctor.data_summary import next_steps, summary
 from sweeper.data_doctor.examination import examined, leaking_images
 from sweeper.data_doctor.image_features import FROZEN
 from sweeper.data_doctor.report_files import write_report
-from sweeper.saved.intervals import of_share
+from sweeper.statistics.intervals import of_share
 from sweeper.train.prebuild import prebuild
 
 
