@@ -2,7 +2,6 @@
 
 import contextlib
 import sys
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -17,13 +16,10 @@ from sweeper.app.ledger import add_prebuilt, close_ledger
 from sweeper.app.outstanding import say_outstanding
 from sweeper.app.preflight import check, prebuild, prepare
 from sweeper.app.readme import Page
-from sweeper.app.winner import evaluate_winner, keep_models, winning_recipe
+from sweeper.app.winner import evaluate_winner, keep_best, keep_models, winning_recipe
 from sweeper.config import Affects, reported, without
-from sweeper.display.console import open_console
 from sweeper.display.wording import command, spelled_test, ui_command
 from sweeper.execute.executor import Executor, Placement
-from sweeper.paths import shown_path
-from sweeper.ranking import best_rows
 from sweeper.records import State, StudySummary, TrialRow, TrialSpec
 from sweeper.search.hooks import Entry, StudyHooks
 from sweeper.study_folder import StudyPaths, TrialPaths
@@ -108,6 +104,7 @@ class FineTuneStudy(StudyHooks):
         from sweeper.app.descriptions import study_tags
         from sweeper.app.runs import StudyRuns
         from sweeper.app.study_description import StudyDescription
+        from sweeper.app.study_pages import StudyPages
         from sweeper.track.delivery import Delivery
         from sweeper.track.result import AboutStudy, write
 
@@ -117,20 +114,15 @@ class FineTuneStudy(StudyHooks):
         paths, delivery = StudyPaths(summary.folder), Delivery(recipe.tracking.uri, self._tell)
         runs = StudyRuns(paths, recipe.tracking.experiment, study_id, name, delivery)
         write(paths.about, AboutStudy(name, study_id, tuple(recipe.objectives), summary.maximize))
-        self._description = StudyDescription(recipe.name, study_id, space, overrides)
-        runs.start(
-            {"sweeper.command": command(overrides), **study_tags(space)},
-            self._description.intent(summary),
-        )
+        description = StudyDescription(recipe.name, study_id, space, overrides)
+        tags = {"sweeper.command": command(overrides), **study_tags(space)}
+        runs.start(tags, description.intent(summary))
         runs.end_orphans(summary.rows, running)
-        self._runs = runs
         storage = config.hydra.sweeper.storage
-        self._summary, self._page = (
-            summary,
-            Page(overrides, self._plan, storage and str(storage), ui_command(runs.uri)),
-        )
-        self._page.write(summary, f"running since {_now()}")
-        self._describe(summary)
+        page = Page(overrides, self._plan, storage and str(storage), ui_command(runs.uri))
+        self._runs, self._summary = runs, summary
+        self._pages = StudyPages(runs, page, description)
+        self._pages.started(summary)
 
     def trial_started(self, spec: TrialSpec, config: DictConfig) -> Mapping[str, str]:
         """Open the trial's run below the study's, and hand on what is known of its network."""
@@ -146,20 +138,8 @@ class FineTuneStudy(StudyHooks):
         if self._open.pop(row.number, None) is not None:  # one that did not compose has none
             self._opened.end_trial(row)
         self._record_study(summary)
-        from sweeper.display.leaderboard import write_leaderboard
-
-        front = {best.number for best in summary.front}
-        best = best_rows(summary.rows, self._keep_weights, summary.maximize)
-        kept = front | {row.number for row in best}
-        for other in summary.rows:
-            trial = TrialPaths(other.folder)
-            if other.number not in kept:
-                trial.learned.unlink(missing_ok=True)
-            if other.number not in front:
-                trial.model.unlink(missing_ok=True)  # the best of an earlier sweep of the study
-        # ties take time, and other slots wait here: they are found when the sweep ends
-        write_leaderboard(summary, StudyPaths(summary.folder).leaderboard, {})
-        self._describe(summary)
+        keep_best(summary, self._keep_weights)
+        self._pages.trial_ended(summary)
         self._summary = summary
 
     def trial_interrupted(self, number: int, reason: str) -> None:
@@ -173,49 +153,33 @@ class FineTuneStudy(StudyHooks):
 
     def study_finished(self, summary: StudySummary, executor: Executor, place: Placement) -> None:
         """Test and keep the winner, close the study's run, and show what came out."""
-        from sweeper.display.leaderboard import print_table, write_leaderboard
-        from sweeper.report.trial_standings import standings_of
-
-        runs, paths, console = self._opened, StudyPaths(summary.folder), open_console()
+        runs, paths = self._opened, StudyPaths(summary.folder)
         runs.end_orphans(summary.rows)  # of another controller that died after its last trial
-        standings = standings_of(summary)
-        write_leaderboard(summary, paths.leaderboard, standings)
-        print_table(summary, console, standings)
-        for path in (paths.results, paths.leaderboard, paths.master):
-            runs.study.log_file(path, "study")
+        self._pages.trials_ended(summary)
         self._record_study(summary)
         close_ledger(summary, runs.study)
         if summary.best is None:
-            self._page.write(summary, f"finished at {_now()}; no trial completed")
+            self._pages.without_winner(summary)
             runs.study.end(State.FAILED, "no trial completed")
             self._deliver_rest()
             return
         recipe = winning_recipe(summary.best, runs)
         write_best_recipe(summary)
-        runs.study.log_file(paths.best_recipe, "study")
         log = paths.winner_log
         results = evaluate_winner(summary.best, recipe, runs, executor, place, log)
         keep_models(summary.front, runs, executor, place, log)
         write_winner(summary, results, runs.run_id(summary.best))
-        self._page.write(summary, f"finished at {_now()}", spelled_test(results))
-        self._describe(summary, spelled_test(results))
-        for path in (paths.winner, paths.page):
-            runs.study.log_file(path, "study")
+        self._pages.finished(summary, spelled_test(results))
         runs.study.end(State.COMPLETE)
         self._deliver_rest()
-        folder = shown_path(summary.folder)
-        again = command(["--config-dir", str(folder), "--config-name", "best"])
-        console.print(f"files:         {folder}/{paths.page.name} explains them", soft_wrap=True)
-        console.print(f"best recipe:   {folder}/{paths.best_recipe.name}", soft_wrap=True)
-        console.print(f"run it again:  {again}", soft_wrap=True)
-        console.print(f"compare runs:  {ui_command(runs.uri)}", soft_wrap=True)
+        self._pages.print_next()
 
     def study_interrupted(self, reason: str) -> None:
         """Close the runs that are open; the same command resumes the study."""
         if self._runs is None:
             return
         with contextlib.suppress(OSError):  # what ended the sweep may be the disk
-            self._page.write(self._summary, f"interrupted at {_now()}: {' '.join(reason.split())}")
+            self._pages.interrupted(self._summary, reason)
             self._record_prebuilt()
             for paths in self._open.values():
                 self._runs.interrupt_trial(paths, f"interrupted: {reason}")
@@ -240,11 +204,6 @@ class FineTuneStudy(StudyHooks):
         runs = self._opened
         say_outstanding(runs.delivery, runs.paths.folder, self.say, interrupted)
 
-    def _describe(self, summary: StudySummary, tested: str = "") -> None:
-        """Describe the study in MLflow as it stands."""
-        text = self._description.text(summary, tested)
-        self._opened.describe(text, summary.rows)
-
     def _record_study(self, summary: StudySummary) -> None:
         """Record the best objectives so far, then the rest: MLflow shows first what came first."""
         if summary.best is not None:
@@ -258,7 +217,3 @@ class FineTuneStudy(StudyHooks):
         if self._prebuilt is not None:
             add_prebuilt(self._opened.study, self._prebuilt)
             self._prebuilt = None
-
-
-def _now() -> str:
-    return time.strftime("%Y-%m-%d %H:%M")

@@ -11,7 +11,8 @@ from sweeper.display.wording import spelled_test, spelled_values
 from sweeper.errors import SweeperError
 from sweeper.execute.executor import Executor, Placement, SilentChannel, run_logged
 from sweeper.paths import shown_path
-from sweeper.records import TrialRow
+from sweeper.ranking import best_rows
+from sweeper.records import StudySummary, TrialRow
 from sweeper.report.reader import read_recipe
 from sweeper.study_folder import TrialPaths
 from sweeper.track.journal import Journal, data_of, last_run
@@ -20,6 +21,22 @@ from sweeper.train.trained_weights import load_trained_weights
 
 if TYPE_CHECKING:
     from sweeper.app.runs import StudyRuns
+
+
+def keep_best(summary: StudySummary, weights: int) -> None:
+    """Remove what trials learned, but for the best ``weights`` ones and those on the front.
+
+    Models of trials that are no more on the front, of an earlier sweep of the study, go too.
+    """
+    front = {best.number for best in summary.front}
+    best = best_rows(summary.rows, weights, summary.maximize)
+    kept = front | {row.number for row in best}
+    for other in summary.rows:
+        trial = TrialPaths(other.folder)
+        if other.number not in kept:
+            trial.learned.unlink(missing_ok=True)
+        if other.number not in front:
+            trial.model.unlink(missing_ok=True)
 
 
 def winning_recipe(best: TrialRow, runs: "StudyRuns") -> Recipe:
