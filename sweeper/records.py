@@ -41,6 +41,7 @@ class TrialSpec:
     ``overrides`` is the whole Hydra command line of the trial; ``context`` is what the
     application wants its trial process to know (for example a run id). ``again`` are the folders
     of the trials that this one is tried again for, the last one first: what they left may be used.
+    ``distributions`` has what each searched parameter was drawn from, as Optuna's JSON.
     """
 
     number: int
@@ -49,6 +50,7 @@ class TrialSpec:
     folder: Path
     context: Mapping[str, str] = field(default_factory=dict)
     again: tuple[Path, ...] = ()
+    distributions: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -40,6 +40,25 @@ class StudyPaths:
         return readme if ours else self.folder / "STUDY.md"
 
     @property
+    def report(self) -> Path:
+        """All about the study for a person, in one file."""
+        return self.folder / "report.html"
+
+    @property
+    def report_files(self) -> Path:
+        """Pictures that the report holds."""
+        return self.folder / "report"
+
+    @property
+    def data_report(self) -> Path:
+        """What was found of the data."""
+        return self.folder / "data"
+
+    @property
+    def report_log(self) -> Path:
+        return self.folder / "logs" / "report.log"
+
+    @property
     def master(self) -> Path:
         return self.folder / "multirun.yaml"
 
@@ -88,6 +107,9 @@ class StudyPaths:
             self.page,
             self.master,
             self.about,
+            self.report,
+            self.report_files,
+            self.data_report,
             self.mlflow.folder,
         )
         return (*(file.name for file in files), "logs", "models")

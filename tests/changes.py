@@ -38,6 +38,7 @@ CHANGES: Mapping[str, str] = {
     "name": "name=other",
     "checkpoint_epochs": "checkpoint_epochs=2",
     "keep_weights": "keep_weights=2",
+    "examine_data": "examine_data=true",
     "objectives": "objectives=[val_loss]",
     "executor.devices": "executor.devices=cpu",
     "executor.trials_per_device": "executor.trials_per_device=2",

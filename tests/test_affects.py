@@ -101,6 +101,6 @@ def test_keywords_that_the_schema_leaves_to_keras_affect_what_their_group_does()
 
 def test_a_group_stands_for_its_keys_where_all_are_meant() -> None:
     assert keys_of(Recipe, Affects.PLACE) == [
-        *("keep_weights", "cache.budget_gb", "executor", "tracking")
+        *("keep_weights", "examine_data", "cache.budget_gb", "executor", "tracking")
     ]
     assert keys_of(Recipe, Affects.RECORD) == ["name", "checkpoint_epochs"]

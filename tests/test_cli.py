@@ -276,6 +276,24 @@ def test_the_winner_and_its_test_are_in_a_file(swept: tuple[Path, str]) -> None:
 
 
 @pytest.mark.slow
+def test_the_report_is_in_the_folder_and_in_mlflow(swept: tuple[Path, str]) -> None:
+    folder, screen = swept
+    study = folder / "experiments" / "digits_lite0"
+    winner = yaml.safe_load((study / "winner.yaml").read_text())
+    report = (study / "report.html").read_text()
+    assert "report:        experiments/digits_lite0/report.html" in screen
+    assert f"Trial {winner['trial']} is the best of 2 complete trials" in report
+    assert f"{winner['test']['test_accuracy']:.4f}" in report
+    assert (study / "report" / "mistakes.json").exists()
+    assert "Images of each class" in report
+    client = mlflow_client(folder)
+    experiment = client.get_experiment_by_name("digits_lite0")
+    assert experiment is not None
+    (run,) = client.search_runs([experiment.experiment_id], "tags.`sweeper.role` = 'study'")
+    assert "report.html" in [one.path for one in client.list_artifacts(run.info.run_id)]
+
+
+@pytest.mark.slow
 def test_the_page_of_the_folder_explains_each_file_in_it(swept: tuple[Path, str]) -> None:
     folder, screen = swept
     study = folder / "experiments" / "digits_lite0"
@@ -283,7 +301,10 @@ def test_the_page_of_the_folder_explains_each_file_in_it(swept: tuple[Path, str]
     inside = [path.relative_to(study) for path in study.rglob("*") if path.is_file()]
     for path in inside:
         # some folders of a trial are explained as a whole
-        names = [str(path), path.name, *(f"... {name}/" for name in path.parts[2:])]
+        names = [
+            *(str(path), path.name, f"{path.parts[0]}/"),
+            *(f"... {name}/" for name in path.parts[2:]),
+        ]
         assert path.name == "README.md" or any(f"{name}`" in page for name in names), path
     assert "- State: finished at" in page
     assert "2 complete, 1 pruned, 0 failed" in page

@@ -31,6 +31,7 @@ AT_WORK = (
     *(f"sweeper.saved.{name}" for name in ("classifier", "mlflow_folder", "pyfunc", "stream")),
     *(f"sweeper.saved.{name}" for name in ("http_server", "judging", "metrics")),
     *("sweeper.improve.", "sweeper.promote.", "sweeper.data_doctor."),
+    *("sweeper.html_report.", "sweeper.report_material."),
     *(f"sweeper.export.{name}" for name in ("exporting", "float32", "keras_file", "litert")),
     *(f"sweeper.export.{name}" for name in ("onnx_file", "savedmodel")),
 )

@@ -1,27 +1,24 @@
-"""The hooks of a study of fine-tunes: what happens when, beyond running its trials."""
+"""The hooks of a study of fine-tunes: what happens when a trial or the study begins or ends."""
 
 import contextlib
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from omegaconf import DictConfig, open_dict, read_write
 
-from sweeper.addresses import hide_credentials
+from sweeper.addresses import hide_credentials, redact
 from sweeper.app.best_recipe import write_best_recipe, write_winner
-from sweeper.app.default_space import default_space
-from sweeper.app.fine_tune_plan import with_fine_tunes
 from sweeper.app.ledger import add_prebuilt, close_ledger
 from sweeper.app.outstanding import say_outstanding
-from sweeper.app.preflight import check, prebuild, prepare
+from sweeper.app.prepared_study import PreparedStudy
 from sweeper.app.readme import Page
+from sweeper.app.study_report import make_report
 from sweeper.app.winner import evaluate_winner, keep_best, keep_models, winning_recipe
-from sweeper.config import Affects, reported, without
 from sweeper.display.wording import command, spelled_test, ui_command
 from sweeper.execute.executor import Executor, Placement
 from sweeper.records import State, StudySummary, TrialRow, TrialSpec
-from sweeper.search.hooks import Entry, StudyHooks
 from sweeper.study_folder import StudyPaths, TrialPaths
 from sweeper.validation import parse
 
@@ -29,7 +26,7 @@ if TYPE_CHECKING:
     from sweeper.app.runs import StudyRuns
 
 
-class FineTuneStudy(StudyHooks):
+class FineTuneStudy(PreparedStudy):
     """Hooks of :func:`sweeper.app.task.fine_tune`."""
 
     preload: ClassVar[tuple[str, ...]] = (
@@ -49,48 +46,9 @@ class FineTuneStudy(StudyHooks):
     )
 
     def __init__(self) -> None:
+        super().__init__()
         self._open: dict[int, TrialPaths] = {}
         self._runs: StudyRuns | None = None
-        self._prebuilt: float | None = None  # until it is recorded
-        self._known = "[]"
-        self._plan: Sequence[Entry] = ()
-
-    def default_space(self, config: DictConfig) -> Mapping[str, Any]:
-        """Rates, depth of unfreezing, batch size, and stochastic depth where it does something."""
-        return default_space(config)
-
-    def check(self, candidates: Sequence[DictConfig]) -> None:
-        """Parse every candidate, and look whether what it names is there."""
-        self._recipes = check(candidates)
-        for recipe in self._recipes:  # before the processes start that refer to them
-            hide_credentials("tracking.uri", recipe.tracking.uri)
-
-    def preflight(self, candidates: Sequence[DictConfig], executor: Executor) -> None:
-        """Fetch what the candidates name."""
-        self._log = StudyPaths(Path(str(candidates[0].hydra.sweep.dir)).absolute()).prepare_log
-        overrides = [list(candidate.hydra.overrides.task) for candidate in candidates]
-        self._prepared = prepare(self._recipes, overrides, executor, self._log)
-
-    def plan(self, entries: Sequence[Entry]) -> Sequence[Entry]:
-        """Add data, network, training and MLflow."""
-        self._plan = with_fine_tunes(entries, self._recipes, self._prepared)
-        return self._plan
-
-    def prebuild(self, executor: Executor) -> None:
-        """Decode images, and compute what frozen layers make of them, once for all trials."""
-        self._prebuilt, self._known = prebuild(self._recipes, executor, self._log)
-
-    def fingerprint(self, config: DictConfig) -> Mapping[str, Any]:
-        """The recipe; where it runs, is recorded and keeps what it computed may change."""
-        return without(parse(config), Affects.PLACE)
-
-    def objectives(self, config: DictConfig) -> tuple[str, ...]:
-        """What the recipe is judged by."""
-        return tuple(parse(config).objectives)
-
-    def reported(self, config: DictConfig) -> str:
-        """What each epoch is judged by."""
-        return reported(parse(config).objectives)
 
     def study_started(
         self,
@@ -110,10 +68,24 @@ class FineTuneStudy(StudyHooks):
 
         recipe, overrides = parse(config), sys.argv[1:]
         self._objectives, self._keep_weights = recipe.objectives, recipe.keep_weights
+        self._examine_data = recipe.examine_data
         name = str(config.hydra.sweeper.study_name or recipe.name)
         paths, delivery = StudyPaths(summary.folder), Delivery(recipe.tracking.uri, self._tell)
         runs = StudyRuns(paths, recipe.tracking.experiment, study_id, name, delivery)
-        write(paths.about, AboutStudy(name, study_id, tuple(recipe.objectives), summary.maximize))
+        write(
+            paths.about,
+            AboutStudy(
+                name,
+                study_id,
+                tuple(recipe.objectives),
+                summary.maximize,
+                tuple(map(redact, overrides)),
+                str(Path.cwd()),
+                ui_command(runs.uri),
+                self._prepared.data,
+                self._prepared.noticed,
+            ),
+        )
         description = StudyDescription(recipe.name, study_id, space, overrides)
         tags = {"sweeper.command": command(overrides), **study_tags(space)}
         runs.start(tags, description.intent(summary))
@@ -160,6 +132,7 @@ class FineTuneStudy(StudyHooks):
         close_ledger(summary, runs.study)
         if summary.best is None:
             self._pages.without_winner(summary)
+            self._report(executor, place)
             runs.study.end(State.FAILED, "no trial completed")
             self._deliver_rest()
             return
@@ -170,6 +143,7 @@ class FineTuneStudy(StudyHooks):
         keep_models(summary.front, runs, executor, place, log)
         write_winner(summary, results, runs.run_id(summary.best))
         self._pages.finished(summary, spelled_test(results))
+        self._report(executor, place)
         runs.study.end(State.COMPLETE)
         self._deliver_rest()
         self._pages.print_next()
@@ -195,6 +169,9 @@ class FineTuneStudy(StudyHooks):
     def _opened(self) -> "StudyRuns":
         assert self._runs is not None, "study_started has opened them"
         return self._runs
+
+    def _report(self, executor: Executor, place: Placement) -> None:
+        make_report(self._opened, executor, place, self._tell, examine=self._examine_data)
 
     def _tell(self, text: str) -> None:
         self.say(text)

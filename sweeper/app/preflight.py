@@ -3,6 +3,7 @@
 import contextlib
 import threading
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -62,9 +63,10 @@ def prepare(
         prepared: Prepared = run_logged(executor, work, log, stages)
     advice = [text for recipe in recipes for text in warnings(recipe)]
     advice += unused_overrides(recipes, overrides)
-    for text in dict.fromkeys([*prepared.noticed, *(f"warning: {text}" for text in advice)]):
+    noticed = dict.fromkeys([*prepared.noticed, *(f"warning: {text}" for text in advice)])
+    for text in noticed:
         console.print(text, soft_wrap=True)
-    return prepared
+    return replace(prepared, noticed=tuple(noticed))
 
 
 def direction_faults(recipes: Sequence[Recipe], direction: Any) -> list[str]:

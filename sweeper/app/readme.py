@@ -16,6 +16,7 @@ _FILES = """\
 | file | what it holds |
 |---|---|
 | `leaderboard.csv` | Every trial, the best first: its number, how it ended, {objectives}, the 95 % interval of the first (`_low`, `_high`), its `standing` beside the best (`tied`: the difference may be chance; both are filled in when the sweep ends), seconds, the parameters it had, and why it was pruned or failed. Opens in any spreadsheet. |
+| `report.html` | The result to read: how sure it is, curves, what counted, what it cost, mistakes, data, what to do next. One file, opens in any browser. Written when the sweep ends; `sweeper report {folder}` writes it at any time. |
 | `winner.yaml` | The best trial: parameters, validation results of the kept model, and its test results (`test_loss`, `test_accuracy` with its 95 % interval from `test_accuracy_low` to `test_accuracy_high`, `test_images`). Written when the sweep ends. |
 | `best.yaml` | The whole recipe of the best trial, ready to run. Written when the sweep ends. |
 | `optimization_results.yaml` | The best trial's parameters and value, or the Pareto front of several objectives, under the names of hydra-optuna-sweeper. Another sweep tries them first with `hydra.sweeper.enqueue=[{folder}/optimization_results.yaml]`. |
@@ -25,6 +26,9 @@ _FILES = """\
 | `logs/prepare.log` | Output of the process that looked for data and weights, and computed what all trials share. |
 | `logs/server.log` | Output of the process that starts the trials' processes. |
 | `logs/winner.log` | Output of the process that tested the best trial. |
+| `logs/report.log` | Output of the process that looked at mistakes and data for the report. |
+| `report/` | What the report is made of beside the trials: `classes.json`, how many images each class has and which were left out; `mistakes.json` and the images that it names. |
+| `data/` | What was found of the data: `data.json`, `labels.csv` to be corrected, sheets of pictures (`sweeper data` explains them). |
 | `trials/0007/` | Everything of trial 7, the number in `leaderboard.csv`: |
 | `... config.yaml` | its resolved recipe; |
 | `... .hydra/` | Hydra's files: `overrides.yaml` is its command line; |

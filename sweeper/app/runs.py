@@ -71,7 +71,9 @@ class StudyRuns:
         }
         tags = {"sweeper.command": command(spec.overrides), **trial_tags(spec.params)}
         again = int(spec.again[0].name) if spec.again and spec.again[0].name.isdigit() else None
-        about = result.AboutTrial(spec.number, self.study_id, spec.params, time.time(), again)
+        about = result.AboutTrial(
+            spec.number, self.study_id, spec.params, time.time(), again, spec.distributions
+        )
         result.write(paths.about, about)
         Journal(paths.mlflow).start(
             self._new(trial_name(spec), of_trial, tags, trial_note(spec, self.study_name), True)

@@ -69,6 +69,7 @@ class StudyPages:
         folder = shown_path(paths.folder)
         again = command(["--config-dir", str(folder), "--config-name", "best"])
         for label, text in (
+            ("report", f"{folder}/{paths.report.name}"),
             ("files", f"{folder}/{paths.page.name} explains them"),
             ("best recipe", f"{folder}/{paths.best_recipe.name}"),
             ("run it again", again),

@@ -18,6 +18,7 @@ COMMANDS: Mapping[str, str] = {
     "improve": "make calibrated, ensemble and soup models of a study's trials",
     "predict": "predict the classes of images, by a study's winner or another model",
     "promote": "make a model the champion in MLflow, if it is better beyond chance",
+    "report": "write all about a study, running or finished, as one HTML file",
     "serve": "answer over HTTP with the classes of images",
     "summary": "show the network of a recipe, and what of it trains",
     "sync": "deliver to MLflow what it lacks of the runs below a folder",

@@ -132,6 +132,8 @@ class Recipe(Closed):
     early_stopping: Annotated[EarlyStopping, TRAINING]
     checkpoint_epochs: Annotated[Count | None, RECORD]
     keep_weights: Annotated[Count, PLACE]
+    # recipes that earlier versions kept have no such key
+    examine_data: Annotated[bool, PLACE] = False
     seed: Annotated[Seed, IMAGES | FEATURES | BACKBONE | TRAINING]
     precision: Annotated[
         Literal["float32", "mixed_bfloat16", "mixed_float16"], FEATURES | BACKBONE | TRAINING

@@ -8,6 +8,7 @@ from sweeper.config import Recipe
 from sweeper.data.sources.loading import origin
 from sweeper.data.sources.naming import printable
 from sweeper.data_doctor.data_json import document, ordered
+from sweeper.data_doctor.data_summary import summary
 from sweeper.data_doctor.examination import Examination
 from sweeper.data_doctor.label_table import LabelTable, label_table
 from sweeper.files import write_aside
@@ -30,6 +31,7 @@ def write_report(
     name, place = origin(recipe.dataset)
     table = label_table(found.collection, recipe.dataset, found.copies, found.issues)
     content = document(found, recipe, printable(name), printable(place))
+    content["summary"] = summary(found, recipe.backbone.weights is not None)
     content["not_in_table"] = [printable(one) for one in table.left_out]
     text = json.dumps(content, indent=1, ensure_ascii=False)
     write_aside(folder / JSON, f"{text}\n".encode(errors="backslashreplace"))

@@ -8,9 +8,10 @@ from sweeper.addresses import redact
 from sweeper.app.outstanding import spelled, store_of, sync
 from sweeper.errors import SweeperError
 from sweeper.records import State
+from sweeper.report.finding import STUDIES
 from sweeper.saved.card import Card
 from sweeper.saved.mlflow_models import model_of_run
-from sweeper.saved.reference import STUDIES, Found
+from sweeper.saved.reference import Found
 from sweeper.study_folder import MlflowPaths, TrialPaths
 from sweeper.track.journal import Journal, NewRun, last_run
 from sweeper.track.lines import read

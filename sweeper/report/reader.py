@@ -110,11 +110,7 @@ class StudyReader:
 
     def curves(self, number: int) -> tuple[EpochRecord, ...]:
         """All epochs of a trial, in the order in which they ended; of a fold each step once."""
-        found: dict[tuple[int | None, int], EpochRecord] = {}
-        for line, _ in read(TrialPaths(self._folder(number)).metrics):
-            epoch = EpochRecord(**line)
-            found[epoch.fold, epoch.step] = epoch
-        return tuple(found.values())
+        return read_curves(TrialPaths(self._folder(number)))
 
     def recipe(self, number: int) -> Recipe:
         """The resolved recipe of a trial.
@@ -152,6 +148,15 @@ class StudyReader:
             ended.counts,
             ended.cause,
         )
+
+
+def read_curves(trial: TrialPaths) -> tuple[EpochRecord, ...]:
+    """All epochs in the folder of a trial; see :meth:`StudyReader.curves`."""
+    found: dict[tuple[int | None, int], EpochRecord] = {}
+    for line, _ in read(trial.metrics):
+        epoch = EpochRecord(**line)
+        found[epoch.fold, epoch.step] = epoch
+    return tuple(found.values())
 
 
 def read_recipe(trial: TrialPaths) -> Recipe:

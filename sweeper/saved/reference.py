@@ -1,18 +1,16 @@
 """Which classifier a person means by MODEL: a study, a run, a registered model, or a file."""
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from sweeper.config import nearest
 from sweeper.errors import MissingInput, SweeperError
 from sweeper.records import TrialRow
+from sweeper.report.finding import STUDIES, hint, study_named
 from sweeper.report.reader import StudyReader
 from sweeper.saved.card import Card
-from sweeper.study_folder import StudyPaths, TrialPaths
+from sweeper.study_folder import TrialPaths
 
-STUDIES = Path("experiments")
 _RUN_ID = re.compile(r"[0-9a-f]{32}")
 _SUFFIX = ".keras"
 
@@ -66,22 +64,13 @@ def find(model: str, trial: int | None, uri: str) -> Found:
         if path.suffix != _SUFFIX:
             raise MissingInput(f"{model} is a file, but no {_SUFFIX} file")
         return Found(path, model)
-    for folder in (path, STUDIES / model):
-        if StudyPaths(folder).about.is_file():
-            return _of_study(StudyReader(folder), trial)
-    studies = sorted(folder.name for folder in _studies())
-    known = f"; studies here: {', '.join(studies)}" if studies else "; no study is here"
+    study = study_named(model)
+    if study is not None:
+        return _of_study(study, trial)
     raise MissingInput(
         f"there is no model {model!r}: it is no file, no folder of a study, and no study in "
-        f"{STUDIES.absolute()}{nearest(model, studies) or known}"
+        f"{STUDIES.absolute()}{hint(model)}"
     )
-
-
-def _studies() -> Iterator[Path]:
-    if STUDIES.is_dir():
-        for folder in STUDIES.iterdir():
-            if StudyPaths(folder).about.is_file():
-                yield folder
 
 
 def _of_study(study: StudyReader, number: int | None) -> Found:

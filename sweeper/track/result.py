@@ -67,6 +67,8 @@ class AboutTrial:
         params: what the search chose.
         started: when, in seconds since 1970.
         retry_of: number of the trial that it stands for; None where that is itself.
+        distributions: what each of ``params`` was drawn from, as Optuna's JSON; none of a parameter
+            that was not drawn, and of trials of older versions.
     """
 
     number: int
@@ -74,16 +76,34 @@ class AboutTrial:
     params: Mapping[str, Value]
     started: float
     retry_of: int | None = None
+    distributions: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class AboutStudy:
-    """What a study is; ``maximize`` has one entry for each of ``objectives``."""
+    """What a study is.
+
+    Attributes:
+        name: of the study.
+        study: its id.
+        objectives: what trials are judged by.
+        maximize: one entry for each of ``objectives``.
+        words: the command line of its last sweep, without credentials.
+        working_folder: where that was started; paths in ``words`` may be relative to it.
+        mlflow: the command that opens MLflow's page, or its address.
+        data: what its data sets are, in words.
+        noticed: what a person should know of data and recipes.
+    """
 
     name: str
     study: str
     objectives: tuple[str, ...]
     maximize: tuple[bool, ...]
+    words: tuple[str, ...] = ()
+    working_folder: str = ""
+    mlflow: str = ""
+    data: tuple[str, ...] = ()
+    noticed: tuple[str, ...] = ()
 
 
 def write(path: Path, what: Result | AboutTrial | AboutStudy) -> None:
@@ -108,7 +128,7 @@ def read_about_study(path: Path) -> AboutStudy | None:
     known = _read(path)
     if known is None:
         return None
-    lists = {key: tuple(known[key]) for key in ("objectives", "maximize")}
+    lists = {key: tuple(value) for key, value in known.items() if isinstance(value, list)}
     return AboutStudy(**{**known, **lists})
 
 

@@ -20,9 +20,9 @@ from rich.console import Console
 from servers import free_port
 
 from sweeper.app.memory import Memory
-from sweeper.commands.doctor import accelerators, machine, needs, report, software
+from sweeper.commands.doctor import accelerators, doctor_report, machine, needs, software
 from sweeper.commands.doctor.apart import Failed, run_apart
-from sweeper.commands.doctor.report import Line, State
+from sweeper.commands.doctor.doctor_report import Line, State
 from sweeper.config import Tracking
 from sweeper.execute.process import ProcessExecutor
 from sweeper.paths import conf_dir, file_name
@@ -226,7 +226,7 @@ class TestInputs:
         line = needs.of_tracking(Tracking(uri=uri, experiment="x"))
         assert line.state is BROKEN
         assert "Connection refused" in line.advice
-        assert "secret" not in report.to_json([line])
+        assert "secret" not in doctor_report.to_json([line])
 
     def test_a_database_that_is_down_is_broken(self) -> None:
         uri = f"postgresql+psycopg://me:secret@127.0.0.1:{free_port()}/runs"
@@ -329,7 +329,7 @@ def test_the_page_is_aligned_and_its_verdict_comes_last() -> None:
         Line("devices", "CPU", "x", WARNING),
     ]
     console = Console(width=100, record=True, force_terminal=False)
-    report.print_page(lines, console)
+    doctor_report.print_page(lines, console)
     shown = [line.rstrip() for line in console.export_text().splitlines()]
     assert shown == [
         "software",

@@ -15,8 +15,8 @@ def command(overrides: tuple[str, ...], as_json: bool) -> int:
     OVERRIDES name a recipe, as for a fine-tune: +experiment=dogs_b0 precision=mixed_bfloat16. Exit
     code 1 where something is broken.
     """
+    from sweeper.commands.doctor.doctor_report import is_broken, print_page, to_json
     from sweeper.commands.doctor.look import look
-    from sweeper.commands.doctor.report import is_broken, print_page, to_json
     from sweeper.display.console import open_console
 
     keras_backend = os.environ.get("KERAS_BACKEND")  # composing sets it

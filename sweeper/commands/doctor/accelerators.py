@@ -9,8 +9,8 @@ from typing import Any
 from packaging.requirements import Requirement
 
 from sweeper.commands.doctor.apart import Failed
+from sweeper.commands.doctor.doctor_report import Line, State
 from sweeper.commands.doctor.machine import gb
-from sweeper.commands.doctor.report import Line, State
 from sweeper.commands.doctor.software import installed
 from sweeper.config import Recipe
 

@@ -14,7 +14,7 @@ from sweeper.app.memory import memory
 from sweeper.cache.shared_cache import Cache
 from sweeper.commands.doctor import accelerators, machine, needs, probes, software
 from sweeper.commands.doctor.apart import Checks, Failed, run_apart
-from sweeper.commands.doctor.report import Line
+from sweeper.commands.doctor.doctor_report import Line
 from sweeper.config import Recipe
 from sweeper.execute.devices import usable_cores, visible_devices
 from sweeper.execute.executor import Placement

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from sweeper.app.memory import Memory
-from sweeper.commands.doctor.report import Line, State
+from sweeper.commands.doctor.doctor_report import Line, State
 from sweeper.files import unwritable
 
 _GROUP = "memory and disks"

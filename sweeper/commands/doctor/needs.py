@@ -7,7 +7,7 @@ from omegaconf import DictConfig
 
 from sweeper.addresses import sqlite_file
 from sweeper.commands.doctor.apart import Failed
-from sweeper.commands.doctor.report import Line, State
+from sweeper.commands.doctor.doctor_report import Line, State
 from sweeper.config import LITE0, Backbone, Dataset, Tracking
 from sweeper.errors import ConfigError
 from sweeper.models.pretrained.weights_presence import (

@@ -11,7 +11,7 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
 from sweeper import __version__
-from sweeper.commands.doctor.report import Line, State
+from sweeper.commands.doctor.doctor_report import Line, State
 
 DISTRIBUTION = "sweeper-finetune"
 _GROUP = "software"

@@ -16,6 +16,7 @@ from typing import Any
 
 import optuna
 from omegaconf import DictConfig
+from optuna.distributions import distribution_to_json
 from optuna.exceptions import UpdateFinishedTrialError
 
 from sweeper.errors import (
@@ -180,9 +181,14 @@ class TrialRunner:
         folder = Path(config.hydra.sweep.dir).absolute() / config.hydra.sweep.subdir
         trial.set_user_attr(FOLDER, self._session.status.relative(folder))
         overrides = plan.space.overrides(params)
+        drawn_from = {
+            key: distribution_to_json(values) for key, values in trial.distributions.items()
+        }
         with self._session.stop_signal.changed:
             again = self._session.status.folders_before(trial.user_attrs.get(RETRY_OF))
-            spec = TrialSpec(trial.number, params, overrides, folder, again=again)
+            spec = TrialSpec(
+                trial.number, params, overrides, folder, again=again, distributions=drawn_from
+            )
             spec = replace(spec, context=self._session.hooks.trial_started(spec, config))
         return plan.make_job(spec, config), spec
 

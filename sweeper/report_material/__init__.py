@@ -1,0 +1,1 @@
+"""What a report shows and only data and network can tell: made in a process with TensorFlow."""
