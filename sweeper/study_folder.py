@@ -197,6 +197,11 @@ class TrialPaths:
         return self.folder / "predictions.npz"
 
     @property
+    def test_predictions(self) -> Path:
+        """The same of the test images, of the winner alone."""
+        return self.folder / "test_predictions.npz"
+
+    @property
     def mlflow(self) -> MlflowPaths:
         return MlflowPaths(self.folder / "mlflow")
 
@@ -215,7 +220,7 @@ class TrialPaths:
         Logs and checkpoints stay, and the journal of what MLflow is to get of that run.
         """
         results = (
-            *(self.model, self.metrics, self.result, self.predictions),
+            *(self.model, self.metrics, self.result, self.predictions, self.test_predictions),
             *self.folder.glob("learned*.npz"),
             *self.plots.glob("*.png"),
         )

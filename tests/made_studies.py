@@ -111,6 +111,24 @@ class Made:
         write(paths.result, Result(**plain))
         return paths
 
+    def test(self, number: int, right: Sequence[bool], order: Sequence[int] | None = None) -> None:
+        """Add the test of trial ``number``, which gets the images right that ``right`` says.
+
+        ``order`` is that in which the data set has its images.
+        """
+        count, classes = len(right), len(self.class_names)
+        truth = np.arange(count) % classes
+        said = np.where(right, truth, (truth + 1) % classes)
+        logits = np.zeros((count, classes))
+        logits[np.arange(count), said] = 3
+        names = np.array(self.class_names)
+        ids = np.array([f"{names[label]}/test{n}.jpg" for n, label in enumerate(truth)])
+        at = np.arange(count) if order is None else np.array(order)
+        odds = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+        fold = np.zeros(count, np.int64)
+        kept = Predictions(ids[at], truth[at], fold, halved(odds[at]), halved(logits[at]), names)
+        save(TrialPaths(self.folder / "trials" / f"{number:04d}").test_predictions, kept)
+
     def _drawn(self) -> dict[str, Value]:
         found: dict[str, Value] = {}
         for key, kind in self.space.items():

@@ -37,6 +37,7 @@ _FILES = """\
 | `... metrics.jsonl` | a line of JSON for each epoch: time, step, phase, fold, all metrics; |
 | `... result.json` | how it ended and why, its objectives, best epoch, final metrics, loss check; not there while it runs; |
 | `... predictions.npz` | probabilities and logits `[n, classes]` of the validation images in half precision, with `ids`, `labels` and `fold` `[n]` and `class_names`; |
+| `... test_predictions.npz` | the same of the test images: of the winner only; |
 | `... mlflow/` | `journal.jsonl`, all that MLflow is to get of its run, in order, and `delivered.json`, how far it got it; `model/`, the model as MLflow keeps it, until it has it; |
 | `... plots/` | `curves.png` (accuracy and loss), `samples.png` (training images), `augmented.png` (each augmentation), `confusion_matrix.png`; |
 | `... learned.npz` | the weights it learned, and `model.keras`, the whole model: of the best trials only; |

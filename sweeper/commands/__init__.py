@@ -10,6 +10,7 @@ from collections.abc import Mapping
 COMMANDS: Mapping[str, str] = {
     "backbones": "list the networks that backbone= takes",
     "cache": "list, verify and clear what is kept for all sweeps",
+    "compare": "set the winners of several studies side by side",
     "completion": "print the script that completes words in a shell",
     "data": "find duplicates, leaks and likely wrong labels of a data set",
     "doctor": "check this machine, and what a recipe needs of it",

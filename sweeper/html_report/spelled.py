@@ -1,6 +1,11 @@
 """How a report spells intervals and times."""
 
+from collections.abc import Sequence
+
 from sweeper.statistics.intervals import Figure
+
+_UNITS = ((7200.0, 3600.0, "hours"), (120.0, 60.0, "minutes"), (0.0, 1.0, "seconds"))
+"""From how many seconds on an axis is in what."""
 
 
 def interval(figure: Figure) -> str:
@@ -28,3 +33,10 @@ def span_of_time(seconds: float) -> str:
             rest = whole % size // below
             return f"{whole // size} {unit}" + (f" {rest} {smaller}" if rest else "")
     return f"{whole} s"
+
+
+def in_units(seconds: Sequence[float]) -> tuple[list[float], str]:
+    """``seconds`` in the unit that an axis up to the largest has, and its name."""
+    largest = max(seconds, default=0.0)
+    size, name = next((size, name) for least, size, name in _UNITS if largest >= least)
+    return [round(one / size, 4) for one in seconds], name

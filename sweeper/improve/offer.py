@@ -17,7 +17,8 @@ from sweeper.models.inference import compiled
 from sweeper.saved.card import NETWORK
 from sweeper.study_folder import StudyPaths
 from sweeper.train.cost import milliseconds_per_image
-from sweeper.train.winning_model import card_of, make_model, probabilities_of, write_model
+from sweeper.train.final_test import probabilities_of
+from sweeper.train.winning_model import card_of, make_model, write_model
 
 KINDS: Mapping[str, Callable[[Team], Made | None]] = {
     "calibrated": calibrated,

@@ -16,9 +16,10 @@ from sweeper.improve.made import Made
 from sweeper.improve.members import Member, Team
 from sweeper.models.inference import compiled
 from sweeper.train.building import weights_version
+from sweeper.train.final_test import probabilities_of
 from sweeper.train.fit.stages import planned
 from sweeper.train.trained_weights import load_trained_weights
-from sweeper.train.winning_model import probabilities_of, untrained_model
+from sweeper.train.winning_model import untrained_model
 
 Weights = Sequence[NDArray[Any]]
 

@@ -19,6 +19,7 @@ from sweeper.report.reader import EpochRecord
 from sweeper.study_folder import TrialPaths
 from sweeper.train.building import build_classifier_for
 from sweeper.train.evaluation import evaluation_batches
+from sweeper.train.final_test import evaluate
 from sweeper.train.fit.checkpoint import Checkpoint
 from sweeper.train.fit.fine_tune import FineTune, Outcome
 from sweeper.train.fit.inputs import Feed
@@ -30,7 +31,7 @@ from sweeper.train.optimizers.early_stopping import Best
 from sweeper.train.runtime import numerics
 from sweeper.train.sanity import LossCheck, Verdict
 from sweeper.train.trained_weights import save_trained_weights
-from sweeper.train.winning_model import card_of, evaluate, make_model, write_model
+from sweeper.train.winning_model import card_of, make_model, write_model
 
 log = logging.getLogger(__name__)
 

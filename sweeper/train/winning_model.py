@@ -2,19 +2,17 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 import keras
 import numpy as np
 import tensorflow as tf
-from numpy.typing import NDArray
 
 from sweeper import __version__
 from sweeper.config import Recipe
 from sweeper.config.data import MAX_PIXELS
-from sweeper.data.batches import Batches
 from sweeper.data.examples import Source
 from sweeper.data.sources.loading import load
 from sweeper.models.inference import compiled
@@ -22,18 +20,17 @@ from sweeper.pictures.confusion_matrix import save_confusion_matrix
 from sweeper.records import UNOWNED, Owner
 from sweeper.saved.card import Card, write_card
 from sweeper.saved.mlflow_folder import save_for_mlflow
-from sweeper.statistics.intervals import of_share
 from sweeper.study_folder import TrialPaths
 from sweeper.track.journal import Journal
+from sweeper.track.predictions import save
 from sweeper.train.building import build_classifier_for
 from sweeper.train.cost import milliseconds_per_image
 from sweeper.train.evaluation import evaluation_batches
+from sweeper.train.final_test import Predict, final_test, judge, probabilities_of
 from sweeper.train.fit.stages import planned
 from sweeper.train.folds import splits_of
 from sweeper.train.runtime import numerics
 from sweeper.train.trained_weights import load_trained_weights
-
-Predict = Callable[[tf.Tensor], tf.Tensor]
 
 
 def finish(recipe: Recipe, paths: TrialPaths, owner: Owner) -> dict[str, float]:
@@ -54,7 +51,10 @@ def finish(recipe: Recipe, paths: TrialPaths, owner: Owner) -> dict[str, float]:
     )
     model = make_model(recipe, len(names), paths, owner)
     predict = compiled(model)
-    metrics = {} if source.test is None else evaluate(predict, images)
+    metrics: dict[str, float] = {}
+    if source.test is not None:
+        metrics, predictions = final_test(predict, images, source.test, names)
+        save(paths.test_predictions, predictions)
     metrics |= _validate(predict, source, recipe, paths)
     if "milliseconds_per_image" not in recipe.objectives:  # else the trial has measured it
         metrics["milliseconds_per_image"] = milliseconds_per_image(predict, images)
@@ -146,25 +146,6 @@ def _data_hash(source: Source) -> str:
     return hashlib.sha256(json.dumps([known, labels]).encode()).hexdigest()
 
 
-def evaluate(predict: Predict, examples: Batches) -> dict[str, float]:
-    """Cross-entropy and accuracy of ``predict`` (images to probabilities) on all ``examples``.
-
-    Returns:
-        ``test_loss`` in nats, ``test_accuracy``, ``test_images``, and ``test_accuracy_low`` and
-        ``test_accuracy_high``, the 95 % interval of the accuracy on new images of the same kind.
-    """
-    loss, right = _judge(probabilities_of(predict, examples), examples.labels)
-    correct, images = int(right.sum()), len(right)
-    low, high = of_share(correct, images)
-    return {
-        "test_loss": loss,
-        "test_accuracy": correct / images,
-        "test_accuracy_low": low,
-        "test_accuracy_high": high,
-        "test_images": float(images),
-    }
-
-
 def _validate(
     predict: Predict, source: Source, recipe: Recipe, paths: TrialPaths
 ) -> dict[str, float]:
@@ -178,21 +159,7 @@ def _validate(
         return {}
     examples = evaluation_batches(splits[0][1], recipe, len(source.class_names))
     probabilities, truth = probabilities_of(predict, examples), examples.labels
-    loss, right = _judge(probabilities, truth)
+    loss, right = judge(probabilities, truth)
     predicted = probabilities.argmax(axis=1)
     save_confusion_matrix(paths.confusion_matrix, truth, predicted, source.class_names)
     return {"model_val_loss": loss, "model_val_accuracy": float(right.mean())}
-
-
-def probabilities_of(predict: Predict, examples: Batches) -> NDArray[np.float32]:
-    """``[n, classes]``, what ``predict`` gives for all ``examples``, in their order."""
-    return np.concatenate([predict(images).numpy() for images, _ in examples.dataset])
-
-
-def _judge(
-    probabilities: NDArray[np.float32], truth: NDArray[np.int64]
-) -> tuple[float, NDArray[np.bool_]]:
-    """Mean cross-entropy in nats, and ``[n]`` whether each image was classified correctly."""
-    of_truth = probabilities[np.arange(len(truth)), truth]
-    loss = -np.log(np.maximum(of_truth, np.finfo(np.float32).tiny)).mean()
-    return float(loss), probabilities.argmax(axis=1) == truth

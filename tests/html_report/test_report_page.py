@@ -10,9 +10,9 @@ from made_studies import Made, findings
 from optuna.distributions import CategoricalDistribution, FloatDistribution
 
 from sweeper.errors import SweeperError
-from sweeper.html_report.computation import lanes_of
-from sweeper.html_report.problems import tail
 from sweeper.html_report.report_page import write_report
+from sweeper.html_report.sections.computation import lanes_of
+from sweeper.html_report.sections.problems import tail
 from sweeper.study_folder import StudyPaths
 from sweeper.track.result import Status
 

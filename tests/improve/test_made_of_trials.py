@@ -19,9 +19,9 @@ from sweeper.records import Owner, State, TrialRow
 from sweeper.study_folder import TrialPaths
 from sweeper.track.local import LocalTracker
 from sweeper.track.predictions import load
+from sweeper.train.final_test import probabilities_of
 from sweeper.train.trained_weights import load_trained_weights
 from sweeper.train.trial import Trial
-from sweeper.train.winning_model import probabilities_of
 
 SHORT = (
     *("+experiment=digits_lite0", "image_size=32", "batch_size=128", "dataset.fraction=0.5"),

@@ -187,7 +187,7 @@ def test_the_saved_model_is_the_one_that_was_judged(tmp_path: Path, done: Run) -
     from sweeper.data.examples import split_validation
     from sweeper.data.sources.loading import load
     from sweeper.train.evaluation import evaluation_batches
-    from sweeper.train.winning_model import evaluate
+    from sweeper.train.final_test import evaluate
 
     made = recipe(*DIGITS, *UNCACHED)
     run = Run(made, tmp_path)
@@ -353,8 +353,8 @@ def test_folds_are_trained_one_by_one_and_their_mean_counts(tmp_path: Path) -> N
     typical = int(np.argmin(np.abs(np.array(per_fold) - np.mean(per_fold))))
     from sweeper.data.sources.loading import load
     from sweeper.train.evaluation import evaluation_batches
+    from sweeper.train.final_test import evaluate
     from sweeper.train.folds import splits_of
-    from sweeper.train.winning_model import evaluate
 
     made = recipe(*DIGITS, *short, "validation.folds=2")
     found = run.model()

@@ -31,9 +31,10 @@ from sweeper.track.outbox import Outbox
 from sweeper.track.store import Store
 from sweeper.train.building import build_classifier_for
 from sweeper.train.evaluation import evaluation_batches
+from sweeper.train.final_test import evaluate
 from sweeper.train.folds import splits_of
 from sweeper.train.trained_weights import save_trained_weights
-from sweeper.train.winning_model import evaluate, finish, keep
+from sweeper.train.winning_model import finish, keep
 
 pytestmark = [
     # MLflow feeds by name what Keras also takes without one

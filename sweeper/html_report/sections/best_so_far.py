@@ -8,12 +8,9 @@ import plotly.graph_objects as go
 from sweeper.html_report.charts import BLUE, GREY, plain, styled
 from sweeper.html_report.content import StudyContent
 from sweeper.html_report.page_blocks import Block, Chart, Section
-from sweeper.html_report.spelled import span_of_time
+from sweeper.html_report.spelled import in_units, span_of_time
 from sweeper.ranking import beats
 from sweeper.records import COMPUTED, TrialRow
-
-_UNITS = ((7200.0, 3600.0, "hours"), (120.0, 60.0, "minutes"), (0.0, 1.0, "seconds"))
-"""From how many seconds on an axis is in what."""
 
 
 def progress(content: StudyContent) -> Section | None:
@@ -89,10 +86,3 @@ def _chart(
 def _first(row: TrialRow) -> TrialRow:
     """``row`` by its first objective alone."""
     return TrialRow(row.number, row.state, row.values[:1], row.seconds, row.params, row.folder)
-
-
-def in_units(seconds: Sequence[float]) -> tuple[list[float], str]:
-    """``seconds`` in the unit that an axis up to the largest has, and its name."""
-    largest = max(seconds, default=0.0)
-    size, name = next((size, name) for least, size, name in _UNITS if largest >= least)
-    return [round(one / size, 4) for one in seconds], name

@@ -13,8 +13,8 @@ from plotly.colors import sample_colorscale
 
 from sweeper.html_report.charts import BLUE, WORSE_TO_BETTER, plain, styled
 from sweeper.html_report.content import StudyContent, better
-from sweeper.html_report.optuna_trials import Searched, searched
 from sweeper.html_report.page_blocks import Block, Chart, Paragraph, Section
+from sweeper.html_report.sections.optuna_trials import Searched, searched
 
 _LEAST = 10
 """Complete trials from which importance says something: PED-ANOVA compares the best tenth of them

@@ -4,11 +4,10 @@ from collections.abc import Mapping
 
 import plotly.graph_objects as go
 
-from sweeper.html_report.best_so_far import in_units
 from sweeper.html_report.charts import STATES, styled
 from sweeper.html_report.content import StudyContent
 from sweeper.html_report.page_blocks import Block, Chart, Facts, Section
-from sweeper.html_report.spelled import span_of_time
+from sweeper.html_report.spelled import in_units, span_of_time
 from sweeper.records import COMPUTED, SAVED_BY_CACHE, SAVED_BY_PRUNING
 from sweeper.report.reader import TrialRecord
 
