@@ -6,7 +6,7 @@ READY := .venv/.ready
 PARALLEL := -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help setup sweep test test-fast test-kill test-more test-families test-commands lint type backbones reference ui bench bench-quick bench-engine clean ci
+.PHONY: help setup sweep test test-fast test-kill test-more test-families test-commands lint type backbones reference ui dashboard bench bench-quick bench-engine clean ci
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -56,6 +56,9 @@ reference: $(READY)  ## Write docs/reference.md from the schema of the recipe an
 
 ui: $(READY)  ## Open the MLflow UI on http://127.0.0.1:5000
 	$(BIN)/mlflow ui --host 127.0.0.1 --port 5000 --backend-store-uri sqlite:///mlruns/mlflow.db
+
+dashboard: $(READY)  ## Open optuna-dashboard on the studies, at http://127.0.0.1:8080
+	$(BIN)/python -m sweeper dashboard
 
 bench: $(READY)  ## Measure sweeps beside a tutorial script, KerasTuner and plain fit (39 minutes)
 	$(BIN)/python experiments/peers/measure.py

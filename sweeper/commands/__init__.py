@@ -12,6 +12,7 @@ COMMANDS: Mapping[str, str] = {
     "cache": "list, verify and clear what is kept for all sweeps",
     "compare": "set the winners of several studies side by side",
     "completion": "print the script that completes words in a shell",
+    "dashboard": "open optuna-dashboard on the studies, with links to their MLflow runs",
     "data": "find duplicates, leaks and likely wrong labels of a data set",
     "doctor": "check this machine, and what a recipe needs of it",
     "evaluate": "judge a study's winner, or another model, on a data set",

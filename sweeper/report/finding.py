@@ -34,11 +34,16 @@ def open_study(study: str) -> StudyReader:
     return found
 
 
+def studies() -> list[StudyReader]:
+    """Those below :data:`STUDIES`."""
+    return [StudyReader(folder) for folder in _folders()]
+
+
 def hint(study: str) -> str:
     """The name that is most like ``study``, else all that there are, as the end of a sentence."""
-    studies = sorted(folder.name for folder in _folders())
-    known = f"; studies here: {', '.join(studies)}" if studies else "; no study is here"
-    return nearest(study, studies) or known
+    names = sorted(folder.name for folder in _folders())
+    known = f"; studies here: {', '.join(names)}" if names else "; no study is here"
+    return nearest(study, names) or known
 
 
 def _folders() -> Iterator[Path]:
