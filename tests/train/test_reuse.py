@@ -2,7 +2,9 @@
 
 import contextlib
 import logging
+import multiprocessing
 import shutil
+import signal
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,6 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 from recipes import recipe
+from sharers import recompute
 from test_features import HALF, PLAIN, beyond, features, in_order, prefixes
 
 from sweeper.cache.shared_cache import Cache
@@ -365,3 +368,38 @@ def test_seconds_are_those_of_all_images(tmp_path: Path, held: contextlib.ExitSt
     draw(place / "cat" / "003.png", 3)
     assert view().seconds == pytest.approx(first)
     assert first > 0
+
+
+@pytest.fixture(scope="module")
+def server() -> multiprocessing.context.ForkServerContext:
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["tensorflow", "keras", "sharers", "test_reuse"])
+    return context
+
+
+@pytest.mark.parametrize(
+    "moment",
+    [
+        pytest.param("sweeper.data.images.copy_rows", marks=pytest.mark.more),
+        pytest.param("sweeper.data.images.write_rows", marks=pytest.mark.more),
+        "sweeper.train.frozen.reused_features.copy_rows",
+        pytest.param("sweeper.train.frozen.frozen_pass.write_rows", marks=pytest.mark.more),
+        "sweeper.train.frozen.computing.write_index",
+    ],
+)
+def test_a_killed_builder_leaves_older_entries_to_the_next(
+    moment: str, tmp_path: Path, server: multiprocessing.context.ForkServerContext
+) -> None:
+    store, place = Cache(tmp_path / "entries", BUDGET), photos(tmp_path / "photos")
+    outcome(store, place)
+    draw(place / "cat" / "new.png", 99)
+    dying = server.Process(target=recompute, args=(store.folder, place, moment))
+    dying.start()
+    dying.join()
+    assert dying.exitcode == -signal.SIGKILL
+    assert list(store.folder.glob(".*-*"))
+    found = outcome(store, place)
+    assert (found.computed, found.reused) == (1, 30)
+    assert not list(store.folder.glob(".*-*"))
+    assert store.verify() == []
+    check(found, place)
