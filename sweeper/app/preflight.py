@@ -119,8 +119,8 @@ def _compute_shared(recipes: Sequence[Recipe], executor: Executor, log: Path) ->
         return 0.0, "[]"
     if reused:
         text = (
-            f"features of {reused:,} images (each view) are taken from before the data set was "
-            f"changed, {computed:,} were computed in {seconds:.1f} s"
+            f"features of {reused:,} images (each view) are known from earlier sweeps; those of "
+            f"{computed:,} were computed in {seconds:.1f} s"
         )
         console.print(text, soft_wrap=True)
     return seconds, known

@@ -39,7 +39,7 @@ class Prebuilt:
         seconds: that went into frozen layers.
         known: what trials need not build these to know.
         computed: how many images went through them; each view of an image counts as one.
-        reused: how many need not, since what they give is known from data sets before.
+        reused: how many need not, since earlier sweeps had these images.
     """
 
     seconds: float = 0.0

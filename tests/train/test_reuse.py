@@ -5,7 +5,7 @@ import logging
 import multiprocessing
 import shutil
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -23,6 +23,7 @@ from sharers import recompute
 from test_features import HALF, PLAIN, beyond, features, in_order, prefixes
 
 from sweeper.cache.shared_cache import Cache
+from sweeper.config import Csv
 from sweeper.data.augment.augmentation import build_augment
 from sweeper.data.examples import Examples
 from sweeper.data.images import kept
@@ -68,6 +69,27 @@ def of_folder(place: Path) -> Examples:
     return loading.load(folder(place, test_fraction=0)).train
 
 
+def of_table(place: Path) -> Examples:
+    """The same images, read through a table that has them in another order and of two classes."""
+    files = sorted(place.rglob("*.png"), reverse=True)
+    rows = [f"{file.relative_to(place)},{number % 2}" for number, file in enumerate(files)]
+    (place / "table.csv").write_text("\n".join(["image,label", *rows]))
+    return loading.load(
+        Csv(
+            source="csv",
+            path=place / "table.csv",
+            root=None,
+            image_column="image",
+            label_column="label",
+            split_column=None,
+            validation_fraction=0.2,
+            test_fraction=0,
+            split_seed=0,
+            on_corrupt="error",
+        )
+    ).train
+
+
 def images(examples: Examples, *changes: str, view: int = 0) -> Images:
     made = recipe(*changes)
     augment = build_augment(made.augment, made.seed)
@@ -90,6 +112,7 @@ def outcome(
     *changes: str,
     models: Sequence[keras.Model] | None = None,
     view: int = 0,
+    read: Callable[[Path], Examples] = of_folder,
 ) -> Outcome:
     """Decode and compute what the images of ``place`` lack, as a sweep does."""
     decoded = 0
@@ -100,7 +123,7 @@ def outcome(
 
     models = models or prefixes([1, 0])
     with contextlib.ExitStack() as held:
-        examples = held.enter_context(kept(store, of_folder(place), SIDE, on_images))
+        examples = held.enter_context(kept(store, read(place), SIDE, on_images))
         made = features(store, models)
         opened = made.open([[images(examples, *changes, view=view)]] * len(models), held)
         values = [in_order(one[0], one[0].values) for one in opened if one]
@@ -186,6 +209,17 @@ def test_rows_of_several_entries_come_together(tmp_path: Path) -> None:
     check(found, both)
 
 
+@pytest.mark.parametrize("augment", ["none", "digits"])
+def test_a_table_of_the_same_images_is_known(augment: str, tmp_path: Path) -> None:
+    store, place = Cache(tmp_path / "entries", BUDGET), photos(tmp_path / "photos")
+    first = outcome(store, place, f"augment={augment}", models=prefixes([0]))
+    found = outcome(store, place, f"augment={augment}", models=prefixes([0]), read=of_table)
+    assert (found.decoded, found.computed, found.reused) == (0, 0, 30)
+    in_rows = [of_folder(place).name(row) for row in range(30)]
+    places = [in_rows.index(of_table(place).name(row)) for row in range(30)]
+    np.testing.assert_array_equal(found.values[0], first.values[0][places])
+
+
 def test_an_image_that_trains_now_and_validated_before_is_known(tmp_path: Path) -> None:
     store, place = Cache(tmp_path / "entries", BUDGET), photos(tmp_path / "photos")
     model = prefixes([0])
@@ -264,6 +298,19 @@ def test_an_evicted_or_damaged_entry_is_done_without(
     found = outcome(store, place)
     assert (found.decoded, found.computed, found.reused) == (1, 32, 0)
     assert "is not reused" in caplog.text
+    check(found, place)
+
+
+def test_a_budget_of_one_set_evicts_what_would_have_been_copied(tmp_path: Path) -> None:
+    place = photos(tmp_path / "photos")
+    outcome(Cache(tmp_path / "entries", BUDGET), place)
+    size = sum(entry.size_bytes for entry in Cache(tmp_path / "entries", 0).entries())
+    tight = Cache(tmp_path / "entries", size + 1000)
+    draw(place / "cat" / "new.png", 99)
+    found = outcome(tight, place)
+    assert found.decoded == 31
+    assert found.computed + found.reused == 31
+    assert sum(entry.size_bytes for entry in tight.entries()) <= tight.budget_bytes
     check(found, place)
 
 
