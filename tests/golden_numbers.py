@@ -16,7 +16,7 @@ from recipes import recipe
 from sklearn.datasets import load_sample_image
 
 from sweeper.data import batches, decoding, stratified
-from sweeper.data.augment import augmentation
+from sweeper.data.augment import augmentation, image_draws
 from sweeper.data.augment.augmentation import build_augment
 from sweeper.data.examples import Examples
 from sweeper.models.folding import Folded
@@ -72,6 +72,21 @@ def augmented() -> Numbers:
     return found
 
 
+def drawn_for_images() -> Numbers:
+    """What is drawn for four hashes, and how images are changed by it."""
+    hashes = np.array([bytes([place]) * 16 for place in range(1, 5)], "S16")
+    changes = ("augment.rotation=0.1", "augment.brightness=0.3", "augment.rand_augment=2")
+    augment = build_augment(recipe(*changes).augment, 7)
+    assert augment is not None
+    draws = image_draws.image_draws(hashes, 7, 3, augment.draws)
+    more = image_draws.image_draws(hashes, 2**32 - 1, 9, 40)
+    return {
+        "draws": sampled(1000 * draws),
+        "more draws": sampled(1000 * more),
+        "images": sampled(augment.by_image(photographs(), draws)),
+    }
+
+
 def frozen() -> Numbers:
     """What frozen layers make of photographs, folded as in a pass, in half precision."""
     made = recipe("backbone=efficientnet_lite0", f"image_size={SIDE}")
@@ -119,6 +134,7 @@ def ordered() -> Numbers:
 ROOMS: Mapping[str, tuple[str, Callable[[], Numbers]]] = {
     "augmentation": (str(augmentation.NUMBERS), augmented),
     "frozen_pass": (str(frozen_pass.NUMBERS), frozen),
+    "image_draws": (str(image_draws.NUMBERS), drawn_for_images),
     "decoding": (str(decoding.NUMBERS), decoded),
     "batches": (str(batches.NUMBERS), ordered),
 }

@@ -99,17 +99,18 @@ def prebuild(recipes: Sequence[Recipe], executor: Executor, log: Path) -> tuple[
 
 
 def _compute_shared(recipes: Sequence[Recipe], executor: Executor, log: Path) -> tuple[float, str]:
-    def work(channel: Channel) -> tuple[float, str]:
+    def work(channel: Channel) -> tuple[float, str, int, int]:
         from sweeper.train.building import to_json
         from sweeper.train.prebuild import prebuild
 
         made = prebuild(recipes, lambda *advance: channel.note(Advance(*advance)))
-        return made.seconds, to_json(made.known)  # text: what it is of would load Keras here
+        # text: what it is of would load Keras here
+        return made.seconds, to_json(made.known), made.computed, made.reused
 
     console = open_console()
     try:
         with Stages(console, "looking for what earlier trials have computed") as stages:
-            made: tuple[float, str] = executor.run(work, log, stages)
+            seconds, known, computed, reused = executor.run(work, log, stages)
     except Outage:
         raise
     except SweeperError as error:
@@ -118,7 +119,13 @@ def _compute_shared(recipes: Sequence[Recipe], executor: Executor, log: Path) ->
         text = f"warning: what trials share was not computed before them: {reason}; log: {log}"
         console.print(text, soft_wrap=True)
         return 0.0, "[]"
-    return made
+    if reused:
+        text = (
+            f"features of {reused:,} images (each view) are known from earlier sweeps; those of "
+            f"{computed:,} were computed in {seconds:.1f} s"
+        )
+        console.print(text, soft_wrap=True)
+    return seconds, known
 
 
 def _import_store(uri: str) -> None:

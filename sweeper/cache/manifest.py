@@ -56,7 +56,7 @@ def write_manifest(folder: Path, key: Key, build_seconds: float) -> Manifest:
         OSError: the disk does not take it.
     """
     files = {
-        name: File(bytes=file.stat().st_size, crc32=_checksum(file))
+        name: File(bytes=file.stat().st_size, crc32=checksum(file))
         for name, file in _files(folder).items()
     }
     manifest = Manifest(
@@ -94,12 +94,21 @@ def read_manifest(folder: Path) -> Manifest | None:
     return manifest if whole else None
 
 
+def stated_parts(folder: Path) -> dict[str, JsonValue] | None:
+    """The key that the manifest of ``folder`` states, not compared with anything; None without."""
+    try:
+        parts = json.loads((folder / _MANIFEST).read_text(encoding="utf-8"))["parts"]
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return None
+    return parts if isinstance(parts, dict) else None
+
+
 def damaged_files(folder: Path, manifest: Manifest) -> list[str]:
     """Files whose content is not what was written. It reads all of them."""
     return [
         name
         for name, file in manifest.files.items()
-        if _checksum(folder / FILES / name) != file.crc32
+        if checksum(folder / FILES / name) != file.crc32
     ]
 
 
@@ -123,7 +132,12 @@ def _files(folder: Path) -> dict[str, Path]:
     return {file.relative_to(top).as_posix(): file for file in found}
 
 
-def _checksum(file: Path) -> int:
+def checksum(file: Path) -> int:
+    """CRC-32 of the content of ``file``.
+
+    Raises:
+        OSError: it cannot be read.
+    """
     value = 0
     with file.open("rb", buffering=0) as content:
         while chunk := content.read(_CHUNK):

@@ -8,7 +8,7 @@ import contextlib
 import logging
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Generator, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -27,6 +27,7 @@ from sweeper.cache.manifest import (
     sync,
     write_manifest,
 )
+from sweeper.cache.related import Related, related
 
 log = logging.getLogger(__name__)
 
@@ -83,6 +84,10 @@ class Cache:
             return read_manifest(self.folder / key.name) is not None
         except OSError:
             return False
+
+    def related(self, key: Key, apart: Collection[str]) -> Generator[Related]:
+        """Entries like ``key`` but for some parts, each in use in turn; see :func:`related`."""
+        return related(self.folder, key, apart)
 
     def entries(self) -> list[Listed]:
         """Every entry, the one used last first."""

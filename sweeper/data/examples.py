@@ -10,6 +10,7 @@ from typing import Any, Self
 
 import numpy as np
 import tensorflow as tf
+from numpy.typing import NDArray
 
 from sweeper.data.stratified import Indices, draw
 from sweeper.errors import ConfigError
@@ -22,6 +23,10 @@ _SHOWN = 10
 
 _LEAST = 3
 """Images of a class that a subset keeps where there are as many, to train, validate and test."""
+
+
+Hashes = NDArray[np.bytes_]
+"""``[n]`` of 16 bytes each, which are compared as a whole."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,6 +46,9 @@ class Examples:
         content: a text that is another one whenever some image of the source, as ``decode`` gives
             it, may be another; TensorFlow's version apart. It reads no image, and raises OSError
             where a file is out of reach. None where the source cannot say.
+        hashes: from ascending positions to the hash of each image, by its content alone: images of
+            one hash are the same pixels, as ``decode`` gives them, in whatever data set. It may
+            read all of them, and raises what reading them does. None where the source cannot say.
         batched: ``decode`` takes a batch of raw elements ``[b, ...]`` as well, and gives images
             ``[b, height, width, 3]`` of one ``size``.
     """
@@ -54,6 +62,7 @@ class Examples:
     identify: Callable[[int], str] = str
     class_names: tuple[str, ...] = ()
     content: Callable[[], str] | None = None
+    hashes: Callable[[Indices], Hashes] | None = None
     batched: bool = False
 
     def __len__(self) -> int:

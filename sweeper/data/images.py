@@ -1,4 +1,7 @@
-"""Decoded images of one size, kept once for all trials of the machine and read by memory map."""
+"""Decoded images of one size, kept once for all trials of the machine and read by memory map.
+
+Of a data set that has changed a little only new images are decoded.
+"""
 
 import contextlib
 import logging
@@ -6,6 +9,7 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import tensorflow as tf
@@ -13,8 +17,18 @@ import tensorflow as tf
 from sweeper.cache.key import Key
 from sweeper.cache.shared_cache import Cache
 from sweeper.data.batches import NUMBERS, as_written, batches
-from sweeper.data.examples import Examples
+from sweeper.data.content_hash import is_unchanged
+from sweeper.data.examples import Examples, Hashes
 from sweeper.data.memory_map import mapped
+from sweeper.data.row_reuse import (
+    HASH_BYTES,
+    INDEX,
+    RowFile,
+    copy_rows,
+    read_index,
+    write_index,
+    write_rows,
+)
 from sweeper.data.stratified import Indices
 
 log = logging.getLogger(__name__)
@@ -61,14 +75,31 @@ def kept(
         yield examples
         return
     shape = (len(examples), image_size, image_size, _CHANNELS)
+    # an index of their contents, by which they are found when the data set has changed
+    size = math.prod(shape) + (HASH_BYTES * len(examples) if examples.hashes else 0)
 
     def build(folder: Path) -> None:
-        log.info("decoding %d images, to keep them as %s", len(examples), key.name)
-        _write(examples, image_size, folder / _FILE, on_images)
+        with (folder / _FILE).open("wb") as output:
+            hashes = examples.hashes(examples.indices) if examples.hashes else None
+            rows = RowFile(_FILE, math.prod(shape[1:]))
+            known = np.zeros(len(examples), np.bool_)
+            if hashes is not None:
+                known = copy_rows(cache, key, hashes, rows, output)
+            lacking = np.flatnonzero(~known)
+            log.info(
+                "decoding %d images, to keep them as %s; %d are known",
+                *(len(lacking), key.name, len(known) - len(lacking)),
+            )
+            _write(examples, image_size, lacking, output, on_images)
+        if hashes is not None:
+            write_index(folder, hashes if is_unchanged(examples, str(key.parts["data"])) else None)
 
-    with cache.open(key, math.prod(shape), build) as entry:
+    with cache.open(key, size, build) as entry:
         pixels = _map(entry.folder / _FILE, shape) if entry else None
-        yield examples if pixels is None else _read(examples, pixels, key)
+        if entry is None or pixels is None:
+            yield examples
+        else:
+            yield _read(examples, pixels, key, _hashes(examples, entry.folder))
 
 
 def _key(examples: Examples, image_size: int) -> Key | None:
@@ -94,16 +125,26 @@ def _key(examples: Examples, image_size: int) -> Key | None:
     )
 
 
-def _write(examples: Examples, image_size: int, file: Path, on_images: OnImages) -> None:
-    plain = batches(examples, image_size, _BATCH, target=lambda label: label, shuffle_seed=None)
+def _write(
+    examples: Examples, image_size: int, lacking: Indices, output: BinaryIO, on_images: OnImages
+) -> None:
+    """Decode the examples at these places, and put them into their rows of ``output``."""
+    if not len(lacking):
+        return
+    plain = batches(
+        examples.select(lacking),
+        image_size,
+        _BATCH,
+        target=lambda label: label,
+        shuffle_seed=None,
+    )
     small = plain.dataset.map(as_written(lambda images, _: tf.cast(images, tf.uint8)))
     # written, not mapped: who writes to a map of a full disk is killed
-    with file.open("wb") as output:
-        done = 0
-        for images in small.as_numpy_iterator():
-            output.write(images)
-            done += len(images)
-            on_images(done, len(examples))
+    done = 0
+    for images in small.as_numpy_iterator():
+        write_rows(output, lacking[done : done + len(images)], images)
+        done += len(images)
+        on_images(done, len(lacking))
 
 
 def _map(file: Path, shape: tuple[int, ...]) -> tf.Tensor | None:
@@ -115,7 +156,22 @@ def _map(file: Path, shape: tuple[int, ...]) -> tf.Tensor | None:
         return None
 
 
-def _read(examples: Examples, pixels: tf.Tensor, key: Key) -> Examples:
+def _hashes(examples: Examples, folder: Path) -> Callable[[Indices], Hashes] | None:
+    """From positions to the hashes of kept images; None where nobody knows them."""
+    if not (folder / INDEX).exists():
+        return examples.hashes  # an entry of an earlier version
+    rows = read_index(folder, len(examples))
+    if rows is None:
+        return None
+    return lambda indices: rows[np.searchsorted(examples.indices, indices)]
+
+
+def _read(
+    examples: Examples,
+    pixels: tf.Tensor,
+    key: Key,
+    hashes: Callable[[Indices], Hashes] | None,
+) -> Examples:
     """``examples`` whose raw elements are places in ``pixels``."""
 
     def read(indices: Indices) -> tf.data.Dataset:
@@ -131,5 +187,6 @@ def _read(examples: Examples, pixels: tf.Tensor, key: Key) -> Examples:
         decode=decode,
         size=tuple(pixels.shape[1:3]),
         content=lambda: key.name,
+        hashes=hashes,
         batched=True,
     )

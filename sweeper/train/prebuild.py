@@ -33,10 +33,19 @@ def no_callback(_work: str, _done: int, _total: int) -> None:
 
 @dataclass(frozen=True)
 class Prebuilt:
-    """Seconds that went into frozen layers, and what trials need not build them to know."""
+    """What was done before the trials.
+
+    Attributes:
+        seconds: that went into frozen layers.
+        known: what trials need not build these to know.
+        computed: how many images went through them; each view of an image counts as one.
+        reused: how many need not, since earlier sweeps had these images.
+    """
 
     seconds: float = 0.0
     known: tuple[BackboneSummary, ...] = ()
+    computed: int = 0
+    reused: int = 0
 
 
 def prebuild(recipes: Sequence[Recipe], on_advance: OnAdvance = no_callback) -> Prebuilt:
@@ -69,7 +78,8 @@ def prebuild(recipes: Sequence[Recipe], on_advance: OnAdvance = no_callback) -> 
             [one for of_split in images for one in of_split[: 1 + epochs]] for _, epochs in prefixes
         ]
         features.open(wanted, held)
-        return Prebuilt(features.seconds, tuple(known))
+        done = features.computing
+        return Prebuilt(done.seconds, tuple(known), done.computed, done.reused)
 
 
 def _alike(recipe: Recipe) -> Mapping[str, object]:

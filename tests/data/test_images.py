@@ -25,6 +25,7 @@ from sweeper.config import Csv, Digits
 from sweeper.data.batches import batches
 from sweeper.data.examples import Examples, split_folds, split_validation
 from sweeper.data.images import kept
+from sweeper.data.row_reuse import HASH_BYTES
 from sweeper.data.sources import loading
 from sweeper.data.sources.listing import files_content
 
@@ -119,7 +120,7 @@ def test_images_of_the_size_already_are_kept_bit_for_bit(store: Cache, tmp_path:
 
 def test_an_entry_is_as_large_as_was_asked_for(store: Cache, tmp_path: Path) -> None:
     examples = of_folder(tmp_path)
-    exact = Cache(store.folder, len(examples) * SIDE * SIDE * 3)
+    exact = Cache(store.folder, len(examples) * (SIDE * SIDE * 3 + HASH_BYTES))
     with kept(exact, examples, SIDE) as images:
         assert images is not examples
     (entry,) = store.entries()
@@ -296,6 +297,7 @@ from pictures import folder
 from sweeper.cache.shared_cache import Cache
 from sweeper.data.sources import loading
 from sweeper.data.images import kept
+from sweeper.data.row_reuse import HASH_BYTES
 from test_images import pixels_of
 store = Cache(Path(sys.argv[1]), int(sys.argv[3]))
 train = loading.load(folder(Path(sys.argv[2]))).train

@@ -1,6 +1,7 @@
 """What the other processes of these tests do with features; reported apart by their folder."""
 
 import contextlib
+import importlib
 import os
 import signal
 from pathlib import Path
@@ -54,3 +55,20 @@ class _Dying:
 
     def epochs(self, first: int, _last: int) -> object:
         return self._epoch(first)  # type: ignore[operator]
+
+
+def recompute(root: Path, photos: Path, moment: str) -> None:
+    """Decode and compute what the changed data set lacks; killed by SIGKILL at ``moment``."""
+    from test_reuse import outcome
+
+    module, _, name = moment.rpartition(".")
+    plain = getattr(importlib.import_module(module), name)
+
+    def deadly(*arguments: object, **named: object) -> object:
+        if name == "copy_rows":  # killed when it has copied
+            plain(*arguments, **named)
+        os.kill(os.getpid(), signal.SIGKILL)
+        return None
+
+    setattr(importlib.import_module(module), name, deadly)
+    outcome(Cache(root, 10**9), photos)

@@ -31,7 +31,7 @@ from sweeper.train.fit.fine_tune import FineTune
 from sweeper.train.fit.inputs import Feed, images_of
 from sweeper.train.fit.stages import stage_keys
 from sweeper.train.folds import splits_of
-from sweeper.train.frozen.frozen_pass import FrozenPass
+from sweeper.train.frozen.view_images import Missing, ViewImages
 from sweeper.train.runtime import numerics
 
 DECLARED = declared(Recipe)
@@ -75,7 +75,7 @@ def images_seen(made: Recipe) -> str:
     seen = []
     for train, held_out in splits_of(source, made):
         for images in images_of(made, train, held_out, plain, epochs, None):
-            for pixels, targets in FrozenPass([]).inputs(images):
+            for _, pixels, targets in ViewImages().inputs(images, Missing.all_of(images)):
                 seen += [np.asarray(pixels), np.asarray(targets)]
     return digest(*seen)
 

@@ -2,8 +2,11 @@
 
 import contextlib
 from dataclasses import replace
+from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 from recipes import recipe
 
 from sweeper.cache.shared_cache import Cache
@@ -110,3 +113,33 @@ def test_folds_are_one_set_of_images(changes: tuple[str, ...], sets: int) -> Non
 def test_where_few_trials_need_the_same_nothing_is_computed_for_all(one: str, other: str) -> None:
     assert prebuild([made(1, one), made(1, other)]) == Prebuilt()
     assert not entries_dir().exists()
+
+
+@pytest.mark.parametrize("augment", ["none", "photo"])
+def test_after_relabelling_only_new_images_go_through_the_backbone(
+    augment: str, tmp_path: Path
+) -> None:
+    def draw(file: Path, number: int) -> None:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        pixels = np.random.default_rng(number).integers(0, 256, (40, 40, 3), np.uint8)
+        Image.fromarray(pixels).save(file)
+
+    for number in range(24):
+        split = "validation" if number % 4 == 0 else "train"
+        draw(tmp_path / split / ("cat", "dog")[number // 4 % 2] / f"{number}.png", number)
+    changed = made(
+        2,
+        *("dataset=folder", f"dataset.path={tmp_path}", "dataset.test_fraction=0"),
+        *(f"augment={augment}", "cache.views=1"),
+    )
+    first = prebuild([changed])
+    assert (first.computed, first.reused) == (24, 0)
+    for split in ("train", "validation"):
+        file = min((tmp_path / split / "cat").iterdir())
+        file.rename(tmp_path / split / "dog" / f"moved_{file.name}")
+    draw(tmp_path / "train" / "dog" / "new.png", 99)
+    second = prebuild([changed])
+    assert (second.computed, second.reused) == (1, 24)
+    assert second.seconds > 0
+    third = prebuild([changed])
+    assert (third.computed, third.reused, third.seconds) == (0, 0, 0)

@@ -1,4 +1,7 @@
-"""Random changes of training batches, drawn from a seed and the number of the draw.
+"""Random changes of training images, drawn from a seed and the number of the draw.
+
+A batch draws for each place in it. Images that are kept as they were changed draw for each image,
+by what it shows: it is changed alike whatever else is in the data set.
 
 The order is fixed: geometry, brightness, contrast, RandAugment, MixUp or CutMix. Geometry first,
 so that what it shows of a reflection is lit like the rest; light before contrast, whose mean it
@@ -22,7 +25,10 @@ import tensorflow as tf
 from sweeper import config
 from sweeper.data.augment.geometry import warp
 from sweeper.data.augment.mix import mix
-from sweeper.data.augment.rand_augment import rand_augment
+from sweeper.data.augment.rand_augment import OPERATIONS, apply_operations, rand_augment
+
+_AMOUNTS = 10
+"""Numbers drawn for geometry, brightness and contrast, used or not."""
 
 NUMBERS = 1
 """Version of the pixels that this module and those beside it draw, part of the cache keys of views.
@@ -68,7 +74,9 @@ class Augmentation:
         settings = self.settings
         seed = tf.stack([tf.constant(self.seed, tf.int64), tf.cast(draw, tf.int64)])
         own, operations, mixing = tf.unstack(tf.random.split(seed, 3))
-        images = tf.clip_by_value(self._change(images, own), 0, 255)
+        shape = [_AMOUNTS, tf.shape(images)[0]]
+        drawn = tf.random.stateless_uniform(shape, own, minval=-1, maxval=1)
+        images = self._change(images, drawn)
         if settings.rand_augment:
             images = rand_augment(
                 images, operations, settings.rand_augment, settings.rand_augment_magnitude
@@ -77,12 +85,36 @@ class Augmentation:
             images, targets = mix(images, targets, mixing, settings.mixup, settings.cutmix)
         return images, targets
 
-    def _change(self, images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-        """Geometry, brightness and contrast; values may leave [0, 255]."""
+    @property
+    def draws(self) -> int:
+        """How many numbers :meth:`by_image` takes for each image."""
+        return _AMOUNTS + 2 * self.settings.rand_augment
+
+    def by_image(self, images: tf.Tensor, drawn: tf.Tensor) -> tf.Tensor:
+        """Change each image by numbers of its own; for settings that mix no images.
+
+        Args:
+            images: ``[batch, height, width, 3]`` float32 in [0, 255].
+            drawn: ``[batch, draws]`` float32, evenly distributed in [0, 1).
+
+        Returns:
+            Images of the same shape and range.
+        """
+        assert not self.mixes, "it depends on the other image too"
+        columns = tf.transpose(drawn)
+        images = self._change(images, 2 * columns[:_AMOUNTS] - 1)
+        kinds = tf.cast(columns[_AMOUNTS::2] * len(OPERATIONS), tf.int32)
+        ways = tf.cast(columns[_AMOUNTS + 1 :: 2] * 2, tf.int32)
+        steps = range(self.settings.rand_augment)
+        chosen = [(kinds[step], ways[step]) for step in steps]
+        return apply_operations(images, chosen, self.settings.rand_augment_magnitude)
+
+    def _change(self, images: tf.Tensor, drawn: tf.Tensor) -> tf.Tensor:
+        """Geometry, brightness and contrast, by ``drawn``: ``[10, batch]`` in [-1, 1)."""
         settings = self.settings
-        shape = [10, tf.shape(images)[0]]
-        drawn = tf.unstack(tf.random.stateless_uniform(shape, seed, minval=-1, maxval=1))
-        side_x, side_y, angle, shift_x, shift_y, shear_x, shear_y, scale, light, gain = drawn
+        side_x, side_y, angle, shift_x, shift_y, shear_x, shear_y, scale, light, gain = tf.unstack(
+            drawn
+        )
         if _moves(settings):
             horizontal = settings.flip in {"horizontal", "horizontal_and_vertical"}
             vertical = settings.flip in {"vertical", "horizontal_and_vertical"}
@@ -103,7 +135,7 @@ class Augmentation:
             mean = tf.reduce_mean(images, axis=[1, 2], keepdims=True)
             factor = 1 + settings.contrast * gain[:, tf.newaxis, tf.newaxis, tf.newaxis]
             images = mean + (images - mean) * factor
-        return images
+        return tf.clip_by_value(images, 0, 255)
 
 
 def _moves(settings: config.Augment) -> bool:

@@ -10,7 +10,7 @@ darkens the border where it sharpens, and its strength 0.5 turns images upside d
 degrees, one way only).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 
@@ -44,13 +44,29 @@ def rand_augment(
         operations: for each image, one after another.
         magnitude: strength in [0, 1], where 1 is the end of AutoAugment's ranges (10 of its scale).
     """
-    shape = tf.shape(images)
-    count = shape[0]
+    count = tf.shape(images)[0]
+    chosen = []
     for step in tf.unstack(tf.random.split(seed, operations)):
         which, way = tf.unstack(tf.random.split(step))
         kinds = tf.random.stateless_uniform([count], which, 0, len(OPERATIONS), tf.int32)
-        signs = 2 * tf.random.stateless_uniform([count], way, 0, 2, tf.int32) - 1
-        strengths = magnitude * tf.cast(signs, tf.float32)
+        chosen.append((kinds, tf.random.stateless_uniform([count], way, 0, 2, tf.int32)))
+    return apply_operations(images, chosen, magnitude)
+
+
+def apply_operations(
+    images: tf.Tensor, chosen: Sequence[tuple[tf.Tensor, tf.Tensor]], magnitude: float
+) -> tf.Tensor:
+    """Change each image by operations that were drawn for it.
+
+    Args:
+        images: as for :func:`rand_augment`.
+        chosen: for each step ``[batch]`` int32 twice: the place in :data:`OPERATIONS`, and which
+            way of two the operation goes, 0 or 1.
+        magnitude: as for :func:`rand_augment`.
+    """
+    shape = tf.shape(images)
+    for kinds, ways in chosen:
+        strengths = magnitude * tf.cast(2 * ways - 1, tf.float32)
 
         # Each image goes through its own operation only, in a batch with those that drew the same.
         def parts(values: tf.Tensor, kinds: tf.Tensor = kinds) -> list[tf.Tensor]:
@@ -62,7 +78,7 @@ def rand_augment(
                 OPERATIONS, parts(images), parts(strengths), strict=True
             )
         ]
-        stitched = tf.dynamic_stitch(parts(tf.range(count)), changed)
+        stitched = tf.dynamic_stitch(parts(tf.range(shape[0])), changed)
         images = tf.ensure_shape(tf.reshape(stitched, shape), images.shape)
     return images
 

@@ -4,6 +4,7 @@ import numpy as np
 import tensorflow as tf
 
 from sweeper.config import Digits
+from sweeper.data.content_hash import hashed
 from sweeper.data.examples import Drawn, Examples, Source, split_test, subset
 
 
@@ -15,6 +16,7 @@ def load(dataset: Digits) -> Source:
     digits = load_digits()
     grey = np.rint(digits.images * (255 / 16)).astype(np.uint8)
     images = np.repeat(grey[..., np.newaxis], 3, axis=-1)
+    rules = f"digits of scikit-learn {sklearn.__version__}, levels times 255/16"
     names = tuple(str(name) for name in digits.target_names)
     everything = Examples(
         labels=digits.target.astype(np.int64),
@@ -24,7 +26,8 @@ def load(dataset: Digits) -> Source:
         size=(8, 8),
         name="digit {}".format,
         class_names=names,
-        content=lambda: f"digits of scikit-learn {sklearn.__version__}, levels times 255/16",
+        content=lambda: rules,
+        hashes=lambda indices: hashed(tf.data.Dataset.from_tensor_slices(images[indices]), rules),
         batched=True,
     )
     some = subset(everything, dataset.fraction, dataset.split_seed)

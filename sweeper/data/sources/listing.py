@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from sweeper.config import nearest
+from sweeper.data.content_hash import hashed_files
 from sweeper.data.decoding import Decoder
 from sweeper.data.examples import (
     Drawn,
@@ -163,6 +164,9 @@ def image_files(
         identify=lambda position: printable(paths[position].removeprefix(f"{root}{os.sep}")),
         class_names=class_names,
         content=lambda: files_content(root.name, root, paths, decoder.key),
+        hashes=lambda indices: hashed_files(
+            tf.data.Dataset.from_tensor_slices(array[indices]), f"{decoder.key}, of any size"
+        ),
     )
     return Part(where, examples, paths, tf.io.read_file, decoder)
 

@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from sweeper.config import Tfds, nearest
 from sweeper.data.batches import as_written
+from sweeper.data.content_hash import hashed
 from sweeper.data.decoding import Decoder
 from sweeper.data.examples import Examples, class_counts
 from sweeper.data.sources.internet import any_answers
@@ -194,17 +195,21 @@ def _part(dataset: Tfds, builder: Any, split: str, key: str) -> Part:
         return encoded.apply(tf.data.experimental.assert_cardinality(len(indices))).cache()
 
     decoder = Decoder(dataset.max_pixels)
+    size = (height, width) if height and width else None
+    # images of one size are resized in another way
+    rules = f"{decoder.key}, of {size or 'any size'}"
     examples = Examples(
         labels=labels,
         indices=np.arange(len(labels)),
         read=read,
         decode=decoder,
-        size=(height, width) if height and width else None,
+        size=size,
         name=lambda position: "record {} of {}".format(*record_at(files, position)),
         identify=lambda position: "record {} of {.name}".format(*record_at(files, position)),
         class_names=tuple(builder.info.features[dataset.label_key].names),
         content=lambda: files_content(
             builder.info.full_name, Path(builder.data_path), paths, decoder.key, *records
         ),
+        hashes=lambda indices: hashed(read(indices), rules),
     )
     return Part(where, examples, paths, lambda record: record, decoder, dataset.image_key)

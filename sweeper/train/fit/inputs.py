@@ -96,7 +96,7 @@ class Feed:
         wanted = [images[: 1 + phase.phase.epochs] for phase, _ in frozen]
         opened = zip(frozen, features.open(wanted, held), strict=True)
         kept = {phase.name: views for (phase, _), views in opened if views}
-        return cls(*parts, kept, features.seconds)
+        return cls(*parts, kept, features.computing.seconds)
 
     def of(self, planned: PlannedPhase, first_step: int) -> Inputs:
         """What the phase trains on; its first epoch has the number ``first_step``."""

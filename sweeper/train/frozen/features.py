@@ -3,7 +3,6 @@
 import contextlib
 import itertools
 import logging
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -18,7 +17,8 @@ from sweeper.cache.shared_cache import Cache, Entry
 from sweeper.data.images import OnImages, no_callback
 from sweeper.models.prefix import Prefix
 from sweeper.train.frozen import frozen_pass
-from sweeper.train.frozen.frozen_pass import FrozenPass
+from sweeper.train.frozen.computing import Computing
+from sweeper.train.frozen.reused_features import Place
 from sweeper.train.frozen.views import BATCH, Images, View, read
 
 log = logging.getLogger(__name__)
@@ -38,10 +38,12 @@ class _Refused(Exception):
 class Features:
     """Views of what ``prefixes`` give, computed where they are missing.
 
-    What several cuts lack of the same images is computed in one pass. The entry of the lowest cut
-    is opened first; to build it, the entries of the higher cuts are opened within its lock, one
-    within the other, and the innermost builder runs the pass into the folders of all of them. All
-    processes open them in this order, so none waits for another that waits for it.
+    What several cuts lack of the same images is computed in one pass, but for images that older
+    entries have features of: those of another data set, or of this one before it was changed. The
+    entry of the lowest cut is opened first; to build it, the entries of the higher cuts are opened
+    within its lock, one within the other, and the innermost builder runs the pass into the folders
+    of all of them. All processes open them in this order, so none waits for another that waits for
+    it.
 
     Args:
         cache: where they are kept.
@@ -60,8 +62,6 @@ class Features:
         on_images: OnImages = no_callback,
     ) -> None:
         self._cache = cache
-        self._on_images = on_images
-        self._done, self._total = 0, 0
         unique = {prefix.summary.hash: prefix for prefix in prefixes}
         # from the lowest cut to the highest, in every process alike
         order = sorted(unique, key=lambda key: (unique[key].summary.operations, key))
@@ -80,9 +80,8 @@ class Features:
         ]
         self._wanted: dict[int, dict[Images, None]] = {}
         self._held: dict[int, contextlib.ExitStack] = {}
-        self._pass = FrozenPass([unique[key] for key in order])
-        self.seconds = 0.0
-        """What has been computed here took so long."""
+        self.computing = Computing(cache, [unique[key] for key in order], on_images)
+        """Counts what was computed here."""
 
     def open(
         self, wanted: Sequence[Sequence[Images]], held: contextlib.ExitStack
@@ -103,7 +102,7 @@ class Features:
         self._held = {place: held.enter_context(contextlib.ExitStack()) for place in self._wanted}
         views: dict[tuple[int, Images], View] = {}
         sets = list(dict.fromkeys(itertools.chain.from_iterable(wanted)))
-        self._total += sum(len(one) for one in sets if self._lacks(one))
+        self.computing.expect(sum(len(one) for one in sets if self._lacks(one)))
         for one in sets:
             for place in self._wanting(one):
                 if place in self._wanted and (view := self._view(one, place)):
@@ -192,18 +191,11 @@ class Features:
         self._compute(images, building)
 
     def _compute(self, images: Images, building: Mapping[int, Path]) -> None:
-        began, before = time.perf_counter(), self._done
-
-        def on_batch(count: int) -> None:
-            self._done += count
-            # an entry may have been evicted since they were counted
-            self._total = max(self._total, self._done)
-            self._on_images(self._done, self._total)
-
+        places = {
+            place: Place(self._key(images, place), folder, self._summaries[place])
+            for place, folder in building.items()
+        }
         try:
-            self._pass.write(images, building, on_batch)
-            self._done = before + len(images)  # it ends early where nothing can be kept
+            self.computing.fill(images, places)
         except OSError as error:  # of the disk: TensorFlow reads images, and has errors of its own
             raise _Refused(frozenset(building), error) from error
-        finally:
-            self.seconds += time.perf_counter() - began

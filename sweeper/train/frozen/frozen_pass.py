@@ -4,17 +4,17 @@ import contextlib
 import json
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
 import keras
 import tensorflow as tf
 
-from sweeper.data.augment.augmentation import Augmentation
+from sweeper.data.row_reuse import write_rows
 from sweeper.models.folding import Folded
 from sweeper.models.prefix import Prefix
-from sweeper.models.split_model import Change
+from sweeper.train.frozen.view_images import Missing, ViewImages
 from sweeper.train.frozen.views import ORDER, PASS, TARGETS, VALUES, Images
 
 log = logging.getLogger(__name__)
@@ -37,27 +37,38 @@ class FrozenPass:
     def __init__(self, prefixes: Sequence[Prefix]) -> None:
         self._prefixes = prefixes
         self._computations: dict[tuple[int, ...], Compute] = {}
-        self._changes: dict[Augmentation, Change] = {}
+        self._images = ViewImages()
 
     def write(
         self,
         images: Images,
         folders: Mapping[int, Path],
+        missing: Missing,
         on_batch: Callable[[int], None] = lambda _count: None,
     ) -> None:
         """Write what a view needs (see ``views.py``) into a folder for each place.
 
-        Values beyond half precision leave an empty file, for all who come later. ``on_batch`` is
-        called with the number of images in each batch that is done.
+        Values beyond half precision leave an empty file, for all who come later.
+
+        Args:
+            images: the view.
+            folders: by place, of entries that are being built.
+            missing: what is to be computed; the rest is in the files already.
+            on_batch: called with the number of images in each batch that is done.
 
         Raises:
             OSError: the disk does not take it.
         """
-        compute = self._computation(tuple(folders))  # which may build the network
-        began = time.perf_counter()
-        self._write(images, folders, compute, on_batch)
-        flops = self._prefixes[max(folders)].summary.size.flops
-        made = {"flops": flops, "seconds": time.perf_counter() - began}
+        order = images.order
+        for folder in folders.values():
+            order.tofile(folder / ORDER)
+        seconds = missing.reused_seconds
+        if len(missing.rows):
+            compute = self._computation(tuple(folders))  # which may build the network
+            began = time.perf_counter()
+            self._write(images, folders, missing, compute, on_batch)
+            seconds += time.perf_counter() - began
+        made = {"flops": self._prefixes[max(folders)].summary.size.flops, "seconds": seconds}
         for folder in folders.values():
             (folder / PASS).write_text(json.dumps(made), encoding="ascii")
 
@@ -65,45 +76,38 @@ class FrozenPass:
         self,
         images: Images,
         folders: Mapping[int, Path],
+        missing: Missing,
         compute: Compute,
         on_batch: Callable[[int], None],
     ) -> None:
         kept = ", ".join(str(self._prefixes[place].summary.shape) for place in folders)
-        log.info("frozen layers see %d images, view %d, to keep %s", len(images), images.view, kept)
+        log.info(
+            "frozen layers see %d of %d images, view %d, to keep %s",
+            *(len(missing.rows), len(images), images.view, kept),
+        )
         with contextlib.ExitStack() as open_files:
 
             def opened(name: str) -> list[BinaryIO]:
-                files = [(folder / name).open("wb") for folder in folders.values()]
-                return [open_files.enter_context(file) for file in files]
+                return [
+                    open_files.enter_context(_to_change(folder / name))
+                    for folder in folders.values()
+                ]
 
             values, of_targets = opened(VALUES), opened(TARGETS) if images.mixed else []
-            order = images.order
-            for folder in folders.values():
-                order.tofile(folder / ORDER)
             beyond: set[int] = set()
-            for pixels, targets in self.inputs(images):
+            for rows, pixels, targets in self._images.inputs(images, missing):
                 halves = [tf.cast(one, tf.float16) for one in compute(pixels)]
                 fit = [bool(tf.reduce_all(tf.math.is_finite(half))) for half in halves]
                 beyond |= {number for number, fits in enumerate(fit) if not fits}
                 if len(beyond) == len(values):
                     break
                 for file, half in zip(values, halves, strict=True):
-                    file.write(half.numpy())
+                    write_rows(file, rows, half.numpy())
                 for file in of_targets:
-                    file.write(targets.numpy())
-                on_batch(len(pixels))
+                    write_rows(file, rows, targets.numpy())
+                on_batch(len(rows))
             for number in beyond:
                 values[number].truncate(0)
-
-    def inputs(self, images: Images) -> Iterator[tuple[tf.Tensor, tf.Tensor]]:
-        """Images and targets in the order of the rows, augmented."""
-        source = images.batches
-        first = tf.constant(images.view * source.steps, tf.int64)
-        for step, (pixels, targets) in enumerate(source.epochs(images.view, images.view + 1)):
-            if images.augment is None:
-                yield pixels, targets
-            else:
-                yield self._change(images, images.augment)(pixels, targets, first + step)
 
     def _computation(self, places: tuple[int, ...]) -> Compute:
         """What the prefixes at these places give, traced once for all views."""
@@ -120,14 +124,7 @@ class FrozenPass:
             )
         return self._computations[places]
 
-    def _change(self, images: Images, augment: Augmentation) -> Change:
-        """``augment`` as one graph, traced once for all views."""
-        if augment not in self._changes:
-            side, units = images.image_size, images.plain.units
-            batch = [
-                tf.TensorSpec([None, side, side, 3], tf.float32),
-                tf.TensorSpec([None, units], tf.float32),
-                tf.TensorSpec([], tf.int64),
-            ]
-            self._changes[augment] = tf.function(augment, input_signature=batch, autograph=False)
-        return self._changes[augment]
+
+def _to_change(file: Path) -> BinaryIO:
+    """``file``, open for writing at any place; what it holds stays."""
+    return file.open("r+b" if file.exists() else "wb")

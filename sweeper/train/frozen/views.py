@@ -1,7 +1,9 @@
 """Images as frozen layers are given them, and one view of them as these layers see it.
 
 Images that are augmented are kept in several fixed views: each is what one epoch that augments anew
-would see.
+could see. How an image is changed follows from the seed, the number of the view and what it shows,
+so that it looks alike in the same view of another data set; but for MixUp and CutMix, which take
+its neighbour too.
 """
 
 import hashlib
@@ -15,11 +17,13 @@ from numpy.typing import NDArray
 from pydantic import JsonValue
 
 from sweeper.cache.shared_cache import Entry
-from sweeper.data.augment import augmentation
+from sweeper.data.augment import augmentation, image_draws
 from sweeper.data.augment.augmentation import Augmentation
 from sweeper.data.batches import NUMBERS, Batches, as_written, batches, shuffled
-from sweeper.data.examples import Examples
+from sweeper.data.examples import Examples, Hashes
 from sweeper.data.memory_map import mapped
+from sweeper.data.row_reuse import HASH_BYTES
+from sweeper.data.stratified import Indices
 from sweeper.data.targets import Targets
 
 VALUES, ORDER, TARGETS = "values.float16", "order.int64", "targets.float32"
@@ -55,6 +59,22 @@ class Images:
         return self.augment is not None and self.augment.mixes
 
     @property
+    def indexed(self) -> bool:
+        """Whether each row depends on the content of one image alone, and that is known."""
+        return self.examples.hashes is not None and not self.mixed
+
+    def hashes(self) -> Hashes:
+        """``[n]``, what decides how an image is changed: its content, or else its place.
+
+        Raises:
+            tf.errors.OpError: an image cannot be read.
+        """
+        if self.examples.hashes is not None:
+            return self.examples.hashes(self.examples.indices)
+        places = [b"%0*d" % (HASH_BYTES, place) for place in range(len(self))]
+        return np.array(places, f"S{HASH_BYTES}")
+
+    @property
     def parts(self) -> dict[str, JsonValue]:
         """All that the images, and targets where they are mixed, depend on."""
         found: dict[str, JsonValue] = {
@@ -64,7 +84,11 @@ class Images:
         }
         if self.augment is not None:
             found["augment"] = self.augment.settings.model_dump(mode="json")
-            found["numbers of augmentation"] = f"{augmentation.NUMBERS}, batches of {BATCH}"
+            drawn = f"batches of {BATCH}"  # what is mixed
+            if not self.mixed:
+                by = "content" if self.indexed else "place"
+                drawn = f"drawn by {by} {image_draws.NUMBERS}"
+            found["numbers of augmentation"] = f"{augmentation.NUMBERS}, {drawn}"
             found["seed"] = self.augment.seed
             found["view"] = self.view
         if self.mixed:
@@ -75,11 +99,15 @@ class Images:
     def bytes_of(self, shape: tuple[int, ...]) -> int:
         """What is kept of all images where each becomes ``shape`` float16."""
         each = 2 * math.prod(shape) + 8 + (4 * self.plain.units if self.mixed else 0)
+        each += HASH_BYTES if self.indexed else 0
         return each * len(self) + _PASS_BYTES
 
     @property
     def order(self) -> NDArray[np.int64]:
-        """``[n]``: the example in each row. What is mixed are neighbours: not of one class."""
+        """``[n]``: the example in each row. What is mixed are neighbours: not of one class.
+
+        Other rows stand in the order of the examples.
+        """
         count, seed = len(self), self._shuffle_seed
 
         def placed(number: tf.Tensor) -> tf.data.Dataset:
@@ -92,8 +120,18 @@ class Images:
     @property
     def batches(self) -> Batches:
         """Images and targets in the order of the rows, not augmented yet."""
+        return self._batches(self.examples)
+
+    def batches_of(self, rows: Indices) -> Batches:
+        """Those in these ascending rows; all rows, where a batch is mixed."""
+        if self.mixed:
+            assert len(rows) == len(self), "a batch of others would be mixed"
+            return self.batches
+        return self._batches(self.examples.select(rows))
+
+    def _batches(self, examples: Examples) -> Batches:
         return batches(
-            self.examples,
+            examples,
             self.image_size,
             BATCH,
             target=self.plain,
@@ -102,7 +140,7 @@ class Images:
 
     @property
     def _shuffle_seed(self) -> int | None:
-        return None if self.augment is None else self.augment.seed
+        return self.augment.seed if self.augment is not None and self.mixed else None
 
 
 @dataclass(frozen=True)
