@@ -1,5 +1,6 @@
 """``sweeper dashboard``: a real optuna-dashboard, whose notes link to MLflow's runs."""
 
+import contextlib
 import json
 import os
 import subprocess
@@ -7,6 +8,7 @@ import sys
 import urllib.request
 from pathlib import Path
 from typing import Any
+from urllib.error import URLError
 
 import optuna
 import pytest
@@ -62,10 +64,11 @@ def test_trials_link_to_their_runs_and_a_persons_notes_stay(project: Path) -> No
     ) as process:
         try:
             assert process.stdout is not None
-            for line in process.stdout:
-                if "Listening" in line:
+            while True:  # it says that it listens before it does
+                assert process.poll() is None, process.stdout.read()
+                with contextlib.suppress(URLError):
+                    found = asked(port, "/api/studies/1")
                     break
-            found = asked(port, "/api/studies/1")
         finally:
             process.terminate()
             process.wait(PATIENCE)
