@@ -12,6 +12,7 @@ from sweeper.addresses import hide_credentials, redact
 from sweeper.app.best_recipe import write_best_recipe, write_winner
 from sweeper.app.ledger import add_prebuilt, close_ledger
 from sweeper.app.outstanding import say_outstanding
+from sweeper.app.preflight import compute_shared
 from sweeper.app.prepared_study import PreparedStudy
 from sweeper.app.readme import Page
 from sweeper.app.study_report import make_report
@@ -20,9 +21,11 @@ from sweeper.display.wording import command, spelled_test, ui_command
 from sweeper.execute.executor import Executor, Placement
 from sweeper.records import State, StudySummary, TrialRow, TrialSpec
 from sweeper.study_folder import StudyPaths, TrialPaths
+from sweeper.track.confirmed import read_confirmed
 from sweeper.validation import parse
 
 if TYPE_CHECKING:
+    from sweeper.app.confirming.confirmation import Confirmation
     from sweeper.app.runs import StudyRuns
 
 
@@ -67,7 +70,8 @@ class FineTuneStudy(PreparedStudy):
         from sweeper.track.result import AboutStudy, write
 
         recipe, overrides = parse(config), sys.argv[1:]
-        self._objectives, self._keep_weights = recipe.objectives, recipe.keep_weights
+        self._objectives, self._confirm = recipe.objectives, recipe.confirm
+        self._keep_weights = max(recipe.keep_weights, recipe.confirm.top if recipe.confirm else 0)
         self._examine_data = recipe.examine_data
         name = str(config.hydra.sweeper.study_name or recipe.name)
         paths, delivery = StudyPaths(summary.folder), Delivery(recipe.tracking.uri, self._tell)
@@ -110,7 +114,9 @@ class FineTuneStudy(PreparedStudy):
         if self._open.pop(row.number, None) is not None:  # one that did not compose has none
             self._opened.end_trial(row)
         self._record_study(summary)
-        keep_best(summary, self._keep_weights)
+        again = read_confirmed(self._opened.paths.confirmed, self._opened.study_id)
+        confirmed = [trial.number for trial in again.trials] if again is not None else []
+        keep_best(summary, self._keep_weights, confirmed)
         self._pages.trial_ended(summary)
         self._summary = summary
 
@@ -122,6 +128,22 @@ class FineTuneStudy(PreparedStudy):
             runs.end_elsewhere({number: (State.FAILED, reason, "")})
         else:
             runs.interrupt_trial(paths, reason)
+
+    def reruns(self, summary: StudySummary, executor: Executor) -> "Confirmation | None":
+        """The best trials with other seeds, where the recipe has ``confirm``."""
+        from sweeper.app.confirming.confirmation import Confirmation
+        from sweeper.app.confirming.rerun_runs import RerunRuns
+
+        runs = self._opened
+        RerunRuns(runs).end_orphans()
+        if self._confirm is None or summary.best is None:
+            runs.paths.confirmed.unlink(missing_ok=True)  # the search's own figures decide
+            return None
+        made = Confirmation(self._confirm, summary, runs, self._tell)
+        if made.queue:
+            seconds, made.known = compute_shared(made.recipes, executor, self._log)
+            self._prebuilt = (self._prebuilt or 0.0) + seconds
+        return made
 
     def study_finished(self, summary: StudySummary, executor: Executor, place: Placement) -> None:
         """Test and keep the winner, close the study's run, and show what came out."""
@@ -137,11 +159,13 @@ class FineTuneStudy(PreparedStudy):
             self._deliver_rest()
             return
         recipe = winning_recipe(summary.best, runs)
-        write_best_recipe(summary)
+        again = read_confirmed(paths.confirmed, runs.study_id)
+        confirmed = again.winner if again is not None else None
+        write_best_recipe(summary, confirmed)
         log = paths.winner_log
         results = evaluate_winner(summary.best, recipe, runs, executor, place, log)
         keep_models(summary.front, runs, executor, place, log)
-        write_winner(summary, results, runs.run_id(summary.best))
+        write_winner(summary, results, runs.run_id(summary.best), confirmed)
         self._pages.finished(summary, spelled_test(results))
         self._report(executor, place)
         runs.study.end(State.COMPLETE)

@@ -31,6 +31,7 @@ def check(candidates: Sequence[DictConfig]) -> list[Recipe]:
         with findings.collected():
             recipes.append(parse(candidate))
     findings.add(direction_faults(recipes[:1], candidates[0].hydra.sweeper.direction))
+    findings.add(confirm_faults(recipes))
     check_ready(candidates, findings)
     findings.raise_if_any()
     return recipes
@@ -84,6 +85,13 @@ def direction_faults(recipes: Sequence[Recipe], direction: Any) -> list[str]:
     return faults
 
 
+def confirm_faults(recipes: Sequence[Recipe]) -> list[str]:
+    """What is wrong where trials differ in what follows the search."""
+    if all(recipe.confirm == recipes[0].confirm for recipe in recipes):
+        return []
+    return ["confirm is of the whole study and cannot be searched; give it one value"]
+
+
 def prebuild(recipes: Sequence[Recipe], executor: Executor, log: Path) -> tuple[float, str]:
     """Compute what all trials share, in a process.
 
@@ -93,18 +101,31 @@ def prebuild(recipes: Sequence[Recipe], executor: Executor, log: Path) -> tuple[
     # a new store takes MLflow seconds, in which the processor has other work
     opening = threading.Thread(target=_open_store, args=(recipes[0].tracking.uri,), daemon=True)
     opening.start()
-    made = _compute_shared(recipes, executor, log)
+    made = compute_shared([recipes], executor, log)
     opening.join()
     return made
 
 
-def _compute_shared(recipes: Sequence[Recipe], executor: Executor, log: Path) -> tuple[float, str]:
+def compute_shared(
+    groups: Sequence[Sequence[Recipe]], executor: Executor, log: Path
+) -> tuple[float, str]:
+    """Compute, in a process, what the trials of each group share.
+
+    Returns:
+        Seconds that it took, and what trials may know of their networks, as JSON.
+    """
+
     def work(channel: Channel) -> tuple[float, str]:
         from sweeper.train.building import to_json
         from sweeper.train.prebuild import prebuild
 
-        made = prebuild(recipes, lambda *advance: channel.note(Advance(*advance)))
-        return made.seconds, to_json(made.known)  # text: what it is of would load Keras here
+        made = [
+            prebuild(recipes, lambda *advance: channel.note(Advance(*advance)))
+            for recipes in groups
+        ]
+        known = [one for of_group in made for one in of_group.known]
+        # text: what it is of would load Keras here
+        return sum(one.seconds for one in made), to_json(known)
 
     console = open_console()
     try:

@@ -1,6 +1,6 @@
 """What the best trials get when a study ends: the winner its test, those of the front a model."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,12 +23,13 @@ if TYPE_CHECKING:
     from sweeper.app.runs import StudyRuns
 
 
-def keep_best(summary: StudySummary, weights: int) -> None:
+def keep_best(summary: StudySummary, weights: int, confirmed: Collection[int] = ()) -> None:
     """Remove what trials learned, but for the best ``weights`` ones and those on the front.
 
-    Models of trials that are no more on the front, of an earlier sweep of the study, go too.
+    Models of trials that are no more on the front, of an earlier sweep of the study, go too. Trials
+    that were run again, whose numbers are ``confirmed``, keep both: one of them may win.
     """
-    front = {best.number for best in summary.front}
+    front = {best.number for best in summary.front} | set(confirmed)
     best = best_rows(summary.rows, weights, summary.maximize)
     kept = front | {row.number for row in best}
     for other in summary.rows:

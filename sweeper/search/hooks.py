@@ -9,12 +9,12 @@ The sweeper plugin runs any Hydra application. One that wants more than its task
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, Protocol, TypeVar
 
 from omegaconf import DictConfig, OmegaConf
 
 from sweeper.execute.executor import Executor, Placement
-from sweeper.records import StudySummary, TrialRow, TrialSpec
+from sweeper.records import Rerun, StudySummary, TrialRow, TrialSpec
 from sweeper.study_folder import StudyPaths
 
 Task = TypeVar("Task", bound=Callable[..., object])
@@ -33,6 +33,31 @@ class Entry:
     label: str
     text: str
     command: str = ""
+
+
+class Reruns(Protocol):
+    """What an application has run again once the search is over; called one at a time."""
+
+    @property
+    def queue(self) -> Sequence[Rerun]:
+        """What is to be run; what an earlier command has finished is not."""
+        ...
+
+    def started(self, rerun: Rerun, spec: TrialSpec, config: DictConfig) -> Mapping[str, str]:
+        """Return what its process shall find in ``current_trial().spec.context``."""
+        ...
+
+    def finished(self, rerun: Rerun, row: TrialRow) -> None:
+        """Called when it has ended; ``row`` says how, and is no row of the study."""
+        ...
+
+    def interrupted(self, rerun: Rerun, reason: str) -> None:
+        """Called when it will not end; it is run again by the same command."""
+        ...
+
+    def judged(self, summary: StudySummary) -> StudySummary:
+        """The study with the best trial that the reruns make of it."""
+        ...
 
 
 def _print(text: str) -> None:
@@ -134,6 +159,14 @@ class StudyHooks:
 
     def trial_interrupted(self, number: int, reason: str) -> None:
         """Called when trial ``number``, here or elsewhere, will not end; it is tried again."""
+
+    def reruns(self, summary: StudySummary, executor: Executor) -> Reruns | None:
+        """What to run again once the last trial has ended; nothing here.
+
+        Raises:
+            SweeperError: to stop; its text is shown to the person.
+        """
+        return None
 
     def study_finished(self, summary: StudySummary, executor: Executor, place: Placement) -> None:
         """Do what remains once the last trial has ended; ``place`` is free for work.

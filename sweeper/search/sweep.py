@@ -4,13 +4,14 @@ import contextlib
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from hydra.types import HydraContext
 from omegaconf import DictConfig, OmegaConf
 
 from sweeper.display.console import open_console
-from sweeper.display.interface import Outline, Progress
+from sweeper.display.interface import Outline
 from sweeper.display.progress import open_progress
 from sweeper.errors import ConfigError, Findings, MissingInput, SweeperError, SweepInterrupted
 from sweeper.execute.executor import Executor
@@ -23,6 +24,7 @@ from sweeper.search.interrupts import handle_interrupts
 from sweeper.search.plan import planned, print_plan
 from sweeper.search.queue import requeue_interrupted
 from sweeper.search.request import Request
+from sweeper.search.reruns import RerunSlots
 from sweeper.search.results import write_results
 from sweeper.search.script_import import check_guard
 from sweeper.search.session import Session
@@ -34,7 +36,7 @@ from sweeper.search.stores.exclusive import Store
 from sweeper.search.stores.opening import claimed, open_store, storage_faults, written_by
 from sweeper.search.study import Study
 from sweeper.search.trials.job import Application, job_maker
-from sweeper.search.trials.runner import TrialPlan
+from sweeper.search.trials.trial_plan import TrialPlan
 from sweeper.study_folder import StudyPaths
 from sweeper.watched_files import WatchedFiles
 
@@ -138,14 +140,7 @@ class Sweep:
         StudyPaths(request.folder).folder.mkdir(parents=True, exist_ok=True)
         watched.add(request.folder)
         OmegaConf.save(request.master, StudyPaths(request.folder).master)
-        outline = Outline(
-            tuple(placement.name for placement in request.placements),
-            total,
-            tuple(request.space.searched),
-            hooks.reported(request.corners[0]),
-            self._began,
-        )
-        progress = open_progress(self._console, outline, status.summary())
+        progress = open_progress(self._console, self._outline(total), status.summary())
         return Session(study, store, status, executor, hooks, progress, stop_signal)
 
     def _start(self, study: Study, store: Store, status: StudyStatus) -> None:
@@ -178,6 +173,7 @@ class Sweep:
             if stopping.reason:
                 self._say(f"ended early: {stopping.reason}")
             with session.store.finishing():
+                summary = self._run_again(session, summary)
                 placement = request.placements[0]
                 self._hooks.study_finished(summary, session.executor, placement)
         except BaseException as error:
@@ -197,10 +193,6 @@ class Sweep:
         executor.kill()
         self._hooks.hurry()
 
-    def _close(self, progress: Progress) -> None:
-        progress.close()
-        self._hooks.say = self._say
-
     def _run_trials(self, session: Session, stopping: Stopping) -> StudySummary:
         """Fill the slots until the study is done.
 
@@ -208,10 +200,65 @@ class Sweep:
             SweepInterrupted: a signal ended it.
             SweeperError: too many trials failed, or something ended the sweep.
         """
-        request, settings, progress = self._request, self._request.settings, session.progress
-        paths = StudyPaths(request.folder)
+        request, paths = self._request, StudyPaths(self._request.folder)
+        slots = Slots(session, self._trial_plan(), stopping, request.points, request.placements)
+        try:
+            signals = self._in_slots(session, slots)
+        except BaseException:
+            with contextlib.suppress(Exception):  # what ended the sweep is what a person sees
+                _settle(session.status, paths)
+            raise
+        summary = _settle(session.status, paths)
+        if slots.interrupted:
+            raise self._interruption(f"after {session.status.counted} trials", signals)
+        if stopping.failed:
+            raise SweeperError(f"{stopping.reason}\nlogs: {request.folder}")
+        return summary
+
+    def _run_again(self, session: Session, summary: StudySummary) -> StudySummary:
+        """Run again what the application asks for; returns the study as that judges it.
+
+        Raises:
+            SweepInterrupted: a signal ended it.
+            SweeperError: something ended the sweep.
+        """
+        request, reruns = self._request, self._hooks.reruns(summary, session.executor)
+        if reruns is None:
+            return summary
+        if reruns.queue:
+            total = len(reruns.queue)
+            progress = open_progress(self._console, self._outline(total, "rerun of trial"))
+            session = replace(session, progress=progress)
+            slots = RerunSlots(session, self._trial_plan(), reruns, request.placements)
+            signals = self._in_slots(session, slots)
+            if slots.interrupted:
+                raise self._interruption("while trials were run again", signals)
+        judged = reruns.judged(summary)
+        write_results(judged, StudyPaths(request.folder).results)
+        return judged
+
+    def _in_slots(self, session: Session, slots: Slots | RerunSlots) -> list[int]:
+        """Run ``slots``; returns the numbers of the signals that came."""
+        progress = session.progress
+        self._hooks.say = progress.note
+        try:
+            with handle_interrupts(
+                slots.interrupt, lambda: self._end_now(session.executor), progress.note
+            ) as signals:
+                slots.run()
+        finally:
+            progress.close()
+            self._hooks.say = self._say
+        return signals
+
+    def _interruption(self, when: str, signals: Sequence[int]) -> SweepInterrupted:
+        more = "; the same command continues" if self._request.settings.storage else ""
+        return SweepInterrupted(f"interrupted {when}{more}", *signals[:1])
+
+    def _trial_plan(self) -> TrialPlan:
+        request, settings = self._request, self._request.settings
         application = Application(self._task, self._context, len(settings.directions))
-        plan = TrialPlan(
+        return TrialPlan(
             request.space,
             request.composer,
             job_maker(application, request.executor_kind.in_processes),
@@ -219,27 +266,17 @@ class Sweep:
             settings.retries.by_cause,
             settings.trial_timeout,
         )
-        slots = Slots(session, plan, stopping, request.points, request.placements)
-        self._hooks.say = progress.note
-        try:
-            with handle_interrupts(
-                slots.interrupt, lambda: self._end_now(session.executor), progress.note
-            ) as signals:
-                slots.run()
-        except BaseException:
-            self._close(progress)
-            with contextlib.suppress(Exception):  # what ended the sweep is what a person sees
-                _settle(session.status, paths)
-            raise
-        self._close(progress)
-        summary = _settle(session.status, paths)
-        if slots.interrupted:
-            more = "; the same command continues" if settings.storage else ""
-            text = f"interrupted after {session.status.counted} trials{more}"
-            raise SweepInterrupted(text, *signals[:1])
-        if stopping.failed:
-            raise SweeperError(f"{stopping.reason}\nlogs: {request.folder}")
-        return summary
+
+    def _outline(self, total: int | None, what: str = "trial") -> Outline:
+        request = self._request
+        return Outline(
+            tuple(placement.name for placement in request.placements),
+            total,
+            tuple(request.space.searched),
+            self._hooks.reported(request.corners[0]),
+            self._began,
+            what,
+        )
 
 
 def _total(request: Request, study: Study) -> int | None:
