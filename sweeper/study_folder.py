@@ -81,6 +81,11 @@ class StudyPaths:
         """What became of the best trials when they were run again."""
         return self.folder / "confirmed.json"
 
+    @property
+    def gain(self) -> Path:
+        """What more trials could still gain."""
+        return self.folder / "gain.json"
+
     def rerun(self, number: int, seed: int) -> Path:
         """Where a trial is run again with that seed."""
         return self.folder / "confirm" / f"{number:04d}-seed{seed}"
@@ -119,6 +124,7 @@ class StudyPaths:
             self.best_recipe,
             self.winner,
             self.confirmed,
+            self.gain,
             self.page,
             self.master,
             self.about,

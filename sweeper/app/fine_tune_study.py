@@ -20,6 +20,7 @@ from sweeper.app.winner import evaluate_winner, keep_best, keep_models, winning_
 from sweeper.display.wording import command, spelled_test, ui_command
 from sweeper.execute.executor import Executor, Placement
 from sweeper.records import State, StudySummary, TrialRow, TrialSpec
+from sweeper.report.trial_standings import figure_error
 from sweeper.study_folder import StudyPaths, TrialPaths
 from sweeper.track.confirmed import read_confirmed
 from sweeper.validation import parse
@@ -128,6 +129,10 @@ class FineTuneStudy(PreparedStudy):
             runs.end_elsewhere({number: (State.FAILED, reason, "")})
         else:
             runs.interrupt_trial(paths, reason)
+
+    def figure_error(self, summary: StudySummary) -> float | None:
+        """By how much the best figure is uncertain, from the validation images of that trial."""
+        return figure_error(summary)
 
     def reruns(self, summary: StudySummary, executor: Executor) -> "Confirmation | None":
         """The best trials with other seeds, where the recipe has ``confirm``."""

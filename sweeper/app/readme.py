@@ -20,6 +20,7 @@ _FILES = """\
 | `winner.yaml` | The best trial: parameters, validation results of the kept model, the means of its runs with other seeds where `confirm` asks for them, and its test results (`test_loss`, `test_accuracy` with its 95 % interval from `test_accuracy_low` to `test_accuracy_high`, `test_images`). Written when the sweep ends. |
 | `best.yaml` | The whole recipe of the best trial, ready to run. Written when the sweep ends. |
 | `confirmed.json` | With `confirm`: the best trials that were run again with other seeds, what the search had measured, each run, the mean with its 95 % interval, and which one was chosen. Written when all runs have ended. |
+| `gain.json` | What more trials could gain at most (`most`), beside the standard error of the best figure (`error`), or `why` nobody knows. Written when the search ends. |
 | `optimization_results.yaml` | The best trial's parameters and value, or the Pareto front of several objectives, under the names of hydra-optuna-sweeper. Another sweep tries them first with `hydra.sweeper.enqueue=[{folder}/optimization_results.yaml]`. |
 | `multirun.yaml` | Hydra's configuration of the sweep itself: search space, sampler, pruner. |
 | `study.json` | Name and id of the study, and what it judges trials by. |

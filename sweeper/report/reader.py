@@ -19,6 +19,7 @@ from sweeper.records import State, StudySummary, TrialRow
 from sweeper.study_folder import StudyPaths, TrialPaths
 from sweeper.track import predictions
 from sweeper.track.confirmed import Confirmed, read_confirmed
+from sweeper.track.gain import Gain, read_gain
 from sweeper.track.lines import read
 from sweeper.track.predictions import Predictions
 from sweeper.track.result import (
@@ -118,6 +119,10 @@ class StudyReader:
     def confirmed(self) -> Confirmed | None:
         """What became of the best trials when they were run again, None where they were not."""
         return read_confirmed(self._paths.confirmed, self.about.study)
+
+    def gain(self) -> Gain | None:
+        """What more trials could gain, None until a search has ended."""
+        return read_gain(self._paths.gain)
 
     def curves(self, number: int) -> tuple[EpochRecord, ...]:
         """All epochs of a trial, in the order in which they ended; of a fold each step once."""

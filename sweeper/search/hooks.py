@@ -160,6 +160,13 @@ class StudyHooks:
     def trial_interrupted(self, number: int, reason: str) -> None:
         """Called when trial ``number``, here or elsewhere, will not end; it is tried again."""
 
+    def figure_error(self, summary: StudySummary) -> float | None:
+        """The standard error of the best figure; None where nobody knows it, as here.
+
+        Called in any thread, also while trials run.
+        """
+        return None
+
     def reruns(self, summary: StudySummary, executor: Executor) -> Reruns | None:
         """What to run again once the last trial has ended; nothing here.
 

@@ -19,6 +19,8 @@ from sweeper.files import undone_on
 from sweeper.records import State, StudySummary
 from sweeper.search.attributes import STUDY_ID
 from sweeper.search.continuing import begin_or_continue
+from sweeper.search.gain_estimate import estimated
+from sweeper.search.gain_watch import GainWatch
 from sweeper.search.hooks import hooks_of
 from sweeper.search.interrupts import handle_interrupts
 from sweeper.search.plan import planned, print_plan
@@ -38,6 +40,7 @@ from sweeper.search.study import Study
 from sweeper.search.trials.job import Application, job_maker
 from sweeper.search.trials.trial_plan import TrialPlan
 from sweeper.study_folder import StudyPaths
+from sweeper.track.gain import write_gain
 from sweeper.watched_files import WatchedFiles
 
 Task = Callable[[DictConfig], Any]
@@ -167,11 +170,13 @@ class Sweep:
             settings.target,
             settings.patience,
             settings.max_failure_rate,
+            self._gain_watch(session.study),
         )
         try:
             summary = self._run_trials(session, stopping)
             if stopping.reason:
                 self._say(f"ended early: {stopping.reason}")
+            self._say_gain(session.study, summary)
             with session.store.finishing():
                 summary = self._run_again(session, summary)
                 placement = request.placements[0]
@@ -188,6 +193,17 @@ class Sweep:
                 f"under {request.folder}"
             )
         return summary
+
+    def _gain_watch(self, study: Study) -> GainWatch | None:
+        least = self._request.settings.min_gain
+        return None if least is None else GainWatch(study, least, self._hooks.figure_error)
+
+    def _say_gain(self, study: Study, summary: StudySummary) -> None:
+        """Say and keep what more trials could gain."""
+        error = self._hooks.figure_error(summary)
+        gain = estimated(study.get_trials(deepcopy=False), study.directions, error)
+        write_gain(StudyPaths(self._request.folder).gain, gain)
+        self._say(gain.spelled(summary.value_names[0]))
 
     def _end_now(self, executor: Executor) -> None:
         executor.kill()
