@@ -22,7 +22,7 @@ from sweeper.execute.executor import Executor, Placement
 from sweeper.records import State, StudySummary, TrialRow, TrialSpec
 from sweeper.report.trial_standings import figure_error
 from sweeper.study_folder import StudyPaths, TrialPaths
-from sweeper.track.confirmed import read_confirmed
+from sweeper.track.confirmed import Confirmed, read_confirmed
 from sweeper.validation import parse
 
 if TYPE_CHECKING:
@@ -115,9 +115,7 @@ class FineTuneStudy(PreparedStudy):
         if self._open.pop(row.number, None) is not None:  # one that did not compose has none
             self._opened.end_trial(row)
         self._record_study(summary)
-        again = read_confirmed(self._opened.paths.confirmed, self._opened.study_id)
-        confirmed = [trial.number for trial in again.trials] if again is not None else []
-        keep_best(summary, self._keep_weights, confirmed)
+        keep_best(summary, self._keep_weights, self._confirmed)
         self._pages.trial_ended(summary)
         self._summary = summary
 
@@ -136,16 +134,10 @@ class FineTuneStudy(PreparedStudy):
 
     def reruns(self, summary: StudySummary, executor: Executor) -> "Confirmation | None":
         """The best trials with other seeds, where the recipe has ``confirm``."""
-        from sweeper.app.confirming.confirmation import Confirmation
-        from sweeper.app.confirming.rerun_runs import RerunRuns
+        from sweeper.app.confirming.confirmation import confirmation
 
-        runs = self._opened
-        RerunRuns(runs).end_orphans()
-        if self._confirm is None or summary.best is None:
-            runs.paths.confirmed.unlink(missing_ok=True)  # the search's own figures decide
-            return None
-        made = Confirmation(self._confirm, summary, runs, self._tell)
-        if made.queue:
+        made = confirmation(self._confirm, summary, self._opened, self._tell)
+        if made is not None and made.queue:
             seconds, made.known = compute_shared(made.recipes, executor, self._log)
             self._prebuilt = (self._prebuilt or 0.0) + seconds
         return made
@@ -164,8 +156,7 @@ class FineTuneStudy(PreparedStudy):
             self._deliver_rest()
             return
         recipe = winning_recipe(summary.best, runs)
-        again = read_confirmed(paths.confirmed, runs.study_id)
-        confirmed = again.winner if again is not None else None
+        confirmed = self._confirmed.winner if self._confirmed is not None else None
         write_best_recipe(summary, confirmed)
         log = paths.winner_log
         results = evaluate_winner(summary.best, recipe, runs, executor, place, log)
@@ -198,6 +189,10 @@ class FineTuneStudy(PreparedStudy):
     def _opened(self) -> "StudyRuns":
         assert self._runs is not None, "study_started has opened them"
         return self._runs
+
+    @property
+    def _confirmed(self) -> Confirmed | None:
+        return read_confirmed(self._opened.paths.confirmed, self._opened.study_id)
 
     def _report(self, executor: Executor, place: Placement) -> None:
         make_report(self._opened, executor, place, self._tell, examine=self._examine_data)

@@ -9,12 +9,13 @@ The sweeper plugin runs any Hydra application. One that wants more than its task
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from omegaconf import DictConfig, OmegaConf
 
 from sweeper.execute.executor import Executor, Placement
-from sweeper.records import Rerun, StudySummary, TrialRow, TrialSpec
+from sweeper.records import StudySummary, TrialRow, TrialSpec
+from sweeper.search.rerun_hooks import Reruns
 from sweeper.study_folder import StudyPaths
 
 Task = TypeVar("Task", bound=Callable[..., object])
@@ -33,31 +34,6 @@ class Entry:
     label: str
     text: str
     command: str = ""
-
-
-class Reruns(Protocol):
-    """What an application has run again once the search is over; called one at a time."""
-
-    @property
-    def queue(self) -> Sequence[Rerun]:
-        """What is to be run; what an earlier command has finished is not."""
-        ...
-
-    def started(self, rerun: Rerun, spec: TrialSpec, config: DictConfig) -> Mapping[str, str]:
-        """Return what its process shall find in ``current_trial().spec.context``."""
-        ...
-
-    def finished(self, rerun: Rerun, row: TrialRow) -> None:
-        """Called when it has ended; ``row`` says how, and is no row of the study."""
-        ...
-
-    def interrupted(self, rerun: Rerun, reason: str) -> None:
-        """Called when it will not end; it is run again by the same command."""
-        ...
-
-    def judged(self, summary: StudySummary) -> StudySummary:
-        """The study with the best trial that the reruns make of it."""
-        ...
 
 
 def _print(text: str) -> None:

@@ -17,7 +17,7 @@ from omegaconf import open_dict, read_write
 from sweeper.errors import Outage, SweeperError, TrialFailed, TrialPruned
 from sweeper.execute.executor import Placement
 from sweeper.records import Cause, Rerun, State, TrialRow, TrialSpec
-from sweeper.search.hooks import Reruns
+from sweeper.search.rerun_hooks import Reruns
 from sweeper.search.session import Session
 from sweeper.search.slots import in_slots
 from sweeper.search.space.cases import bare

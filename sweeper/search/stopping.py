@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from sweeper.errors import StudyLost
 from sweeper.records import State
-from sweeper.search.gain_watch import GainWatch
+from sweeper.search.gain.gain_watch import GainWatch
 from sweeper.search.status import StudyStatus
 from sweeper.watched_files import WatchedFiles
 

@@ -4,41 +4,34 @@ import contextlib
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from hydra.types import HydraContext
 from omegaconf import DictConfig, OmegaConf
 
 from sweeper.display.console import open_console
-from sweeper.display.interface import Outline
-from sweeper.display.progress import open_progress
-from sweeper.errors import ConfigError, Findings, MissingInput, SweeperError, SweepInterrupted
+from sweeper.errors import ConfigError, Findings, MissingInput, SweeperError
 from sweeper.execute.executor import Executor
 from sweeper.files import undone_on
 from sweeper.records import State, StudySummary
 from sweeper.search.attributes import STUDY_ID
 from sweeper.search.continuing import begin_or_continue
-from sweeper.search.gain_estimate import estimated
-from sweeper.search.gain_watch import GainWatch
+from sweeper.search.gain.gain_estimate import estimated
+from sweeper.search.gain.gain_watch import GainWatch
 from sweeper.search.hooks import hooks_of
-from sweeper.search.interrupts import handle_interrupts
 from sweeper.search.plan import planned, print_plan
 from sweeper.search.queue import requeue_interrupted
 from sweeper.search.request import Request
-from sweeper.search.reruns import RerunSlots
-from sweeper.search.results import write_results
 from sweeper.search.script_import import check_guard
 from sweeper.search.session import Session
 from sweeper.search.settings.samplers import grid_size
-from sweeper.search.slots import Slots
+from sweeper.search.slot_work import SlotWork
 from sweeper.search.status import StudyStatus, ran_out_of_memory
 from sweeper.search.stopping import Stopping, StopSignal
 from sweeper.search.stores.exclusive import Store
 from sweeper.search.stores.opening import claimed, open_store, storage_faults, written_by
 from sweeper.search.study import Study
-from sweeper.search.trials.job import Application, job_maker
-from sweeper.search.trials.trial_plan import TrialPlan
+from sweeper.search.trials.job import Application
 from sweeper.study_folder import StudyPaths
 from sweeper.track.gain import write_gain
 from sweeper.watched_files import WatchedFiles
@@ -65,12 +58,12 @@ class Sweep:
         master: DictConfig,
         context: HydraContext,
     ) -> None:
-        self._began = time.monotonic()
+        began = time.monotonic()
         self._hooks = hooks_of(task)()
         self._request = Request(mapping, arguments, master, context, self._hooks.default_space)
-        self._task = task
-        self._context = context
         self._console = open_console()
+        application = Application(task, context, len(self._request.settings.directions))
+        self._work = SlotWork(self._request, self._hooks, application, self._console, began)
 
     def _say(self, text: str) -> None:
         self._console.print(text, soft_wrap=True)
@@ -143,7 +136,7 @@ class Sweep:
         StudyPaths(request.folder).folder.mkdir(parents=True, exist_ok=True)
         watched.add(request.folder)
         OmegaConf.save(request.master, StudyPaths(request.folder).master)
-        progress = open_progress(self._console, self._outline(total), status.summary())
+        progress = self._work.display(total, status.summary())
         return Session(study, store, status, executor, hooks, progress, stop_signal)
 
     def _start(self, study: Study, store: Store, status: StudyStatus) -> None:
@@ -173,12 +166,12 @@ class Sweep:
             self._gain_watch(session.study),
         )
         try:
-            summary = self._run_trials(session, stopping)
+            summary = self._work.run_trials(session, stopping)
             if stopping.reason:
                 self._say(f"ended early: {stopping.reason}")
             self._say_gain(session.study, summary)
             with session.store.finishing():
-                summary = self._run_again(session, summary)
+                summary = self._work.run_again(session, summary)
                 placement = request.placements[0]
                 self._hooks.study_finished(summary, session.executor, placement)
         except BaseException as error:
@@ -205,105 +198,8 @@ class Sweep:
         write_gain(StudyPaths(self._request.folder).gain, gain)
         self._say(gain.spelled(summary.value_names[0]))
 
-    def _end_now(self, executor: Executor) -> None:
-        executor.kill()
-        self._hooks.hurry()
-
-    def _run_trials(self, session: Session, stopping: Stopping) -> StudySummary:
-        """Fill the slots until the study is done.
-
-        Raises:
-            SweepInterrupted: a signal ended it.
-            SweeperError: too many trials failed, or something ended the sweep.
-        """
-        request, paths = self._request, StudyPaths(self._request.folder)
-        slots = Slots(session, self._trial_plan(), stopping, request.points, request.placements)
-        try:
-            signals = self._in_slots(session, slots)
-        except BaseException:
-            with contextlib.suppress(Exception):  # what ended the sweep is what a person sees
-                _settle(session.status, paths)
-            raise
-        summary = _settle(session.status, paths)
-        if slots.interrupted:
-            raise self._interruption(f"after {session.status.counted} trials", signals)
-        if stopping.failed:
-            raise SweeperError(f"{stopping.reason}\nlogs: {request.folder}")
-        return summary
-
-    def _run_again(self, session: Session, summary: StudySummary) -> StudySummary:
-        """Run again what the application asks for; returns the study as that judges it.
-
-        Raises:
-            SweepInterrupted: a signal ended it.
-            SweeperError: something ended the sweep.
-        """
-        request, reruns = self._request, self._hooks.reruns(summary, session.executor)
-        if reruns is None:
-            return summary
-        if reruns.queue:
-            total = len(reruns.queue)
-            progress = open_progress(self._console, self._outline(total, "rerun of trial"))
-            session = replace(session, progress=progress)
-            slots = RerunSlots(session, self._trial_plan(), reruns, request.placements)
-            signals = self._in_slots(session, slots)
-            if slots.interrupted:
-                raise self._interruption("while trials were run again", signals)
-        judged = reruns.judged(summary)
-        write_results(judged, StudyPaths(request.folder).results)
-        return judged
-
-    def _in_slots(self, session: Session, slots: Slots | RerunSlots) -> list[int]:
-        """Run ``slots``; returns the numbers of the signals that came."""
-        progress = session.progress
-        self._hooks.say = progress.note
-        try:
-            with handle_interrupts(
-                slots.interrupt, lambda: self._end_now(session.executor), progress.note
-            ) as signals:
-                slots.run()
-        finally:
-            progress.close()
-            self._hooks.say = self._say
-        return signals
-
-    def _interruption(self, when: str, signals: Sequence[int]) -> SweepInterrupted:
-        more = "; the same command continues" if self._request.settings.storage else ""
-        return SweepInterrupted(f"interrupted {when}{more}", *signals[:1])
-
-    def _trial_plan(self) -> TrialPlan:
-        request, settings = self._request, self._request.settings
-        application = Application(self._task, self._context, len(settings.directions))
-        return TrialPlan(
-            request.space,
-            request.composer,
-            job_maker(application, request.executor_kind.in_processes),
-            request.custom,
-            settings.retries.by_cause,
-            settings.trial_timeout,
-        )
-
-    def _outline(self, total: int | None, what: str = "trial") -> Outline:
-        request = self._request
-        return Outline(
-            tuple(placement.name for placement in request.placements),
-            total,
-            tuple(request.space.searched),
-            self._hooks.reported(request.corners[0]),
-            self._began,
-            what,
-        )
-
 
 def _total(request: Request, study: Study) -> int | None:
     """How many trials there shall be in all; None where something else ends the study."""
     wanted, size = request.settings.n_trials, grid_size(study.sampler)
     return min(wanted or size, size) if size else wanted
-
-
-def _settle(status: StudyStatus, paths: StudyPaths) -> StudySummary:
-    """Write what the trials have resulted in so far."""
-    status.refresh()
-    summary = status.summary()
-    write_results(summary, paths.results)
-    return summary

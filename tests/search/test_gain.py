@@ -13,8 +13,8 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 from search.studies import a_study, finish
 
 from sweeper.errors import ConfigError
-from sweeper.search.gain_estimate import estimated
-from sweeper.search.gain_watch import GainWatch
+from sweeper.search.gain.gain_estimate import estimated
+from sweeper.search.gain.gain_watch import GainWatch
 from sweeper.search.settings.sweep_settings import SweepSettings
 from sweeper.search.status import StudyStatus
 from sweeper.search.stopping import Stopping

@@ -17,8 +17,23 @@ from sweeper.track.confirmed import Confirmed, ConfirmedTrial, write_confirmed
 from sweeper.track.journal import Journal, last_metric
 
 
+def confirmation(
+    confirm: Confirm | None, summary: StudySummary, runs: StudyRuns, say: Callable[[str], None]
+) -> "Confirmation | None":
+    """What is to be run again; None where nothing is: then the search's own figures decide.
+
+    Raises:
+        SweeperError: the folder of a trial is gone.
+    """
+    RerunRuns(runs).end_orphans()
+    if confirm is None or summary.best is None:
+        runs.paths.confirmed.unlink(missing_ok=True)
+        return None
+    return Confirmation(confirm, summary, runs, say)
+
+
 class Confirmation:
-    """What a study of fine-tunes runs again: its :class:`~sweeper.search.hooks.Reruns`.
+    """What a study of fine-tunes runs again: its :class:`~sweeper.search.rerun_hooks.Reruns`.
 
     Args:
         confirm: how many trials, and how often.

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import optuna
 
 from sweeper.records import StudySummary
-from sweeper.search.gain_estimate import estimated
+from sweeper.search.gain.gain_estimate import estimated
 from sweeper.search.status import StudyStatus
 from sweeper.track.gain import Gain
 
