@@ -90,6 +90,11 @@ class StudyPaths:
         """Where a trial is run again with that seed."""
         return self.folder / "confirm" / f"{number:04d}-seed{seed}"
 
+    @staticmethod
+    def seed_of(rerun: Path) -> int:
+        """The seed of a folder that :meth:`rerun` has named."""
+        return int(rerun.name.rpartition("seed")[2])
+
     @property
     def reruns(self) -> list[Path]:
         """Folders of trials that were run again, in the order of their names."""

@@ -74,6 +74,11 @@ def test_new_seeds_are_others_each_time_the_same_and_stay_when_more_follow(
     assert new_seeds(seed, count + 3)[:count] == seeds
 
 
+@given(st.integers(0, 10**5), st.integers(0, 2**32 - 1))
+def test_the_folder_of_a_rerun_has_its_seed(number: int, seed: int) -> None:
+    assert StudyPaths.seed_of(StudyPaths(Path("one")).rerun(number, seed)) == seed
+
+
 def test_the_best_are_run_again_those_alike_once_and_none_that_cannot_win(tmp_path: Path) -> None:
     rows = [
         a_trial(tmp_path, 0, 0.7),
@@ -107,7 +112,6 @@ def ended(folder: Path, number: int, *values: tuple[float, ...] | str) -> dict[P
     found = {}
     for seed, value in zip(new_seeds(0, len(values)), values, strict=True):
         paths = TrialPaths(StudyPaths(folder).rerun(number, seed))
-        keep_recipe(paths, seed=str(seed))
         result = Result(Status.PRUNED, reason=str(value))
         if not isinstance(value, str):
             named = dict(zip(("val_accuracy", "parameters"), value, strict=False))
@@ -289,3 +293,30 @@ def test_a_finished_study_is_confirmed_and_everything_says_the_same_winner(
     assert winner_everywhere(tmp_path) == {first}
     assert not paths.confirmed.exists()
     assert len(paths.reruns) == 2
+
+
+@pytest.mark.slow
+@pytest.mark.more
+def test_with_folds_and_several_objectives_the_front_has_means_and_nothing_is_chosen(
+    cli: RunCli, tmp_path: Path
+) -> None:
+    done = cli(
+        *SWEEP,
+        *("objectives=[val_accuracy,parameters]", "hydra.sweeper.direction=[maximize,minimize]"),
+        *("validation=kfold", "validation.folds=2", "head.hidden=choice(4,16)", CONFIRM),
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "what more trials could gain is not known: there are 2 objectives" in done.stdout
+    paths = StudyPaths(tmp_path / "experiments" / "digits_lite0")
+    reader = StudyReader(paths.folder)
+    confirmed, front = reader.confirmed(), reader.summary().front
+    assert confirmed is not None
+    assert confirmed.winner is None
+    assert {trial.number for trial in confirmed.trials} == {row.number for row in front}
+    for trial in confirmed.trials:
+        assert trial.means.keys() == {"val_accuracy", "parameters"}
+        assert trial.means["parameters"].value == trial.search["parameters"]
+    with paths.leaderboard.open(newline="", encoding="utf-8") as file:
+        first = next(csv.DictReader(file))
+    assert first["confirmed_parameters"] == first["parameters"]
+    assert "With other seeds: trial" in paths.page.read_text()

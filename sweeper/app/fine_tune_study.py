@@ -148,7 +148,9 @@ class FineTuneStudy(PreparedStudy):
         runs.end_orphans(summary.rows)  # of another controller that died after its last trial
         self._pages.trials_ended(summary)
         self._record_study(summary)
-        close_ledger(summary, runs.study)
+        again = self._confirmed
+        reruns = [run.folder for trial in again.trials for run in trial.runs] if again else []
+        close_ledger(summary, runs.study, [paths.folder / folder for folder in reruns])
         if summary.best is None:
             self._pages.without_winner(summary)
             self._report(executor, place)
@@ -156,7 +158,7 @@ class FineTuneStudy(PreparedStudy):
             self._deliver_rest()
             return
         recipe = winning_recipe(summary.best, runs)
-        confirmed = self._confirmed.winner if self._confirmed is not None else None
+        confirmed = again.winner if again is not None else None
         write_best_recipe(summary, confirmed)
         log = paths.winner_log
         results = evaluate_winner(summary.best, recipe, runs, executor, place, log)

@@ -7,9 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from sweeper.records import StudySummary, TrialRow
-from sweeper.report.reader import read_recipe
 from sweeper.statistics.intervals import Figure, of_mean
-from sweeper.study_folder import TrialPaths
+from sweeper.study_folder import StudyPaths, TrialPaths
 from sweeper.track.confirmed import ConfirmedTrial, SeedRun
 from sweeper.track.result import Result, Status
 
@@ -46,7 +45,7 @@ def _confirmed(
         complete = result.state is Status.COMPLETE
         figures = {name: result.objectives[name] for name in summary.value_names if complete}
         relative = folder.relative_to(summary.folder)
-        seed = read_recipe(TrialPaths(folder)).seed
+        seed = StudyPaths.seed_of(folder)  # one that failed at once has no recipe
         runs.append(SeedRun(seed, str(relative), figures, "" if complete else result.reason))
     runs.sort(key=lambda run: run.seed)
     known = [run.figures for run in runs if run.figures]
