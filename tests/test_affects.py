@@ -70,7 +70,7 @@ def test_what_is_derived_changes_with_the_keys_that_it_depends_on(keys: list[str
         *(["frozen"] if together & Affects.FROZEN else []),
         *(["unfrozen"] if together & TRAINING else []),
         *(["prebuilt"] if together & (Affects.IMAGES | Affects.FEATURES) else []),
-        *(["compared"] if any(one not in ELSEWHERE for one in effects) else []),
+        *(["compared"] if any(not one & ELSEWHERE for one in effects) else []),
     }
 
 
