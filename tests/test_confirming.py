@@ -17,7 +17,7 @@ from recipes import recipe
 
 from sweeper.app.confirming.contenders import contenders, new_seeds
 from sweeper.app.confirming.rerun_means import by_mean
-from sweeper.app.preflight import confirm_faults
+from sweeper.app.preflight import confirm_faults, error_faults
 from sweeper.display.confirmed_text import confirmed_cell, confirmed_cells, spelled_choice
 from sweeper.ranking import best_of, joined, with_winner
 from sweeper.records import State, StudySummary, TrialRow
@@ -204,6 +204,13 @@ def test_what_nobody_can_read_is_nothing(tmp_path: Path, text: str) -> None:
     assert read_confirmed(path, "study") is None
     path.write_text(text)
     assert read_confirmed(path, "study") is None
+
+
+def test_of_what_is_not_measured_on_images_nobody_knows_the_error() -> None:
+    (fault,) = error_faults([recipe("objectives=[flops]")], "error")
+    assert "val_accuracy, val_loss), got objectives=[flops]; give a number" in fault
+    assert error_faults([recipe("objectives=[flops]")], 0.1) == []
+    assert error_faults([recipe()], "error") == []
 
 
 def test_a_search_over_confirm_is_refused() -> None:

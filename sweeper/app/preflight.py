@@ -10,7 +10,7 @@ from typing import Any
 from omegaconf import DictConfig
 
 from sweeper.app.readiness import check_ready
-from sweeper.config import HIGHER_IS_BETTER, Recipe, unused_overrides, warnings
+from sweeper.config import HIGHER_IS_BETTER, OF_EPOCHS, Recipe, unused_overrides, warnings
 from sweeper.display.console import open_console
 from sweeper.display.stage_progress import Stages
 from sweeper.errors import Findings, Outage, SweeperError
@@ -32,6 +32,7 @@ def check(candidates: Sequence[DictConfig]) -> list[Recipe]:
             recipes.append(parse(candidate))
     findings.add(direction_faults(recipes[:1], candidates[0].hydra.sweeper.direction))
     findings.add(confirm_faults(recipes))
+    findings.add(error_faults(recipes[:1], candidates[0].hydra.sweeper.get("min_gain")))
     check_ready(candidates, findings)
     findings.raise_if_any()
     return recipes
@@ -90,6 +91,16 @@ def confirm_faults(recipes: Sequence[Recipe]) -> list[str]:
     if all(recipe.confirm == recipes[0].confirm for recipe in recipes):
         return []
     return ["confirm is of the whole study and cannot be searched; give it one value"]
+
+
+def error_faults(recipes: Sequence[Recipe], min_gain: Any) -> list[str]:
+    """What is wrong with ``hydra.sweeper.min_gain`` for what the recipes are judged by."""
+    return [
+        "hydra.sweeper.min_gain=error is for objectives that are measured on images "
+        f"({', '.join(OF_EPOCHS)}), got objectives=[{recipe.objectives[0]}]; give a number"
+        for recipe in recipes
+        if min_gain == "error" and recipe.objectives[0] not in OF_EPOCHS
+    ]
 
 
 def prebuild(recipes: Sequence[Recipe], executor: Executor, log: Path) -> tuple[float, str]:

@@ -17,7 +17,7 @@ from sweeper.records import State, StudySummary
 from sweeper.search.attributes import STUDY_ID
 from sweeper.search.continuing import begin_or_continue
 from sweeper.search.gain.gain_estimate import estimated
-from sweeper.search.gain.gain_watch import GainWatch
+from sweeper.search.gain.gain_watch import GainWatch, error_faults
 from sweeper.search.hooks import hooks_of
 from sweeper.search.plan import planned, print_plan
 from sweeper.search.queue import requeue_interrupted
@@ -97,6 +97,7 @@ class Sweep:
         """
         findings = Findings()
         findings.add(storage_faults(self._request.settings, self._request.folder))
+        findings.add(error_faults(self._request.settings.min_gain, self._hooks))
         with findings.collected():
             self._hooks.check(self._request.corners)
         findings.raise_if_any()

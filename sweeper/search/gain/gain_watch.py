@@ -7,11 +7,22 @@ import optuna
 
 from sweeper.records import StudySummary
 from sweeper.search.gain.gain_estimate import estimated
+from sweeper.search.hooks import StudyHooks
 from sweeper.search.status import StudyStatus
 from sweeper.track.gain import Gain
 
 Error = Callable[[StudySummary], float | None]
 """The standard error of a study's best figure, None where nobody knows it; called in any thread."""
+
+
+def error_faults(least: float | str | None, hooks: StudyHooks) -> list[str]:
+    """What is wrong with ``hydra.sweeper.min_gain=error`` where an application has ``hooks``."""
+    if least != "error" or type(hooks).figure_error is not StudyHooks.figure_error:
+        return []
+    return [
+        "hydra.sweeper.min_gain=error needs an application that knows the standard error of its "
+        "figures (figure_error of its hooks), which this one does not; give a number"
+    ]
 
 
 class GainWatch:
