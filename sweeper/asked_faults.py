@@ -28,6 +28,8 @@ def asked_fault(error: BaseException) -> str | None:
             return _yaml_fault(cause)
         more = cause if isinstance(cause, OmegaConfBaseException) else None
         if absent := absent_key(error):
+            if absent.endswith("confirm is null in this recipe"):  # of which there are no options
+                return f"{absent}; write both keys at once: 'confirm={{top:3,seeds:3}}'"
             return f"{absent}; leave it out, or choose an option that has it"
         return ": ".join(_located(one) for one in (error, more) if one is not None)
     if isinstance(error, UnicodeDecodeError) and (file := _file_being_read(error)):

@@ -1,8 +1,9 @@
 """Which trials are best: one objective has an order, several have a front."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
-from sweeper.records import TrialRow
+from sweeper.records import StudySummary, TrialRow
 
 Maximize = Sequence[bool]
 """For each objective, whether higher is better."""
@@ -24,6 +25,17 @@ def best_rows(rows: Sequence[TrialRow], count: int, maximize: Maximize) -> list[
     """The ``count`` feasible complete trials that are best in the first objective."""
     complete = [row for row in rows if row.values and row.feasible]
     return sorted(complete, key=lambda row: (_losses(row, maximize)[0], row.number))[:count]
+
+
+def with_winner(summary: StudySummary, number: int | None) -> StudySummary:
+    """``summary`` with trial ``number`` as the best one, as where runs of it decide.
+
+    It stays as it is without such a trial, and with several objectives, of which none decides.
+    """
+    row = next((row for row in summary.rows if row.number == number), None)
+    if row is None or len(summary.maximize) > 1:
+        return summary
+    return replace(summary, best=row, front=(row,))
 
 
 def beats(one: TrialRow, other: TrialRow, maximize: Maximize) -> bool:

@@ -180,6 +180,19 @@ class TrialRow:
 
 
 @dataclass(frozen=True)
+class Rerun:
+    """A trial to be run again beside the study: its result is none of a trial.
+
+    ``trial`` is the one that is run again, ``changes`` is what differs, by the keys of the
+    configuration. ``folder`` is where its files go, relative to the sweep's.
+    """
+
+    trial: TrialRow
+    changes: Mapping[str, Value]
+    folder: Path
+
+
+@dataclass(frozen=True)
 class StudySummary:
     """A study as it stands, rows by trial number.
 

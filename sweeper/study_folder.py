@@ -77,6 +77,30 @@ class StudyPaths:
         return sorted(path for path in (self.folder / "trials").glob("*") if path.is_dir())
 
     @property
+    def confirmed(self) -> Path:
+        """What became of the best trials when they were run again."""
+        return self.folder / "confirmed.json"
+
+    @property
+    def gain(self) -> Path:
+        """What more trials could still gain."""
+        return self.folder / "gain.json"
+
+    def rerun(self, number: int, seed: int) -> Path:
+        """Where a trial is run again with that seed."""
+        return self.folder / "confirm" / f"{number:04d}-seed{seed}"
+
+    @staticmethod
+    def seed_of(rerun: Path) -> int:
+        """The seed of a folder that :meth:`rerun` has named."""
+        return int(rerun.name.rpartition("seed")[2])
+
+    @property
+    def reruns(self) -> list[Path]:
+        """Folders of trials that were run again, in the order of their names."""
+        return sorted(path for path in (self.folder / "confirm").glob("*") if path.is_dir())
+
+    @property
     def server_log(self) -> Path:
         return self.folder / "logs" / "server.log"
 
@@ -104,6 +128,8 @@ class StudyPaths:
             self.leaderboard,
             self.best_recipe,
             self.winner,
+            self.confirmed,
+            self.gain,
             self.page,
             self.master,
             self.about,
@@ -112,7 +138,7 @@ class StudyPaths:
             self.data_report,
             self.mlflow.folder,
         )
-        return (*(file.name for file in files), "logs", "models")
+        return (*(file.name for file in files), "confirm", "logs", "models")
 
 
 @dataclass(frozen=True)

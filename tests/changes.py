@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 BASE = (
+    "confirm={top:3,seeds:3}",
     "dataset.fraction=0.1",
     "image_size=32",
     "batch_size=24",
@@ -40,6 +41,8 @@ CHANGES: Mapping[str, str] = {
     "keep_weights": "keep_weights=2",
     "examine_data": "examine_data=true",
     "objectives": "objectives=[val_loss]",
+    "confirm.top": "confirm={top:2,seeds:3}",
+    "confirm.seeds": "confirm={top:3,seeds:2}",
     "executor.devices": "executor.devices=cpu",
     "executor.trials_per_device": "executor.trials_per_device=2",
     "executor.threads": "executor.threads=1",

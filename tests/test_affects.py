@@ -19,6 +19,7 @@ from sweeper.train.building import backbone_key
 from sweeper.train.fit.stages import stage_keys
 
 DECLARED = declared(Recipe)
+ELSEWHERE = Affects.PLACE | Affects.AFTERWARDS
 OF_OTHER_CHOICES = {
     *("backbone.name", "backbone.width_coefficient", "backbone.depth_coefficient", "backbone.phi"),
     *("dataset.source", "dataset.name", "dataset.path", "dataset.data_dir", "dataset.root"),
@@ -50,7 +51,7 @@ def derived(made: Recipe) -> dict[str, object]:
         "frozen": stages["frozen"],
         "unfrozen": stages["unfrozen"],
         "prebuilt": made.only(Affects.IMAGES | Affects.FEATURES),
-        "compared": without(made, Affects.PLACE),
+        "compared": without(made, ELSEWHERE),
     }
 
 
@@ -69,7 +70,7 @@ def test_what_is_derived_changes_with_the_keys_that_it_depends_on(keys: list[str
         *(["frozen"] if together & Affects.FROZEN else []),
         *(["unfrozen"] if together & TRAINING else []),
         *(["prebuilt"] if together & (Affects.IMAGES | Affects.FEATURES) else []),
-        *(["compared"] if any(one != Affects.PLACE for one in effects) else []),
+        *(["compared"] if any(not one & ELSEWHERE for one in effects) else []),
     }
 
 
@@ -103,4 +104,5 @@ def test_a_group_stands_for_its_keys_where_all_are_meant() -> None:
     assert keys_of(Recipe, Affects.PLACE) == [
         *("keep_weights", "examine_data", "cache.budget_gb", "executor", "tracking")
     ]
+    assert keys_of(Recipe, Affects.AFTERWARDS) == ["confirm"]
     assert keys_of(Recipe, Affects.RECORD) == ["name", "checkpoint_epochs"]

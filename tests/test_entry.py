@@ -184,6 +184,10 @@ def test_a_reference_to_nothing_is_named(arguments: list[str], folder: Path) -> 
             "schedule has no patience in this recipe, only name, warmup_epochs",
         ),
         ("dataset.name=x", "dataset has no name in this recipe, only"),
+        (
+            "confirm.top=3",
+            "null in this recipe; write both keys at once: 'confirm={top:3,seeds:3}'",
+        ),
     ],
 )
 def test_a_key_that_the_options_of_a_recipe_lack_is_named(

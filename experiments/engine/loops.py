@@ -32,7 +32,7 @@ from sweeper.search.stores.exclusive import Store
 from sweeper.search.study import open_study
 from sweeper.search.trials.compose import Composer
 from sweeper.search.trials.job import TrialJob
-from sweeper.search.trials.runner import TrialPlan
+from sweeper.search.trials.trial_plan import TrialPlan
 
 REPORTS = 10
 

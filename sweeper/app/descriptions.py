@@ -40,6 +40,11 @@ def trial_name(spec: TrialSpec) -> str:
     return _join(start, words, again)
 
 
+def rerun_name(spec: TrialSpec, seed: int) -> str:
+    """The number of the trial that is run again, and the seed."""
+    return f"{spec.number:04d} again, seed={seed}"
+
+
 def alone_name(recipe: str, overrides: Sequence[str]) -> str:
     """The recipe of a single fine-tune and what its command line changes of it.
 
@@ -70,6 +75,19 @@ def trial_note(spec: TrialSpec, study: str) -> str:
         [
             f"Trial {spec.number} of the study {code(study)}{retry}.",
             *code_table("searched parameter", "value", _texts(spec.params)),
+            f"Files: {code(spec.folder)}",
+            f"Run it again: {code(command(spec.overrides))}",
+        ]
+    )
+
+
+def rerun_note(spec: TrialSpec, seed: int, study: str) -> str:
+    """Markdown: what a trial that is run again is for, its files, its command."""
+    return "\n\n".join(
+        [
+            f"Trial {spec.number} of the study {code(study)} again, with the seed {seed}: the mean "
+            "of such runs says what the trial is worth without luck. It is no trial of the search.",
+            *code_table("parameter", "value", _texts(spec.params)),
             f"Files: {code(spec.folder)}",
             f"Run it again: {code(command(spec.overrides))}",
         ]

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from sweeper.config import Recipe
+from sweeper.config import Confirm, Recipe
 from sweeper.display.wording import ui_command
 from sweeper.execute.devices import visible_devices
 from sweeper.records import Prepared
@@ -32,6 +32,9 @@ def with_fine_tunes(
         if entry.label == "device":
             text = f"{entry.text}; {_device(recipes[0], prepared)}"
             found += [*ours, Entry(entry.label, text, entry.command)]
+        elif entry.label == "trials" and recipes[0].confirm is not None:
+            text = f"{entry.text}\n{_confirmed(recipes[0].confirm)}"
+            found.append(Entry(entry.label, text, entry.command))
         elif entry.label == "results":
             page = StudyPaths(Path(entry.text)).page.name
             found.append(Entry(entry.label, f"{entry.text}; {page} there explains each file"))
@@ -40,6 +43,12 @@ def with_fine_tunes(
     tracking = recipes[0].tracking
     text = f"experiment {tracking.experiment}; its page:"
     return [*found, Entry("MLflow", text, ui_command(absolute_uri(tracking.uri)))]
+
+
+def _confirmed(confirm: Confirm) -> str:
+    trials = f"the best {confirm.top} again" if confirm.top > 1 else "the best one again"
+    seeds = f"with {confirm.seeds} other seeds each" if confirm.seeds > 1 else "with another seed"
+    return f"then {trials} {seeds}; the best mean wins"
 
 
 def _device(recipe: Recipe, prepared: Prepared) -> str:

@@ -12,6 +12,7 @@ from sweeper.addresses import hide_credentials, redact
 from sweeper.app.best_recipe import write_best_recipe, write_winner
 from sweeper.app.ledger import add_prebuilt, close_ledger
 from sweeper.app.outstanding import say_outstanding
+from sweeper.app.preflight import compute_shared
 from sweeper.app.prepared_study import PreparedStudy
 from sweeper.app.readme import Page
 from sweeper.app.study_report import make_report
@@ -19,10 +20,13 @@ from sweeper.app.winner import evaluate_winner, keep_best, keep_models, winning_
 from sweeper.display.wording import command, spelled_test, ui_command
 from sweeper.execute.executor import Executor, Placement
 from sweeper.records import State, StudySummary, TrialRow, TrialSpec
+from sweeper.report.trial_standings import figure_error
 from sweeper.study_folder import StudyPaths, TrialPaths
+from sweeper.track.confirmed import Confirmed, read_confirmed
 from sweeper.validation import parse
 
 if TYPE_CHECKING:
+    from sweeper.app.confirming.confirmation import Confirmation
     from sweeper.app.runs import StudyRuns
 
 
@@ -67,7 +71,8 @@ class FineTuneStudy(PreparedStudy):
         from sweeper.track.result import AboutStudy, write
 
         recipe, overrides = parse(config), sys.argv[1:]
-        self._objectives, self._keep_weights = recipe.objectives, recipe.keep_weights
+        self._objectives, self._confirm = recipe.objectives, recipe.confirm
+        self._keep_weights = max(recipe.keep_weights, recipe.confirm.top if recipe.confirm else 0)
         self._examine_data = recipe.examine_data
         name = str(config.hydra.sweeper.study_name or recipe.name)
         paths, delivery = StudyPaths(summary.folder), Delivery(recipe.tracking.uri, self._tell)
@@ -110,7 +115,7 @@ class FineTuneStudy(PreparedStudy):
         if self._open.pop(row.number, None) is not None:  # one that did not compose has none
             self._opened.end_trial(row)
         self._record_study(summary)
-        keep_best(summary, self._keep_weights)
+        keep_best(summary, self._keep_weights, self._confirmed)
         self._pages.trial_ended(summary)
         self._summary = summary
 
@@ -123,13 +128,29 @@ class FineTuneStudy(PreparedStudy):
         else:
             runs.interrupt_trial(paths, reason)
 
+    def figure_error(self, summary: StudySummary) -> float | None:
+        """By how much the best figure is uncertain, from the validation images of that trial."""
+        return figure_error(summary)
+
+    def reruns(self, summary: StudySummary, executor: Executor) -> "Confirmation | None":
+        """The best trials with other seeds, where the recipe has ``confirm``."""
+        from sweeper.app.confirming.confirmation import confirmation
+
+        made = confirmation(self._confirm, summary, self._opened, self._tell)
+        if made is not None and made.queue:
+            seconds, made.known = compute_shared(made.recipes, executor, self._log)
+            self._prebuilt = (self._prebuilt or 0.0) + seconds
+        return made
+
     def study_finished(self, summary: StudySummary, executor: Executor, place: Placement) -> None:
         """Test and keep the winner, close the study's run, and show what came out."""
         runs, paths = self._opened, StudyPaths(summary.folder)
         runs.end_orphans(summary.rows)  # of another controller that died after its last trial
         self._pages.trials_ended(summary)
         self._record_study(summary)
-        close_ledger(summary, runs.study)
+        again = self._confirmed
+        reruns = [run.folder for trial in again.trials for run in trial.runs] if again else []
+        close_ledger(summary, runs.study, [paths.folder / folder for folder in reruns])
         if summary.best is None:
             self._pages.without_winner(summary)
             self._report(executor, place)
@@ -137,11 +158,12 @@ class FineTuneStudy(PreparedStudy):
             self._deliver_rest()
             return
         recipe = winning_recipe(summary.best, runs)
-        write_best_recipe(summary)
+        confirmed = again.winner if again is not None else None
+        write_best_recipe(summary, confirmed)
         log = paths.winner_log
         results = evaluate_winner(summary.best, recipe, runs, executor, place, log)
         keep_models(summary.front, runs, executor, place, log)
-        write_winner(summary, results, runs.run_id(summary.best))
+        write_winner(summary, results, runs.run_id(summary.best), confirmed)
         self._pages.finished(summary, spelled_test(results))
         self._report(executor, place)
         runs.study.end(State.COMPLETE)
@@ -169,6 +191,10 @@ class FineTuneStudy(PreparedStudy):
     def _opened(self) -> "StudyRuns":
         assert self._runs is not None, "study_started has opened them"
         return self._runs
+
+    @property
+    def _confirmed(self) -> Confirmed | None:
+        return read_confirmed(self._opened.paths.confirmed, self._opened.study_id)
 
     def _report(self, executor: Executor, place: Placement) -> None:
         make_report(self._opened, executor, place, self._tell, examine=self._examine_data)

@@ -1,6 +1,7 @@
 """What all trials of a study computed and did not have to, on the study's run and the screen."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from pathlib import Path
 
 from sweeper.display.console import open_console
 from sweeper.records import (
@@ -9,7 +10,6 @@ from sweeper.records import (
     SAVED_BY_CACHE,
     SAVED_BY_PRUNING,
     StudySummary,
-    TrialRow,
 )
 from sweeper.study_folder import TrialPaths
 from sweeper.track.journal import Journal, last_metric
@@ -21,12 +21,18 @@ def add_prebuilt(study: Journal, seconds: float) -> None:
     study.log_metrics({PREBUILT: _prebuilt(study) + seconds}, step=0)
 
 
-def close_ledger(summary: StudySummary, study: Journal) -> None:
+def close_ledger(summary: StudySummary, study: Journal, reruns: Iterable[Path]) -> None:
     """Add up what all trials computed and did not have to, and say it.
 
     One that was tried again counts no more: its epochs are those that its successor began with.
+
+    Args:
+        summary: the study.
+        study: its run.
+        reruns: folders of trials that were run again.
     """
-    trials = [_metrics(row) for row in summary.rows if row.counts]
+    folders = [row.folder for row in summary.rows if row.counts]
+    trials = [_metrics(folder) for folder in [*folders, *reruns]]
     total = {
         name: sum(metrics.get(name, 0.0) for metrics in trials)
         for name in (COMPUTED, SAVED_BY_CACHE, SAVED_BY_PRUNING)
@@ -42,8 +48,8 @@ def close_ledger(summary: StudySummary, study: Journal) -> None:
     )
 
 
-def _metrics(row: TrialRow) -> Mapping[str, float]:
-    result = read_result(TrialPaths(row.folder).result)
+def _metrics(folder: Path) -> Mapping[str, float]:
+    result = read_result(TrialPaths(folder).result)
     return {} if result is None else result.metrics
 
 

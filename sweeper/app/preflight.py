@@ -10,7 +10,7 @@ from typing import Any
 from omegaconf import DictConfig
 
 from sweeper.app.readiness import check_ready
-from sweeper.config import HIGHER_IS_BETTER, Recipe, unused_overrides, warnings
+from sweeper.config import HIGHER_IS_BETTER, OF_EPOCHS, Recipe, unused_overrides, warnings
 from sweeper.display.console import open_console
 from sweeper.display.stage_progress import Stages
 from sweeper.errors import Findings, Outage, SweeperError
@@ -31,6 +31,8 @@ def check(candidates: Sequence[DictConfig]) -> list[Recipe]:
         with findings.collected():
             recipes.append(parse(candidate))
     findings.add(direction_faults(recipes[:1], candidates[0].hydra.sweeper.direction))
+    findings.add(confirm_faults(recipes))
+    findings.add(error_faults(recipes[:1], candidates[0].hydra.sweeper.get("min_gain")))
     check_ready(candidates, findings)
     findings.raise_if_any()
     return recipes
@@ -84,6 +86,23 @@ def direction_faults(recipes: Sequence[Recipe], direction: Any) -> list[str]:
     return faults
 
 
+def confirm_faults(recipes: Sequence[Recipe]) -> list[str]:
+    """What is wrong where trials differ in what follows the search."""
+    if all(recipe.confirm == recipes[0].confirm for recipe in recipes):
+        return []
+    return ["confirm is of the whole study and cannot be searched; give it one value"]
+
+
+def error_faults(recipes: Sequence[Recipe], min_gain: Any) -> list[str]:
+    """What is wrong with ``hydra.sweeper.min_gain`` for what the recipes are judged by."""
+    return [
+        "hydra.sweeper.min_gain=error is for objectives that are measured on images "
+        f"({', '.join(OF_EPOCHS)}), got objectives=[{recipe.objectives[0]}]; give a number"
+        for recipe in recipes
+        if min_gain == "error" and recipe.objectives[0] not in OF_EPOCHS
+    ]
+
+
 def prebuild(recipes: Sequence[Recipe], executor: Executor, log: Path) -> tuple[float, str]:
     """Compute what all trials share, in a process.
 
@@ -93,19 +112,33 @@ def prebuild(recipes: Sequence[Recipe], executor: Executor, log: Path) -> tuple[
     # a new store takes MLflow seconds, in which the processor has other work
     opening = threading.Thread(target=_open_store, args=(recipes[0].tracking.uri,), daemon=True)
     opening.start()
-    made = _compute_shared(recipes, executor, log)
+    made = compute_shared([recipes], executor, log)
     opening.join()
     return made
 
 
-def _compute_shared(recipes: Sequence[Recipe], executor: Executor, log: Path) -> tuple[float, str]:
+def compute_shared(
+    groups: Sequence[Sequence[Recipe]], executor: Executor, log: Path
+) -> tuple[float, str]:
+    """Compute, in a process, what the trials of each group share.
+
+    Returns:
+        Seconds that it took, and what trials may know of their networks, as JSON.
+    """
+
     def work(channel: Channel) -> tuple[float, str, int, int]:
         from sweeper.train.building import to_json
         from sweeper.train.prebuild import prebuild
 
-        made = prebuild(recipes, lambda *advance: channel.note(Advance(*advance)))
+        made = [
+            prebuild(recipes, lambda *advance: channel.note(Advance(*advance)))
+            for recipes in groups
+        ]
+        known = [one for of_group in made for one in of_group.known]
+        seconds = sum(one.seconds for one in made)
         # text: what it is of would load Keras here
-        return made.seconds, to_json(made.known), made.computed, made.reused
+        text = to_json(known)
+        return seconds, text, sum(one.computed for one in made), sum(one.reused for one in made)
 
     console = open_console()
     try:

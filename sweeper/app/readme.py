@@ -15,10 +15,12 @@ from sweeper.study_folder import PAGE_MARK, StudyPaths
 _FILES = """\
 | file | what it holds |
 |---|---|
-| `leaderboard.csv` | Every trial, the best first: its number, how it ended, {objectives}, the 95 % interval of the first (`_low`, `_high`), its `standing` beside the best (`tied`: the difference may be chance; both are filled in when the sweep ends), seconds, the parameters it had, and why it was pruned or failed. Opens in any spreadsheet. |
+| `leaderboard.csv` | Every trial, the best first: its number, how it ended, {objectives}, the 95 % interval of the first (`_low`, `_high`), its `standing` beside the best (`tied`: the difference may be chance; both are filled in when the sweep ends), the means of its runs with other seeds where there are some (`confirmed_...`), seconds, the parameters it had, and why it was pruned or failed. Opens in any spreadsheet. |
 | `report.html` | The result to read: how sure it is, curves, what counted, what it cost, mistakes, data, what to do next. One file, opens in any browser. Written when the sweep ends; `sweeper report {folder}` writes it at any time. |
-| `winner.yaml` | The best trial: parameters, validation results of the kept model, and its test results (`test_loss`, `test_accuracy` with its 95 % interval from `test_accuracy_low` to `test_accuracy_high`, `test_images`). Written when the sweep ends. |
+| `winner.yaml` | The best trial: parameters, validation results of the kept model, the means of its runs with other seeds where `confirm` asks for them, and its test results (`test_loss`, `test_accuracy` with its 95 % interval from `test_accuracy_low` to `test_accuracy_high`, `test_images`). Written when the sweep ends. |
 | `best.yaml` | The whole recipe of the best trial, ready to run. Written when the sweep ends. |
+| `confirmed.json` | With `confirm`: the best trials that were run again with other seeds, what the search had measured, each run, the mean with its 95 % interval, and which one was chosen. Written when all runs have ended. |
+| `gain.json` | What more trials could gain at most (`most`), beside the standard error of the best figure (`error`), or `why` nobody knows. Written when the search ends. |
 | `optimization_results.yaml` | The best trial's parameters and value, or the Pareto front of several objectives, under the names of hydra-optuna-sweeper. Another sweep tries them first with `hydra.sweeper.enqueue=[{folder}/optimization_results.yaml]`. |
 | `multirun.yaml` | Hydra's configuration of the sweep itself: search space, sampler, pruner. |
 | `study.json` | Name and id of the study, and what it judges trials by. |
@@ -42,6 +44,7 @@ _FILES = """\
 | `... plots/` | `curves.png` (accuracy and loss), `samples.png` (training images), `augmented.png` (each augmentation), `confusion_matrix.png`; |
 | `... learned.npz` | the weights it learned, and `model.keras`, the whole model: of the best trials only; |
 | `... checkpoints/` | its state after its last epoch, from which it resumes if it is interrupted; empty once it is complete. |
+| `confirm/0007-seed1000/` | Trial 7 run again with the seed 1000, with the files of a trial but for its weights; no trial of the search. Remove the folder to have it run again. |
 | `models/` | What was made of the trials after the sweep, one folder each, with `model.keras`: `refit`, `calibrated`, `ensemble`, `soup` (`sweeper improve`, `sweeper promote`). |
 | `runs/` | Single fine-tunes of the recipe (without `-m`), with the files of a trial; not part of the study. |
 | `archive/` | Earlier studies of this name, put aside by `hydra.sweeper.resume=false`. |
@@ -64,20 +67,21 @@ class Page:
     storage: str | None
     ui: str
 
-    def write(self, summary: StudySummary, state: str, tested: str = "") -> None:
+    def write(self, summary: StudySummary, state: str, tested: str = "", again: str = "") -> None:
         """Write the page of the study as it stands.
 
         Args:
             summary: the study.
             state: how the sweep is: running, finished, interrupted.
             tested: what the test of the winner gave; empty where there was none yet.
+            again: what runs with other seeds say of it; empty where there were none.
 
         Raises:
             OSError: the disk does not take it.
         """
-        write_aside(StudyPaths(summary.folder).page, self._text(summary, state, tested))
+        write_aside(StudyPaths(summary.folder).page, self._text(summary, state, tested, again))
 
-    def _text(self, summary: StudySummary, state: str, tested: str) -> str:
+    def _text(self, summary: StudySummary, state: str, tested: str, again: str) -> str:
         folder = shown_path(summary.folder)
         files = _FILES.format(
             objectives=", ".join(f"`{name}`" for name in summary.value_names), folder=folder
@@ -91,6 +95,7 @@ A sweep: each trial fine-tunes an image classifier with other values of the para
 - State: {state}.
 - Trials: {_counts(summary)}.
 - Best: {_best(summary)}.
+- With other seeds: {again or "no trial was run again (`confirm`)"}.
 {f"- Test of the best: {tested}." if tested else "- Test of the best: when the sweep ends."}
 
 ## Plan

@@ -75,11 +75,20 @@ class StudyRuns:
             spec.number, self.study_id, spec.params, time.time(), again, spec.distributions
         )
         result.write(paths.about, about)
-        Journal(paths.mlflow).start(
-            self._new(trial_name(spec), of_trial, tags, trial_note(spec, self.study_name), True)
-        )
-        self.delivery.add([paths.mlflow])
+        self.start_below(paths, trial_name(spec), of_trial, tags, trial_note(spec, self.study_name))
         return paths
+
+    def start_below(
+        self,
+        paths: TrialPaths,
+        name: str,
+        found_by: Mapping[str, str],
+        tags: Mapping[str, str],
+        note: str,
+    ) -> None:
+        """Open a run below the study's, which no other run has the tags ``found_by`` of."""
+        Journal(paths.mlflow).start(self._new(name, found_by, tags, note, True))
+        self.delivery.add([paths.mlflow])
 
     def end_trial(self, row: TrialRow) -> None:
         """Close the run of a trial that has ended."""
@@ -93,8 +102,9 @@ class StudyRuns:
 
     def interrupt_trial(self, paths: TrialPaths, reason: str) -> None:
         """Close the run of a trial that was interrupted."""
-        Journal(paths.mlflow).end(State.FAILED, reason)
+        # first: killed after it, the next controller finds the run open
         result.settle_interrupted(paths.result, reason)
+        Journal(paths.mlflow).end(State.FAILED, reason)
         self.delivery.add([paths.mlflow])
 
     def owner(self, number: int) -> Owner:

@@ -36,15 +36,17 @@ class StudyDescription:
     space: Mapping[str, str]
     words: Sequence[str]
 
-    def text(self, summary: StudySummary, tested: str = "") -> str:
+    def text(self, summary: StudySummary, tested: str = "", again: str = "") -> str:
         """Markdown about the study as it stands, the most important first.
 
         Links are those of :func:`sweeper.track.run_note.linked`; a trial's run is called by its
-        number. ``tested`` is what the test of the winner gave, empty before it.
+        number. ``tested`` is what the test of the winner gave, empty before it; ``again`` what its
+        runs with other seeds say, empty without any.
         """
         return "\n\n".join(
             [
                 _result(summary, tested),  # MLflow folds all but the first lines
+                *([f"With other seeds: {again}."] if again else []),
                 self._pages(summary),
                 *_leaderboard(summary),
                 self._commands(summary),

@@ -5,6 +5,7 @@ import time
 from sweeper.app.readme import Page
 from sweeper.app.runs import StudyRuns
 from sweeper.app.study_description import StudyDescription
+from sweeper.display.confirmed_text import spelled_choice
 from sweeper.display.console import open_console
 from sweeper.display.leaderboard import print_table, write_leaderboard
 from sweeper.display.wording import command
@@ -12,6 +13,7 @@ from sweeper.paths import shown_path
 from sweeper.records import StudySummary
 from sweeper.report.trial_standings import standings_of
 from sweeper.study_folder import StudyPaths
+from sweeper.track.confirmed import Confirmed, read_confirmed
 
 
 class StudyPages:
@@ -31,25 +33,28 @@ class StudyPages:
 
     def started(self, summary: StudySummary) -> None:
         """Say that trials run."""
-        self._page.write(summary, f"running since {_now()}")
+        self._page.write(summary, f"running since {_now()}", again=self._again)
         self._describe(summary)
 
     def trial_ended(self, summary: StudySummary) -> None:
         """Bring the leaderboard up to date."""
         # ties take time, and other slots wait here: they are found when the sweep ends
-        write_leaderboard(summary, self._paths.leaderboard, {})
+        write_leaderboard(summary, self._paths.leaderboard, {}, self._confirmed)
         self._describe(summary)
 
     def interrupted(self, summary: StudySummary, reason: str) -> None:
         """Say that the study can be resumed."""
-        self._page.write(summary, f"interrupted at {_now()}: {' '.join(reason.split())}")
+        state = f"interrupted at {_now()}: {' '.join(reason.split())}"
+        self._page.write(summary, state, again=self._again)
 
     def trials_ended(self, summary: StudySummary) -> None:
         """Show all trials, with ties; have MLflow get the tables."""
         standings = standings_of(summary)
-        write_leaderboard(summary, self._paths.leaderboard, standings)
-        print_table(summary, open_console(), standings)
-        for path in (self._paths.results, self._paths.leaderboard, self._paths.master):
+        confirmed = self._confirmed
+        write_leaderboard(summary, self._paths.leaderboard, standings, confirmed)
+        print_table(summary, open_console(), standings, confirmed)
+        tables = [self._paths.results, self._paths.leaderboard, self._paths.master]
+        for path in [*tables, *[self._paths.confirmed] * (confirmed is not None)]:
             self._runs.study.log_file(path, "study")
 
     def without_winner(self, summary: StudySummary) -> None:
@@ -58,7 +63,7 @@ class StudyPages:
 
     def finished(self, summary: StudySummary, tested: str) -> None:
         """Say what the test of the winner gave; have MLflow get the pages about it."""
-        self._page.write(summary, f"finished at {_now()}", tested)
+        self._page.write(summary, f"finished at {_now()}", tested, self._again)
         self._describe(summary, tested)
         for path in (self._paths.best_recipe, self._paths.winner, self._paths.page):
             self._runs.study.log_file(path, "study")
@@ -79,7 +84,19 @@ class StudyPages:
 
     def _describe(self, summary: StudySummary, tested: str = "") -> None:
         """Describe the study in MLflow as it stands."""
-        self._runs.describe(self._description.text(summary, tested), summary.rows)
+        text = self._description.text(summary, tested, self._again)
+        self._runs.describe(text, summary.rows)
+
+    @property
+    def _confirmed(self) -> Confirmed | None:
+        """What became of trials that were run again."""
+        return read_confirmed(self._paths.confirmed, self._runs.study_id)
+
+    @property
+    def _again(self) -> str:
+        """The same in words; empty where none was."""
+        confirmed = self._confirmed
+        return spelled_choice(confirmed) if confirmed is not None else ""
 
 
 def _now() -> str:

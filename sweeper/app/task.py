@@ -31,4 +31,5 @@ def _in_study(config: DictConfig, trial: CurrentTrial) -> tuple[float, ...]:
     take_over(paths, trial.spec.again)
     known = find(context["known"], recipe)
     owner = Owner(str(trial.number), context["study_id"])
-    return train(recipe, paths, trial.report, owner, prune_high=True, known=known).values
+    prunes = "rerun" not in context  # a trial that is run again counts, whatever its loss
+    return train(recipe, paths, trial.report, owner, prune_high=prunes, known=known).values

@@ -15,6 +15,7 @@ from sweeper.ranking import best_rows
 from sweeper.records import StudySummary, TrialRow
 from sweeper.report.reader import read_recipe
 from sweeper.study_folder import TrialPaths
+from sweeper.track.confirmed import Confirmed
 from sweeper.track.journal import Journal, data_of, last_run
 from sweeper.track.result import Result, Status, read_result, write
 from sweeper.train.trained_weights import load_trained_weights
@@ -23,12 +24,14 @@ if TYPE_CHECKING:
     from sweeper.app.runs import StudyRuns
 
 
-def keep_best(summary: StudySummary, weights: int) -> None:
+def keep_best(summary: StudySummary, weights: int, confirmed: Confirmed | None = None) -> None:
     """Remove what trials learned, but for the best ``weights`` ones and those on the front.
 
-    Models of trials that are no more on the front, of an earlier sweep of the study, go too.
+    Models of trials that are no more on the front, of an earlier sweep of the study, go too. Trials
+    that were run again keep both: one of them may win.
     """
     front = {best.number for best in summary.front}
+    front |= {trial.number for trial in confirmed.trials} if confirmed is not None else set()
     best = best_rows(summary.rows, weights, summary.maximize)
     kept = front | {row.number for row in best}
     for other in summary.rows:

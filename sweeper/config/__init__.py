@@ -2,6 +2,7 @@
 
 from sweeper.config.advice import large_for, warnings
 from sweeper.config.affects import TRAINING, Affects, keys_of, without
+from sweeper.config.confirm import Confirm
 from sweeper.config.data import (
     Augment,
     Auto,
@@ -44,6 +45,7 @@ __all__ = [
     "Auto",
     "Backbone",
     "Cache",
+    "Confirm",
     "Constant",
     "Cosine",
     "Csv",

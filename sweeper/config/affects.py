@@ -32,6 +32,8 @@ class Affects(Flag):
     """By what the trials of a study are compared."""
     RECORD = auto()
     """What is kept of a trial, and under which name."""
+    AFTERWARDS = auto()
+    """What is done once the search is over; another value is no other study."""
     PLACE = auto()
     """Where a trial runs, is recorded and keeps files: of the machine, not of the study."""
 

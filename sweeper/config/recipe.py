@@ -18,6 +18,7 @@ from pydantic import (
 
 from sweeper.addresses import redact
 from sweeper.config.affects import TRAINING, Affects, check_declarations, only
+from sweeper.config.confirm import Confirm
 from sweeper.config.data import Augment, Dataset, Validation
 from sweeper.config.fields import Closed, Count, NotNegative, Seed
 from sweeper.config.network import Backbone, Freeze, Head
@@ -143,6 +144,8 @@ class Recipe(Closed):
     sanity: Annotated[Sanity, TRAINING]
     cache: Cache
     objectives: Annotated[list[Objective], Field(min_length=1), Affects.RANKING]
+    # recipes that earlier versions kept have no such key
+    confirm: Annotated[Confirm | None, Affects.AFTERWARDS] = None
     executor: Annotated[Executor, PLACE]
     tracking: Annotated[Tracking, PLACE]
 

@@ -26,7 +26,7 @@ class Unused:
         return key == self.key or key.startswith(f"{self.key}.")
 
 
-_ELSEWHERE = frozenset(keys_of(Recipe, Affects.PLACE | Affects.RECORD))
+_ELSEWHERE = frozenset(keys_of(Recipe, Affects.PLACE | Affects.RECORD | Affects.AFTERWARDS))
 
 
 def unused(recipe: Recipe) -> Iterator[Unused]:

@@ -40,6 +40,7 @@ class Outline:
         parameters: dotted names of all that is searched.
         reported: name of what trials report, which need not be what they are judged by.
         began: when the command did, by the clock of the display; None for when that is opened.
+        what: what each of them is called, before its number.
     """
 
     slots: tuple[str, ...] = ("cpu",)
@@ -47,3 +48,4 @@ class Outline:
     parameters: tuple[str, ...] = ()
     reported: str = "value"
     began: float | None = None
+    what: str = "trial"

@@ -13,11 +13,13 @@ from rich.segment import Segments
 from rich.table import Table
 from rich.text import Text
 
+from sweeper.display.confirmed_text import confirmed_cell, confirmed_cells, confirmed_columns
 from sweeper.display.short_names import short_names
 from sweeper.display.wording import spelled_value
 from sweeper.files import write_aside
 from sweeper.records import State, StudySummary, TrialRow
 from sweeper.statistics.standings import Place, Standing
+from sweeper.track.confirmed import Confirmed
 
 COLOURS: Mapping[State, str] = {
     State.COMPLETE: "green",
@@ -62,13 +64,20 @@ def _parameters(rows: Iterable[TrialRow]) -> list[str]:
     return list(dict.fromkeys(name for row in rows for name in row.params))
 
 
-def write_leaderboard(summary: StudySummary, path: Path, standings: Mapping[int, Standing]) -> None:
+def write_leaderboard(
+    summary: StudySummary,
+    path: Path,
+    standings: Mapping[int, Standing],
+    confirmed: Confirmed | None = None,
+) -> None:
     """Write all trials as CSV (RFC 4180), in the order of :func:`ranked`.
 
     Columns: ``number state val_accuracy val_accuracy_low val_accuracy_high standing seconds`` (one
     for each objective, by its name, and the interval of the first one), one for each parameter by
     its whole name, ``reason``. Values are not rounded. A cell is empty where a trial has no such
-    value or parameter; a parameter that holds nothing reads ``null``.
+    value or parameter; a parameter that holds nothing reads ``null``. Where trials were run again,
+    ``confirmed_val_accuracy``, with ``_low`` and ``_high``, for each objective, and
+    ``confirmed_runs`` stand before the seconds.
     """
     rows = ranked(summary)
     names = _parameters(summary.rows)
@@ -76,15 +85,17 @@ def write_leaderboard(summary: StudySummary, path: Path, standings: Mapping[int,
     writer = csv.writer(text)
     first, *others = summary.value_names
     columns = ["number", "state", first, f"{first}_low", f"{first}_high", "standing", *others]
-    writer.writerow([*columns, "seconds", *names, "reason"])
+    again = confirmed_columns(summary.value_names) if confirmed is not None else []
+    writer.writerow([*columns, *again, "seconds", *names, "reason"])
     for row in rows:
         params = (spelled_value(row.params[name]) if name in row.params else "" for name in names)
         value, *more = _values(row, summary)
         standing = standings.get(row.number)
         low, high = (standing.figure.low, standing.figure.high) if standing else (None, None)
         place = standing.place if standing else None
-        known = [row.number, row.state.value, value, low, high, place, *more, row.seconds]
-        writer.writerow([*known, *params, row.reason])
+        known = [row.number, row.state.value, value, low, high, place, *more]
+        means = confirmed_cells(summary.value_names, confirmed, row.number) if confirmed else []
+        writer.writerow([*known, *means, row.seconds, *params, row.reason])
     write_aside(path, text.getvalue())
 
 
@@ -105,6 +116,7 @@ def _table(
     summary: StudySummary,
     rows: Sequence[TrialRow],
     standings: Mapping[int, Standing],
+    confirmed: Confirmed | None,
     reason_width: int,
     *,
     narrow: bool,
@@ -128,6 +140,8 @@ def _table(
         table.add_column(shown, justify="left" if header == "state" else "right", no_wrap=True)
         if with_interval and header == summary.value_names[0]:
             table.add_column("95 %", justify="right", no_wrap=True)
+        if confirmed is not None and header == summary.value_names[0]:
+            table.add_column("run again", justify="right", no_wrap=True)
     taken = {*_fixed(summary), "reason"}
     for header in short_names(names, taken).values():
         table.add_column(folded(header), justify="right", no_wrap=True)
@@ -144,6 +158,7 @@ def _table(
             Text(row.state.value, style=COLOURS[row.state]),
             first,
             *[Text(_interval(standings, row))] * with_interval,
+            *([Text(confirmed_cell(confirmed, row.number))] if confirmed is not None else []),
             *others,
             Text(f"{row.seconds:.1f}"),
             *(Text(_cell(row, name)) for name in names),
@@ -177,7 +192,12 @@ def _heading(summary: StudySummary) -> str:
     return _plain(heading)
 
 
-def print_table(summary: StudySummary, console: Console, standings: Mapping[int, Standing]) -> None:
+def print_table(
+    summary: StudySummary,
+    console: Console,
+    standings: Mapping[int, Standing],
+    confirmed: Confirmed | None = None,
+) -> None:
     """Print the trials in the order of :func:`ranked`, the best one and those tied with it marked.
 
     Parameters stand under the last parts of their dotted names where these are unambiguous;
@@ -188,16 +208,17 @@ def print_table(summary: StudySummary, console: Console, standings: Mapping[int,
         summary: the study.
         console: where to print.
         standings: of the trials that have one, by number.
+        confirmed: what became of trials that were run again, None where none was.
     """
     rows = ranked(summary)
     console.print(Text(_heading(summary), style="bold"), soft_wrap=True)
     if not rows:
         return
     unbounded = console.options.update(width=UNBOUNDED)
-    table = _table(summary, rows, standings, reason_width=100, narrow=False)
+    table = _table(summary, rows, standings, confirmed, reason_width=100, narrow=False)
     width = Measurement.get(console, unbounded, table).maximum
     if console.is_terminal and width > console.width:
-        table = _table(summary, rows, standings, reason_width=24, narrow=True)
+        table = _table(summary, rows, standings, confirmed, reason_width=24, narrow=True)
         width = max(console.width, Measurement.get(console, unbounded, table).maximum)
     # Console.print caps a table at the console's width, and 80 columns is what it assumes of a file
     lines = console.render(table, unbounded.update(width=width))

@@ -26,16 +26,17 @@ class LineProgress:
         params = f": {described}" if spec.params else ""
         # numbers count from 0, and pass the total where trials were tried again
         total = self._outline.total
-        of_total = f" of {total}" if total is not None and spec.number < total else ""
-        self._say(f"trial {spec.number}{of_total} started{params}")
+        counted = total is not None and spec.number < total and self._outline.what == "trial"
+        of_total = f" of {total}" if counted else ""
+        self._say(f"{self._outline.what} {spec.number}{of_total} started{params}")
 
     def epoch(self, slot: int, spec: TrialSpec, report: EpochReport) -> None:
         metrics = "  ".join(f"{one_line(key)} {number(m)}" for key, m in report.metrics.items())
         shown = metrics or number(report.value)
-        self._say(f"trial {spec.number} {point(report)}: {shown}")
+        self._say(f"{self._outline.what} {spec.number} {point(report)}: {shown}")
 
     def trial_finished(self, slot: int, row: TrialRow, summary: StudySummary) -> None:
-        self._say(ending(row, summary, self._outline.parameters))
+        self._say(ending(row, summary, self._outline.parameters, self._outline.what))
 
     def close(self) -> None:
         pass

@@ -107,7 +107,7 @@ class LiveProgress:
                 self._standing = self._stand(summary)
             style = "bold" if row.feasible and leads(row, summary) else STYLES[row.state]
             # a style given to `print` would colour the table as well
-            line = ending(row, summary, self._outline.parameters)
+            line = ending(row, summary, self._outline.parameters, self._outline.what)
             self._console.print(Text(line, style=style))
 
     def close(self) -> None:
@@ -210,7 +210,7 @@ class LiveProgress:
         best = _folded(standing.best, self._console.width, self._folds)
         for line in best:
             line.stylize("bold")
-        if not standing.best:
+        if not standing.best and self._outline.what == "trial":
             best[0] = Text("no result yet", style="dim")
         if self._console.width >= ONE_LINE:
             return [_spread([*head, standing.counts, Text(times)]), *map(_cut, best)]

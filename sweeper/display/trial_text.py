@@ -72,9 +72,14 @@ def leads(row: TrialRow, summary: StudySummary) -> bool:
     return any(leader.number == row.number for leader in leaders)
 
 
-def ending(row: TrialRow, summary: StudySummary, parameters: Iterable[str] = ()) -> str:
-    """How a trial ended, with what, and why, on one line; ``parameters`` as in `describe`."""
-    line = f"trial {row.number} {row.state} after {row.seconds:.1f} s"
+def ending(
+    row: TrialRow, summary: StudySummary, parameters: Iterable[str] = (), what: str = "trial"
+) -> str:
+    """How ``what``, a trial, ended, with what and why, on one line.
+
+    ``parameters`` are as in `describe`.
+    """
+    line = f"{what} {row.number} {row.state} after {row.seconds:.1f} s"
     if row.values:
         line += f": {spelled_values(row, summary)}"
         if not row.feasible:

@@ -110,7 +110,10 @@ def team_of(study: StudyReader) -> Team:
     others = (_member(study, row) for row in summary.rows if row.state is State.COMPLETE)
     fitting = [one for one in others if one is not None and _fits(one, winner)]
     sign = -1 if summary.maximize[0] else 1
-    fitting.sort(key=lambda one: (sign * one.row.values[0], one.row.number))
+    # runs with other seeds may have made another trial the winner than the best of the search
+    fitting.sort(
+        key=lambda one: (one.row is not summary.best, sign * one.row.values[0], one.row.number)
+    )
     labels = winner.predictions.labels
     return Team(study.about.name, winner, fitting, labels, halves(labels))
 

@@ -14,10 +14,12 @@ import yaml
 
 from sweeper.config import Recipe
 from sweeper.errors import SweeperError
-from sweeper.ranking import best_of, joined
+from sweeper.ranking import best_of, joined, with_winner
 from sweeper.records import State, StudySummary, TrialRow
 from sweeper.study_folder import StudyPaths, TrialPaths
 from sweeper.track import predictions
+from sweeper.track.confirmed import Confirmed, read_confirmed
+from sweeper.track.gain import Gain, read_gain
 from sweeper.track.lines import read
 from sweeper.track.predictions import Predictions
 from sweeper.track.result import (
@@ -93,12 +95,15 @@ class StudyReader:
         return tuple(found[number] for number in sorted(found))
 
     def summary(self) -> StudySummary:
-        """The trials that have ended, and which are best, as the sweep shows them."""
+        """The trials that have ended, and which are best, as the sweep shows them.
+
+        Where trials were run again with other seeds, the best mean of these is the best.
+        """
         rows = [row for trial in self.trials() if (row := self._row(trial)) is not None]
         front: list[TrialRow] = []
         for row in rows:
             front = joined(front, row, self.about.maximize)
-        return StudySummary(
+        summary = StudySummary(
             self.about.name,
             self._paths.folder,
             self.about.maximize,
@@ -107,6 +112,17 @@ class StudyReader:
             tuple(sorted(front, key=lambda row: row.number)),
             self.about.objectives,
         )
+        confirmed = self.confirmed()
+        winner = confirmed.winner if confirmed is not None else None
+        return with_winner(summary, winner.number if winner is not None else None)
+
+    def confirmed(self) -> Confirmed | None:
+        """What became of the best trials when they were run again, None where they were not."""
+        return read_confirmed(self._paths.confirmed, self.about.study)
+
+    def gain(self) -> Gain | None:
+        """What more trials could gain, None until a search has ended."""
+        return read_gain(self._paths.gain)
 
     def curves(self, number: int) -> tuple[EpochRecord, ...]:
         """All epochs of a trial, in the order in which they ended; of a fold each step once."""

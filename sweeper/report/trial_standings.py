@@ -8,6 +8,21 @@ from sweeper.study_folder import TrialPaths
 from sweeper.track import predictions
 
 
+def figure_error(summary: StudySummary) -> float | None:
+    """The standard error of the best trial's first objective, from its validation images.
+
+    None where there is no such trial, or the objective is not measured on single images.
+    """
+    standings = Standings(summary.objectives[0] if summary.objectives else "")
+    if not standings.useful or summary.best is None:
+        return None
+    found = predictions.load(TrialPaths(summary.best.folder).predictions)
+    if found is None:
+        return None
+    standings.add(0, found.ids, found.labels, found.logits)
+    return standings.error(0)
+
+
 def standings_of(summary: StudySummary) -> Mapping[int, Standing]:
     """Standings of the complete trials of ``summary``, by number.
 

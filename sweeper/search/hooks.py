@@ -15,6 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from sweeper.execute.executor import Executor, Placement
 from sweeper.records import StudySummary, TrialRow, TrialSpec
+from sweeper.search.rerun_hooks import Reruns
 from sweeper.study_folder import StudyPaths
 
 Task = TypeVar("Task", bound=Callable[..., object])
@@ -134,6 +135,21 @@ class StudyHooks:
 
     def trial_interrupted(self, number: int, reason: str) -> None:
         """Called when trial ``number``, here or elsewhere, will not end; it is tried again."""
+
+    def figure_error(self, summary: StudySummary) -> float | None:
+        """The standard error of the best figure; None where nobody knows it, as here.
+
+        Called in any thread, also while trials run.
+        """
+        return None
+
+    def reruns(self, summary: StudySummary, executor: Executor) -> Reruns | None:
+        """What to run again once the last trial has ended; nothing here.
+
+        Raises:
+            SweeperError: to stop; its text is shown to the person.
+        """
+        return None
 
     def study_finished(self, summary: StudySummary, executor: Executor, place: Placement) -> None:
         """Do what remains once the last trial has ended; ``place`` is free for work.

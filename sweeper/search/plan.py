@@ -85,10 +85,13 @@ def judged_by(names: Sequence[str], directions: Sequence[str]) -> str:
 
 def trials(settings: SweepSettings, total: int | None, done: int) -> str:
     """How many trials there shall be, how many of them there are, and what else ends the study."""
+    of_error = "the standard error of the best figure"
+    least = of_error if settings.min_gain == "error" else f"{settings.min_gain or 0:g}"
     ends = {
         f"after {settings.timeout or 0:g} s": settings.timeout,
         f"at {settings.target or 0:g}": settings.target,
         f"after {settings.patience} trials without a better one": settings.patience,
+        f"when more could gain less than {least}": settings.min_gain,
     }
     early = " or ".join(text for text, given in ends.items() if given is not None)
     if total is None:

@@ -5,7 +5,7 @@ time, which keeps its heartbeat working; trials themselves run in processes of t
 """
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from typing import Any
 
@@ -18,7 +18,22 @@ from sweeper.search.queue import enqueue_next, requeue
 from sweeper.search.session import Session
 from sweeper.search.status import ran_out_of_memory
 from sweeper.search.stopping import Stopping
-from sweeper.search.trials.runner import Interrupted, TrialPlan, TrialRunner
+from sweeper.search.trials.runner import Interrupted, TrialRunner
+from sweeper.search.trials.trial_plan import TrialPlan
+
+
+def in_slots(count: int, fill: Callable[[int], None]) -> None:
+    """Call ``fill`` with the number of each slot, each in a thread of its own; wait for all."""
+    if count == 1:  # in this thread, where a debugger and inline work belong
+        fill(0)
+        return
+    threads = [
+        threading.Thread(target=fill, args=(slot,), name=f"slot {slot}") for slot in range(count)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
 
 
 class Slots:
@@ -56,17 +71,7 @@ class Slots:
         Raises:
             Whatever ended a slot and is no failure of a trial.
         """
-        if len(self._placements) == 1:  # in this thread, where a debugger and inline work belong
-            self._fill(0)
-        else:
-            threads = [
-                threading.Thread(target=self._fill, args=(slot,), name=f"slot {slot}")
-                for slot in range(len(self._placements))
-            ]
-            for thread in threads:
-                thread.start()
-            for thread in threads:
-                thread.join()
+        in_slots(len(self._placements), self._fill)
         if self._session.stop_signal.faults:
             raise self._session.stop_signal.faults[0]
 

@@ -142,6 +142,10 @@ class StudyStatus:
         found = [row for row in self._rows.values() if row.state is state and row.counts]
         return max(found, key=lambda row: row.number, default=None)
 
+    def of_reruns(self, rows: Sequence[TrialRow]) -> StudySummary:
+        """``rows`` of trials that were run again, as a study of their own, of which none leads."""
+        return replace(self.summary(), rows=tuple(rows), best=None, front=())
+
     def summary(self) -> StudySummary:
         """The study as it was at the last :meth:`refresh`."""
         front = tuple(sorted(self._front, key=lambda row: row.number))

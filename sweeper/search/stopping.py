@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from sweeper.errors import StudyLost
 from sweeper.records import State
+from sweeper.search.gain.gain_watch import GainWatch
 from sweeper.search.status import StudyStatus
 from sweeper.watched_files import WatchedFiles
 
@@ -20,6 +21,7 @@ class Stopping:
         timeout: seconds after which this sweep begins no trial.
         target: value of the objective that is good enough.
         patience: finished trials in a row without a better one.
+        gain: says when more trials could gain too little; None where that ends nothing.
         max_failure_rate: the part of the study's trials that may fail.
     """
 
@@ -28,6 +30,7 @@ class Stopping:
     target: float | None = None
     patience: int | None = None
     max_failure_rate: float | None = None
+    gain: GainWatch | None = None
     clock: Callable[[], float] = time.monotonic
     reason: str = field(default="", init=False)
     """Why the study ended before ``n_trials``; empty where it did not."""
@@ -68,6 +71,8 @@ class Stopping:
                 return f"trial {best.number} reached the target {self.target:g}: {best.value:g}"
         if self.patience is not None and status.since_best >= self.patience:
             return f"{status.since_best} trials in a row were no better than the best one"
+        if self.gain is not None and (reason := self.gain.reason(status)):
+            return reason
         if self.timeout is not None and self.clock() - self._began >= self.timeout:
             return f"the timeout of {self.timeout:g} s has passed"
         return ""

@@ -10,32 +10,30 @@ from hydra.types import HydraContext
 from omegaconf import DictConfig, OmegaConf
 
 from sweeper.display.console import open_console
-from sweeper.display.interface import Outline, Progress
-from sweeper.display.progress import open_progress
-from sweeper.errors import ConfigError, Findings, MissingInput, SweeperError, SweepInterrupted
+from sweeper.errors import ConfigError, Findings, MissingInput, SweeperError
 from sweeper.execute.executor import Executor
 from sweeper.files import undone_on
 from sweeper.records import State, StudySummary
 from sweeper.search.attributes import STUDY_ID
 from sweeper.search.continuing import begin_or_continue
+from sweeper.search.gain.gain_estimate import estimated
+from sweeper.search.gain.gain_watch import GainWatch, error_faults
 from sweeper.search.hooks import hooks_of
-from sweeper.search.interrupts import handle_interrupts
 from sweeper.search.plan import planned, print_plan
 from sweeper.search.queue import requeue_interrupted
 from sweeper.search.request import Request
-from sweeper.search.results import write_results
 from sweeper.search.script_import import check_guard
 from sweeper.search.session import Session
 from sweeper.search.settings.samplers import grid_size
-from sweeper.search.slots import Slots
+from sweeper.search.slot_work import SlotWork
 from sweeper.search.status import StudyStatus, ran_out_of_memory
 from sweeper.search.stopping import Stopping, StopSignal
 from sweeper.search.stores.exclusive import Store
 from sweeper.search.stores.opening import claimed, open_store, storage_faults, written_by
 from sweeper.search.study import Study
-from sweeper.search.trials.job import Application, job_maker
-from sweeper.search.trials.runner import TrialPlan
+from sweeper.search.trials.job import Application
 from sweeper.study_folder import StudyPaths
+from sweeper.track.gain import write_gain
 from sweeper.watched_files import WatchedFiles
 
 Task = Callable[[DictConfig], Any]
@@ -60,12 +58,12 @@ class Sweep:
         master: DictConfig,
         context: HydraContext,
     ) -> None:
-        self._began = time.monotonic()
+        began = time.monotonic()
         self._hooks = hooks_of(task)()
         self._request = Request(mapping, arguments, master, context, self._hooks.default_space)
-        self._task = task
-        self._context = context
         self._console = open_console()
+        application = Application(task, context, len(self._request.settings.directions))
+        self._work = SlotWork(self._request, self._hooks, application, self._console, began)
 
     def _say(self, text: str) -> None:
         self._console.print(text, soft_wrap=True)
@@ -99,6 +97,7 @@ class Sweep:
         """
         findings = Findings()
         findings.add(storage_faults(self._request.settings, self._request.folder))
+        findings.add(error_faults(self._request.settings.min_gain, self._hooks))
         with findings.collected():
             self._hooks.check(self._request.corners)
         findings.raise_if_any()
@@ -138,14 +137,7 @@ class Sweep:
         StudyPaths(request.folder).folder.mkdir(parents=True, exist_ok=True)
         watched.add(request.folder)
         OmegaConf.save(request.master, StudyPaths(request.folder).master)
-        outline = Outline(
-            tuple(placement.name for placement in request.placements),
-            total,
-            tuple(request.space.searched),
-            hooks.reported(request.corners[0]),
-            self._began,
-        )
-        progress = open_progress(self._console, outline, status.summary())
+        progress = self._work.display(total, status.summary())
         return Session(study, store, status, executor, hooks, progress, stop_signal)
 
     def _start(self, study: Study, store: Store, status: StudyStatus) -> None:
@@ -172,12 +164,15 @@ class Sweep:
             settings.target,
             settings.patience,
             settings.max_failure_rate,
+            self._gain_watch(session.study),
         )
         try:
-            summary = self._run_trials(session, stopping)
+            summary = self._work.run_trials(session, stopping)
             if stopping.reason:
                 self._say(f"ended early: {stopping.reason}")
+            self._say_gain(session.study, summary)
             with session.store.finishing():
+                summary = self._work.run_again(session, summary)
                 placement = request.placements[0]
                 self._hooks.study_finished(summary, session.executor, placement)
         except BaseException as error:
@@ -193,64 +188,19 @@ class Sweep:
             )
         return summary
 
-    def _end_now(self, executor: Executor) -> None:
-        executor.kill()
-        self._hooks.hurry()
+    def _gain_watch(self, study: Study) -> GainWatch | None:
+        least = self._request.settings.min_gain
+        return None if least is None else GainWatch(study, least, self._hooks.figure_error)
 
-    def _close(self, progress: Progress) -> None:
-        progress.close()
-        self._hooks.say = self._say
-
-    def _run_trials(self, session: Session, stopping: Stopping) -> StudySummary:
-        """Fill the slots until the study is done.
-
-        Raises:
-            SweepInterrupted: a signal ended it.
-            SweeperError: too many trials failed, or something ended the sweep.
-        """
-        request, settings, progress = self._request, self._request.settings, session.progress
-        paths = StudyPaths(request.folder)
-        application = Application(self._task, self._context, len(settings.directions))
-        plan = TrialPlan(
-            request.space,
-            request.composer,
-            job_maker(application, request.executor_kind.in_processes),
-            request.custom,
-            settings.retries.by_cause,
-            settings.trial_timeout,
-        )
-        slots = Slots(session, plan, stopping, request.points, request.placements)
-        self._hooks.say = progress.note
-        try:
-            with handle_interrupts(
-                slots.interrupt, lambda: self._end_now(session.executor), progress.note
-            ) as signals:
-                slots.run()
-        except BaseException:
-            self._close(progress)
-            with contextlib.suppress(Exception):  # what ended the sweep is what a person sees
-                _settle(session.status, paths)
-            raise
-        self._close(progress)
-        summary = _settle(session.status, paths)
-        if slots.interrupted:
-            more = "; the same command continues" if settings.storage else ""
-            text = f"interrupted after {session.status.counted} trials{more}"
-            raise SweepInterrupted(text, *signals[:1])
-        if stopping.failed:
-            raise SweeperError(f"{stopping.reason}\nlogs: {request.folder}")
-        return summary
+    def _say_gain(self, study: Study, summary: StudySummary) -> None:
+        """Say and keep what more trials could gain."""
+        error = self._hooks.figure_error(summary)
+        gain = estimated(study.get_trials(deepcopy=False), study.directions, error)
+        write_gain(StudyPaths(self._request.folder).gain, gain)
+        self._say(gain.spelled(summary.value_names[0]))
 
 
 def _total(request: Request, study: Study) -> int | None:
     """How many trials there shall be in all; None where something else ends the study."""
     wanted, size = request.settings.n_trials, grid_size(study.sampler)
     return min(wanted or size, size) if size else wanted
-
-
-def _settle(status: StudyStatus, paths: StudyPaths) -> StudySummary:
-    """Write what the trials have resulted in so far."""
-    status.refresh()
-    summary = status.summary()
-    write_results(summary, paths.results)
-    return summary

@@ -82,6 +82,11 @@ class Standings:
             images.update(truth.tobytes())
             self._scores[number] = _Scores(self._score(logits, truth), images.hexdigest())
 
+    def error(self, number: int) -> float | None:
+        """The standard error of the objective of a trial that was added; None of a single image."""
+        each = self._scores[number].each.astype(np.float64)
+        return float(each.std(ddof=1) / np.sqrt(len(each))) if len(each) > 1 else None
+
     def beside(self, best: int | None) -> Mapping[int, Standing]:
         """The standing of each trial that was added, where ``best`` is the best, or none is."""
         top = None if best is None else self._scores.get(best)

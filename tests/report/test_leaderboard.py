@@ -10,9 +10,11 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from sweeper.display.leaderboard import print_table, ranked, write_leaderboard
+from sweeper.ranking import with_winner
 from sweeper.records import State, StudySummary, TrialRow, Value
 from sweeper.statistics.intervals import Figure
 from sweeper.statistics.standings import Place, Standing
+from sweeper.track.confirmed import Confirmed, ConfirmedTrial, SeedRun
 
 
 def row(number: int, value: float | None, **extra: object) -> TrialRow:
@@ -273,3 +275,31 @@ def test_trials_tied_with_the_best_are_marked_and_have_intervals(tmp_path: Path)
     assert [line for line in text.splitlines() if "tied" in line and "0.730 to 0.870" in line]
     assert [line for line in text.splitlines() if "best" in line and "0.900 to 0.980" in line]
     assert "95 %" not in printed(a_study())
+
+
+def test_trials_that_were_run_again_have_their_means_and_the_winner_comes_first(
+    tmp_path: Path,
+) -> None:
+    runs = (SeedRun(1000, "confirm/a", {"val_accuracy": 0.8}), SeedRun(2000, "confirm/b", {}, "no"))
+    confirmed = Confirmed(
+        "study",
+        3,
+        (
+            ConfirmedTrial(0, {"val_accuracy": 0.81}, runs, {"val_accuracy": Figure(0.8)}, True),
+            ConfirmedTrial(3, {"val_accuracy": 0.95}, (), {"val_accuracy": Figure(0.7, 0.6, 0.8)}),
+        ),
+    )
+    summary = with_winner(a_study(), 0)
+    write_leaderboard(summary, tmp_path / "leaderboard.csv", {}, confirmed)
+    rows = list(csv.DictReader(io.StringIO((tmp_path / "leaderboard.csv").read_text())))
+    ends = ("", "_low", "_high")
+    columns = [*(f"confirmed_val_accuracy{end}" for end in ends), "confirmed_runs"]
+    assert [row["number"] for row in rows] == ["0", "3", "2", "1"]
+    assert [rows[0][column] for column in columns] == ["0.8", "", "", "1"]
+    assert [rows[1][column] for column in columns] == ["0.7", "0.6", "0.8", "0"]
+    assert [rows[2][column] for column in columns] == [""] * 4
+    out = io.StringIO()
+    print_table(summary, Console(file=out), {}, confirmed)
+    best, second = [line for line in out.getvalue().splitlines() if "complete  " in line]
+    assert best.split()[:5] == ["best", "0", "complete", "0.8123", "0.8000"]
+    assert "0.7000 (95 %: 0.600 to 0.800)" in second

@@ -215,6 +215,20 @@ class SlowFile(io.StringIO):
         return written
 
 
+def test_what_is_run_again_is_called_so_and_counts_towards_no_total() -> None:
+    file = io.StringIO()
+    progress = LineProgress(Console(file=file), Outline(total=9, what="rerun of trial"))
+    again = row(2, 0.5, seed=1000)
+    progress.trial_started(0, spec(2, seed=1000))
+    progress.epoch(0, spec(2, seed=1000), EpochReport(0, 0.5))
+    progress.trial_finished(0, again, summary(again))
+    assert file.getvalue().splitlines() == [
+        "rerun of trial 2 started: seed=1000",
+        "rerun of trial 2 step 0: 0.5",
+        "rerun of trial 2 complete after 3.2 s: 0.5 with seed=1000",
+    ]
+
+
 def test_lines_of_several_threads_are_whole() -> None:
     file = SlowFile()
     progress = LineProgress(Console(file=file), Outline())

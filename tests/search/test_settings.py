@@ -40,6 +40,7 @@ def test_what_is_left_out_has_its_default() -> None:
         "timeout": None,
         "target": None,
         "patience": None,
+        "min_gain": None,
         "resume": True,
         "heartbeat_interval": 60,
         "executor": {

@@ -59,7 +59,7 @@ from sweeper.search.space.search_space import parse_space
 from sweeper.search.status import StudyStatus
 from sweeper.search.stopping import Stopping, StopSignal
 from sweeper.search.study import Study, open_study
-from sweeper.search.trials.runner import TrialPlan
+from sweeper.search.trials.trial_plan import TrialPlan
 
 Task = Callable[[TrialSpec, Channel], Any]
 

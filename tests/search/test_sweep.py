@@ -418,3 +418,37 @@ def test_what_cannot_run_is_refused_before_a_trial_exists(
         assert fault in ended.stderr
     assert "Traceback" not in ended.stderr
     assert not (tmp_path / "out" / "0").exists()
+
+
+def test_a_study_ends_where_more_trials_could_gain_too_little(tmp_path: Path) -> None:
+    ended = sweep(
+        tmp_path,
+        *("x=interval(0,1)", *RANDOM, INLINE, *STORED),
+        *("hydra.sweeper.n_trials=null", "hydra.sweeper.min_gain=0.5"),
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert "no limit to their number, the sweep ends when more could gain less than 0.5" in (
+        ended.stdout
+    )
+    assert "ended early: more trials could gain 0." in ended.stdout
+    assert len(stored(tmp_path)) >= 20
+    kept = json.loads((tmp_path / "out" / "gain.json").read_text())
+    assert 0 <= kept["most"] < 0.5
+    # the same command looks before it begins a trial
+    count = len(stored(tmp_path))
+    assert (
+        "ended early: more trials could gain 0."
+        in sweep(
+            tmp_path,
+            *("x=interval(0,1)", *RANDOM, INLINE, *STORED),
+            *("hydra.sweeper.n_trials=null", "hydra.sweeper.min_gain=0.5"),
+        ).stdout
+    )
+    assert len(stored(tmp_path)) == count
+
+
+def test_what_nobody_can_tell_ends_no_study(tmp_path: Path) -> None:
+    ended = sweep(tmp_path, "x=1,2", GRID, INLINE, "hydra.sweeper.min_gain=error")
+    assert ended.returncode == 2
+    assert "hydra.sweeper.min_gain=error needs an application that knows" in ended.stderr
+    assert not (tmp_path / "out").exists()

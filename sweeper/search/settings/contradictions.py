@@ -9,7 +9,7 @@ from sweeper.errors import ConfigError
 from sweeper.execute.kinds import EXECUTORS
 from sweeper.search.settings.samplers import build_pruner, build_sampler
 
-_ENDS = ("n_trials", "timeout", "target", "patience")
+_ENDS = ("n_trials", "timeout", "target", "patience", "min_gain")
 
 
 def contradictions(values: Mapping[str, Any]) -> Iterator[str]:
@@ -49,7 +49,7 @@ def _objectives(values: Mapping[str, Any], sampler: BaseSampler | None) -> Itera
     one = f"takes one objective, but hydra.sweeper.direction has {len(direction)}"
     if isinstance(sampler, CmaEsSampler):
         yield f"hydra/sweeper/sampler=cmaes {one}"
-    for key in ("target", "patience"):
+    for key in ("target", "patience", "min_gain"):
         if values[key] is not None:
             yield f"hydra.sweeper.{key} {one}"
 

@@ -1,5 +1,6 @@
 """What stands under ``hydra.sweeper``, checked: every fault in one message."""
 
+import math
 from collections.abc import Mapping
 from functools import partial
 from typing import Annotated, Any
@@ -83,6 +84,13 @@ def _cores(value: int) -> int:
     return value
 
 
+def _least(value: Any) -> Any:
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if value is None or value == "error" or (number and 0 < value < math.inf):
+        return value
+    raise ValueError(f"must be a number > 0, error or null, got {shown(value)}")
+
+
 def _point(value: Any) -> Any:
     if not isinstance(value, Mapping | str):
         wanted = "a parameter set, or the path of an optimization_results.yaml"
@@ -134,6 +142,7 @@ class SweepSettings(Closed):
     timeout: Positive | None
     target: float | None
     patience: Count | None
+    min_gain: Annotated[float | str | None, PlainValidator(_least)]
     resume: bool
     heartbeat_interval: Count
     executor: Annotated[ExecutorSettings, BeforeValidator(_with_defaults)]

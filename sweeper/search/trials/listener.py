@@ -13,33 +13,55 @@ from sweeper.records import Attribute, Constraint, Decision, EpochReport, Note, 
 from sweeper.search.session import Session
 
 
-class TrialListener:
-    """A :class:`~sweeper.execute.executor.Channel` for one trial, used by its slot's thread."""
+class StopListener:
+    """A :class:`~sweeper.execute.executor.Channel` that shows work, and ends it with the sweep.
 
-    def __init__(self, session: Session, trial: optuna.Trial, spec: TrialSpec, slot: int) -> None:
+    Used by the thread of the work's slot.
+    """
+
+    def __init__(self, session: Session, spec: TrialSpec, slot: int) -> None:
         self._session = session
-        self._trial = trial
         self._spec = spec
         self._slot = slot
-        # with several objectives Optuna neither takes reports nor prunes
-        self._takes_reports = len(session.study.directions) == 1
-        self._prunes = not isinstance(session.study.pruner, NopPruner)
-        self._steps: set[int] = set()
         self.interrupted = False
-        """Whether the trial was stopped because the sweep stops."""
+        """Whether the work was stopped because the sweep stops."""
 
     def report(self, report: EpochReport) -> Decision:
-        """Record ``report``; stop where the sweep was interrupted or the pruner says so."""
+        """Show ``report``; stop where the sweep was interrupted or has lost its files."""
         self._session.progress.epoch(self._slot, self._spec, report)
         if self._session.stop_signal.interrupted:
-            self.interrupted = True
-            return Decision(stop=True, reason="the sweep was interrupted")
+            return self._interruption("the sweep was interrupted")
         try:
             self._session.stop_signal.check_kept()
         except StudyLost as error:
             self._session.stop_signal.fail(error)
-            self.interrupted = True
-            return Decision(stop=True, reason=error.reason)
+            return self._interruption(error.reason)
+        return Decision()
+
+    def note(self, note: Note) -> None:
+        """Keep nothing: the work is no trial of the study."""
+
+    def _interruption(self, reason: str) -> Decision:
+        self.interrupted = True
+        return Decision(stop=True, reason=reason)
+
+
+class TrialListener(StopListener):
+    """The channel of a trial: Optuna keeps its reports, and may prune it."""
+
+    def __init__(self, session: Session, trial: optuna.Trial, spec: TrialSpec, slot: int) -> None:
+        super().__init__(session, spec, slot)
+        self._trial = trial
+        # with several objectives Optuna neither takes reports nor prunes
+        self._takes_reports = len(session.study.directions) == 1
+        self._prunes = not isinstance(session.study.pruner, NopPruner)
+        self._steps: set[int] = set()
+
+    def report(self, report: EpochReport) -> Decision:
+        """Record ``report``; stop where the sweep was interrupted or the pruner says so."""
+        decision = super().report(report)
+        if decision.stop:
+            return decision
         # Optuna keeps the first report of a step, and warns about others
         if not (self._takes_reports and report.compared) or report.step in self._steps:
             return Decision()
@@ -47,8 +69,7 @@ class TrialListener:
         try:
             self._trial.report(report.value, report.step)
         except UpdateFinishedTrialError:
-            self.interrupted = True
-            return Decision(stop=True, reason="another controller took this trial for dead")
+            return self._interruption("another controller took this trial for dead")
         if self._prunes and self._trial.should_prune():
             return Decision(stop=True, reason=self._reason(report))
         return Decision()

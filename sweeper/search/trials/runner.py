@@ -8,14 +8,13 @@ again.
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import optuna
-from omegaconf import DictConfig
 from optuna.distributions import distribution_to_json
 from optuna.exceptions import UpdateFinishedTrialError
 
@@ -35,18 +34,16 @@ from sweeper.search.attributes import (
     FOLDER,
     LOG_TAIL,
     OOM,
-    OWN_ATTRIBUTES,
     REASON,
     RETRY_OF,
     SECONDS,
 )
 from sweeper.search.queue import requeue
 from sweeper.search.session import Session
-from sweeper.search.space.cases import bare
-from sweeper.search.space.search_space import SearchSpace
-from sweeper.search.trials.compose import Composer, number_job
+from sweeper.search.trials.compose import number_job
 from sweeper.search.trials.job import TrialJob
 from sweeper.search.trials.listener import TrialListener
+from sweeper.search.trials.trial_plan import TrialPlan
 from sweeper.study_folder import TrialPaths
 
 _LONGEST_REASON = 1000
@@ -56,22 +53,6 @@ _LONGEST_TAIL = 8000
 
 class Interrupted(Exception):
     """A trial ends here because the sweep does; its parameters are tried again later."""
-
-
-@dataclass(frozen=True)
-class TrialPlan:
-    """How every trial of the study is made and run.
-
-    ``custom`` is the person's ``custom_search_space``, to be called with each trial; ``make_job``
-    turns a trial and its composed configuration into work for its process.
-    """
-
-    space: SearchSpace
-    composer: Composer
-    make_job: Callable[[TrialSpec, DictConfig], TrialJob]
-    custom: Callable[[optuna.Trial], None] | None = None
-    retries: Mapping[Cause, int] = field(default_factory=dict)
-    timeout: float | None = None
 
 
 class TrialRunner:
@@ -94,7 +75,7 @@ class TrialRunner:
         try:
             with gate:
                 self._session.store.show_alive(trial)
-                params = self._suggest(trial)
+                params = self._plan.suggest(trial)
             job, spec = self._prepare(trial, params)
         except optuna.TrialPruned as pruned:
             trial.set_user_attr(REASON, _clip(str(pruned) or "custom_search_space gave it up"))
@@ -152,23 +133,6 @@ class TrialRunner:
         except StudyLost as error:
             self._end_with(error, trial)
             raise
-
-    def _suggest(self, trial: optuna.Trial) -> dict[str, Any]:
-        params = self._plan.space.suggest(trial)
-        if self._plan.custom is None:
-            return params
-        fixed = self._plan.space.fixed_values
-        for key, value in fixed.items():  # as in hydra-optuna-sweeper, the hook may look at them
-            if key not in OWN_ATTRIBUTES:
-                trial.set_user_attr(key, value)
-        self._plan.custom(trial)
-        both = {bare(key) for key in trial.params.keys() - params.keys()} & set(map(bare, fixed))
-        if both:
-            where = "hydra.sweeper.custom_search_space"
-            raise ConfigError(
-                [f"{where} suggests {key}, which is fixed; leave out one" for key in sorted(both)]
-            )
-        return params | trial.params
 
     def _prepare(
         self, trial: optuna.Trial, params: Mapping[str, Any]

@@ -1,0 +1,1 @@
+"""What more trials could still gain, and the study that ends where that is too little."""
