@@ -15,6 +15,8 @@ from sweeper.report.trial_standings import standings_of
 from sweeper.statistics.standings import Standing
 from sweeper.study_folder import StudyPaths, TrialPaths
 from sweeper.track import predictions
+from sweeper.track.confirmed import Confirmed
+from sweeper.track.gain import Gain
 from sweeper.track.journal import Journal, last_metric
 from sweeper.track.predictions import Predictions
 from sweeper.track.result import AboutStudy, Result, Status
@@ -32,6 +34,8 @@ class StudyContent:
         standings: of the complete trials beside the best one.
         prebuilt: seconds that went into what all trials share.
         made: when that was, in seconds since 1970.
+        confirmed: what became of trials that were run again; None where none were.
+        gain: what more trials could gain; None until the search has ended.
     """
 
     about: AboutStudy
@@ -41,6 +45,8 @@ class StudyContent:
     standings: Mapping[int, Standing]
     prebuilt: float
     made: float
+    confirmed: Confirmed | None
+    gain: Gain | None
 
     @property
     def objective(self) -> str:
@@ -121,6 +127,8 @@ def gather(folder: Path) -> StudyContent:
         standings_of(summary),
         prebuilt or 0.0,
         time.time(),
+        reader.confirmed(),
+        reader.gain(),
     )
 
 

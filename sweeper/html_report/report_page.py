@@ -10,6 +10,7 @@ from sweeper.html_report.rendering import rendered
 from sweeper.html_report.sections.answer import answer
 from sweeper.html_report.sections.best_so_far import progress
 from sweeper.html_report.sections.computation import computation
+from sweeper.html_report.sections.confirmed_section import confirmed_section
 from sweeper.html_report.sections.data_section import data
 from sweeper.html_report.sections.learning_curves import curves
 from sweeper.html_report.sections.next_commands import next_commands
@@ -20,6 +21,7 @@ from sweeper.html_report.sections.winner_section import winner
 
 SECTIONS: tuple[Callable[[StudyContent], Section | None], ...] = (
     answer,
+    confirmed_section,
     trials_table,
     progress,
     curves,

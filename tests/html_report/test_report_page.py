@@ -13,7 +13,10 @@ from sweeper.errors import SweeperError
 from sweeper.html_report.report_page import write_report
 from sweeper.html_report.sections.computation import lanes_of
 from sweeper.html_report.sections.problems import tail
+from sweeper.statistics.intervals import Figure
 from sweeper.study_folder import StudyPaths
+from sweeper.track.confirmed import Confirmed, ConfirmedTrial, SeedRun, write_confirmed
+from sweeper.track.gain import Gain, write_gain
 from sweeper.track.result import Status
 
 HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(2)>\"'&"
@@ -145,6 +148,29 @@ def test_two_objectives(tmp_path: Path) -> None:
     page = page_of(study)
     assert re.search(r"Of 12 complete trials, trials? [\d, ]+ (form the Pareto|is best)", page.text)
     assert "on the front" in page.text
+
+
+def test_the_searchs_figure_stands_beside_the_confirmed_one(tmp_path: Path) -> None:
+    study = Made(tmp_path / "digits")
+    for _ in range(3):
+        study.add(params={"optimizer.learning_rate": 1e-3})
+    runs = [SeedRun(seed, f"confirm/0001-seed{seed}", {"val_accuracy": 0.9}) for seed in (7, 8)]
+    failed = SeedRun(9, "confirm/0001-seed9", {}, "it ran out of memory")
+    means = {"val_accuracy": Figure(0.9, 0.85, 0.95)}
+    chosen = ConfirmedTrial(1, {"val_accuracy": 0.97}, (*runs, failed), means, chosen=True)
+    none = ConfirmedTrial(2, {"val_accuracy": 0.98}, (failed,), {})
+    paths = StudyPaths(study.folder)
+    write_confirmed(paths.confirmed, Confirmed("id", 2, (chosen, none)))
+    write_gain(paths.gain, Gain(3, most=0.01, error=0.02))
+    page = page_of(study)
+    assert (
+        "Trial 1 is the best of 3 complete trials by the mean of 2 further seeds: val_accuracy 0.9 "
+        "(95 %: 0.850 to 0.950)"
+    ) in page.text
+    assert "the search's val_accuracy was 0.07 better" in page.text
+    assert "Trial 2 was best in the search; trial 1 is now." in page.text
+    assert "0.9, 0.9, it ran out of memory" in page.text
+    assert "More trials could gain 0.01 val_accuracy at most" in page.text
 
 
 def test_folds(tmp_path: Path) -> None:

@@ -37,6 +37,15 @@ def _sentence(content: StudyContent) -> str:
             f"Of {len(content.complete)} complete trials, {what}: no other trial is better in "
             f"{' or '.join(summary.value_names)} without being worse in another."
         )
+    again = content.confirmed.winner if content.confirmed is not None else None
+    if again is not None and content.objective in again.means:
+        mean, seeds = again.means[content.objective], sum(bool(run.figures) for run in again.runs)
+        ends = interval(mean)
+        return (
+            f"Trial {best.number} is the best of {len(content.complete)} complete trials by the "
+            f"mean of {seeds} further seeds: {content.objective} {mean.value:.4g}"
+            f"{ends and f' ({ends})'}; the search had measured {best.values[0]:.4g}."
+        )
     standing = content.standings.get(best.number)
     sure = interval(standing.figure) if standing else ""
     trials = f"{len(content.complete)} complete trials"
@@ -64,6 +73,9 @@ def _more(content: StudyContent) -> Iterator[str]:
         yield f"Its model on images that no trial saw: {spelled_test(tested)}."
     elif content.running:
         yield "It is tested when the sweep ends."
+    if content.gain is not None:
+        text = content.gain.spelled(content.objective)
+        yield f"{text[0].upper()}{text[1:]}."
     if best.params:
         chosen = ", ".join(f"{bare(key)}={brief(value)}" for key, value in best.params.items())
         yield f"It has {chosen}."
