@@ -22,18 +22,27 @@ _BETWEEN = "…"
 
 
 def readable(class_names: Sequence[str]) -> list[str]:
+    """``class_names`` as :func:`worded`, in letters that can be drawn here."""
+    return [_with_glyphs(name, number) for number, name in enumerate(worded(class_names))]
+
+
+def worded(class_names: Sequence[str]) -> list[str]:
     """``class_names`` as words; names that would be the same then stay as they are.
 
-    >>> readable(["n02085620-Chihuahua", "toy_terrier"])
+    >>> worded(["n02085620-Chihuahua", "toy_terrier"])
     ['Chihuahua', 'toy terrier']
     """
     words = [_words(name) for name in class_names]
     times = Counter(words)
     plain = [_one_line(name) for name in class_names]
-    told_apart = (
+    return [
         word if word and times[word] == 1 else name for word, name in zip(words, plain, strict=True)
-    )
-    return [_with_glyphs(name, number) for number, name in enumerate(told_apart)]
+    ]
+
+
+def undrawable(class_names: Sequence[str]) -> list[str]:
+    """Those of ``class_names`` with letters that no font of this machine has."""
+    return [name for name in class_names if drawable(name) != unicodedata.normalize("NFC", name)]
 
 
 def shorten(name: str, limit: int) -> str:

@@ -12,7 +12,7 @@ from sweeper.data.examples import Examples
 from sweeper.data.sources.loading import load
 from sweeper.models.grad_cam import grad_cam
 from sweeper.pictures.heat import save_heat, save_image
-from sweeper.pictures.lettering import readable
+from sweeper.pictures.lettering import worded
 from sweeper.report.mistakes import Mistake, Mistakes, write_mistakes
 from sweeper.saved.classifier import SavedClassifier
 from sweeper.study_folder import TrialPaths
@@ -57,7 +57,7 @@ def _items(
 ) -> list[Mistake]:
     source = load(recipe.dataset)
     splits = splits_of(source, recipe)
-    names = readable(found.class_names.tolist())
+    names = worded(found.class_names.tolist())
     pixels = _pixels(splits, found, worst, recipe.image_size)
     rows = [row for row in worst if row in pixels]
     if not rows:

@@ -16,6 +16,7 @@ from sweeper.models.blocks import Block, find_blocks
 from sweeper.models.freezing import check_freeze, split_block
 from sweeper.models.pretrained.networks import build_backbone
 from sweeper.models.unreached import unused_in_network
+from sweeper.pictures.lettering import undrawable
 from sweeper.records import Prepared
 from sweeper.train.folds import spelled_split, splits_of
 from sweeper.train.optimizers.by_name import check_optimizer
@@ -51,6 +52,7 @@ def prepare(recipes: Sequence[Recipe], on_advance: OnAdvance = no_callback) -> P
             images[dataset] = len(source.train), len(source.class_names)
             data |= dict.fromkeys(_check_data(source, users))
             noticed += loading.doubts(dataset)
+            noticed += _undrawable(source.class_names)
     for backbone, size in dict.fromkeys((recipe.backbone, recipe.image_size) for recipe in recipes):
         users = [recipe for recipe in recipes if recipe.backbone == backbone]
         with found.collected():
@@ -72,6 +74,18 @@ def prepare(recipes: Sequence[Recipe], on_advance: OnAdvance = no_callback) -> P
                     raise ConfigError(faults)
     found.raise_if_any()
     return Prepared(tuple(data), tuple(networks), _device(), tuple(noticed))
+
+
+def _undrawable(class_names: Sequence[str]) -> list[str]:
+    """A warning where pictures could not show the names of classes."""
+    names = undrawable(class_names)
+    if not names:
+        return []
+    return [
+        f"warning: no font here has the letters of {len(names):,} class names ({names[0]!r}), so "
+        "that pictures show □ and the numbers of the classes; install one that has them, for "
+        "Chinese, Japanese and Korean Noto Sans CJK (Debian, Ubuntu: fonts-noto-cjk)"
+    ]
 
 
 def _spelled_network(network: keras.Model, backbone: Backbone, blocks: int) -> str:

@@ -65,6 +65,7 @@ def test_it_fits_is_readable_for_everyone_and_has_no_errors(
     assert too_wide(page) == []
     assert accessibility_faults(page) == []
     assert page_errors == []
+    assert page.get_by_text(CJK, exact=True).count() > 0, "the browser has fonts of its own"
     for fold in page.locator("details").all():
         fold.locator("summary").click()
     assert too_wide(page) == []

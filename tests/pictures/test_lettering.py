@@ -7,7 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sweeper.pictures.lettering import drawable, families, readable, runs, shorten, wrap
+from sweeper.pictures.lettering import (
+    drawable,
+    families,
+    readable,
+    runs,
+    shorten,
+    undrawable,
+    worded,
+    wrap,
+)
 
 TEXT = st.text(st.characters(), max_size=80)
 
@@ -80,3 +89,10 @@ def test_long_names_take_three_lines_at_most_and_break_at_words() -> None:
     assert max(map(len, lines)) <= 24
     assert wrap("american staffordshire terrier", 22) == "american staffordshire\nterrier"
     assert max(map(len, wrap("猫" * 30, 22).split("\n"))) == 11  # as wide as 22 others
+
+
+def test_names_that_no_font_has_are_told_from_the_others() -> None:
+    nobodys = "dog \U0010fffd"  # no letter, so that no font draws it
+    assert undrawable(["cat", "größe", nobodys, "gro\u0308ße"]) == [nobodys]
+    assert readable(["cat", nobodys]) == ["cat", "dog □ (class 1)"]
+    assert worded(["toy_cat", nobodys]) == ["toy cat", nobodys]

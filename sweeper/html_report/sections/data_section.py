@@ -18,7 +18,7 @@ from sweeper.html_report.page_blocks import (
     Table,
 )
 from sweeper.paths import shown_path
-from sweeper.pictures.lettering import readable
+from sweeper.pictures.lettering import worded
 from sweeper.report.data_counts import DataCounts, read_counts
 from sweeper.study_folder import TrialPaths
 
@@ -52,7 +52,7 @@ def _blocks(content: StudyContent) -> Iterator[Block]:
 
 
 def _counted(counts: DataCounts) -> Iterator[Block]:
-    names = readable(counts.class_names)
+    names = worded(counts.class_names)
     rows = [
         [
             Cell(name),

@@ -23,7 +23,7 @@ from sweeper.html_report.page_blocks import (
 )
 from sweeper.html_report.spelled import interval
 from sweeper.pictures.confused_pairs import Pair, most_confused
-from sweeper.pictures.lettering import readable
+from sweeper.pictures.lettering import worded
 from sweeper.report.mistakes import Mistakes, read_mistakes
 from sweeper.saved.metrics import Bin, figures, of_classes, reliability
 from sweeper.track.predictions import Predictions
@@ -47,7 +47,7 @@ def winner(content: StudyContent) -> Section | None:
 def _blocks(content: StudyContent, found: Predictions) -> Iterator[Block]:
     probabilities = found.probabilities.astype(np.float32)
     said = probabilities.argmax(axis=1)
-    names = readable(found.class_names.tolist())
+    names = worded(found.class_names.tolist())
     counts = np.zeros((len(names), len(names)), np.int64)
     np.add.at(counts, (found.labels, said), 1)
     wrong = int((said != found.labels).sum())
