@@ -17,9 +17,9 @@ from omegaconf import open_dict, read_write
 from sweeper.errors import Outage, SweeperError, TrialFailed, TrialPruned
 from sweeper.execute.executor import Placement
 from sweeper.records import Cause, Rerun, State, TrialRow, TrialSpec
+from sweeper.search.filled_slots import FilledSlots
 from sweeper.search.rerun_hooks import Reruns
 from sweeper.search.session import Session
-from sweeper.search.slots import in_slots
 from sweeper.search.space.cases import bare
 from sweeper.search.space.syntax import spell
 from sweeper.search.trials.compose import number_job
@@ -29,7 +29,7 @@ from sweeper.search.trials.trial_plan import TrialPlan
 from sweeper.study_folder import TrialPaths
 
 
-class RerunSlots:
+class RerunSlots(FilledSlots[Rerun]):
     """Runs all of ``reruns``, each slot the next one the moment that it is free.
 
     Args:
@@ -46,39 +46,12 @@ class RerunSlots:
         reruns: Reruns,
         placements: Sequence[Placement],
     ) -> None:
-        self._session = session
+        super().__init__(session, placements)
         self._plan = plan
         self._reruns = reruns
-        self._placements = placements
         self._queue = deque(reruns.queue)
         self._attempts: Counter[tuple[Path, Cause]] = Counter()
         self._ended: list[TrialRow] = []
-
-    def run(self) -> None:
-        """Fill the slots until the queue is empty, or the sweep interrupted.
-
-        Raises:
-            Whatever ended a slot and is no failure of a rerun.
-        """
-        in_slots(len(self._placements), self._fill)
-        if self._session.stop_signal.faults:
-            raise self._session.stop_signal.faults[0]
-
-    def interrupt(self) -> None:
-        """Begin none any more; those that run stop at their next report, or end."""
-        self._session.stop_signal.interrupt()
-
-    @property
-    def interrupted(self) -> bool:
-        """Whether they ended before the queue was empty."""
-        return self._session.stop_signal.interrupted
-
-    def _fill(self, slot: int) -> None:
-        try:
-            while (rerun := self._next()) is not None:
-                self._run(slot, rerun)
-        except BaseException as error:
-            self._session.stop_signal.fail(error)
 
     def _next(self) -> Rerun | None:
         with self._session.stop_signal.changed:
@@ -87,20 +60,20 @@ class RerunSlots:
             self._session.stop_signal.check_kept()
             return self._queue.popleft()
 
-    def _run(self, slot: int, rerun: Rerun) -> None:
+    def _run(self, slot: int, work: Rerun) -> None:
         with self._session.stop_signal.changed:
-            job, spec = self._prepare(rerun)
+            job, spec = self._prepare(work)
         self._session.progress.trial_started(slot, spec)
         try:
-            row = self._result(slot, rerun, job, spec)
+            row = self._result(slot, work, job, spec)
         except BaseException as error:
             with contextlib.suppress(OSError):  # what ends the sweep may be the disk
-                self._stopped(rerun, str(error) or type(error).__name__)
+                self._stopped(work, str(error) or type(error).__name__)
             raise
         if row is None:
             return
         with self._session.stop_signal.changed:
-            self._reruns.finished(rerun, row)
+            self._reruns.finished(work, row)
             self._ended.append(row)
             shown = tuple(self._ended)
         self._session.progress.trial_finished(slot, row, self._session.status.of_reruns(shown))

@@ -4,8 +4,7 @@ No slot waits for another. One thread a slot runs Optuna's own ``study.optimize`
 time, which keeps its heartbeat working; trials themselves run in processes of their own.
 """
 
-import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from typing import Any
 
@@ -14,6 +13,7 @@ from optuna.trial import FrozenTrial
 
 from sweeper.errors import TrialFailed
 from sweeper.execute.executor import Placement
+from sweeper.search.filled_slots import FilledSlots
 from sweeper.search.queue import enqueue_next, requeue
 from sweeper.search.session import Session
 from sweeper.search.status import ran_out_of_memory
@@ -22,21 +22,7 @@ from sweeper.search.trials.runner import Interrupted, TrialRunner
 from sweeper.search.trials.trial_plan import TrialPlan
 
 
-def in_slots(count: int, fill: Callable[[int], None]) -> None:
-    """Call ``fill`` with the number of each slot, each in a thread of its own; wait for all."""
-    if count == 1:  # in this thread, where a debugger and inline work belong
-        fill(0)
-        return
-    threads = [
-        threading.Thread(target=fill, args=(slot,), name=f"slot {slot}") for slot in range(count)
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-
-
-class Slots:
+class Slots(FilledSlots[ExitStack]):
     """Runs the trials of a session's study until ``stopping`` says that it is done.
 
     Args:
@@ -55,41 +41,14 @@ class Slots:
         starting_points: Sequence[dict[str, Any]],
         placements: Sequence[Placement],
     ) -> None:
-        self._session = session
+        super().__init__(session, placements)
         self._runner = TrialRunner(session, plan)
         self._stopping = stopping
         self._points = list(starting_points)
-        self._placements = placements
         self._running: dict[int, int] = {}
         """Trial that runs in each slot."""
         self._stale: list[FrozenTrial] = []
         session.store.on_stale = self._on_stale
-
-    def run(self) -> None:
-        """Fill the slots until the study is done or interrupted.
-
-        Raises:
-            Whatever ended a slot and is no failure of a trial.
-        """
-        in_slots(len(self._placements), self._fill)
-        if self._session.stop_signal.faults:
-            raise self._session.stop_signal.faults[0]
-
-    def interrupt(self) -> None:
-        """Begin no trial any more; those that run stop at their next report, or end."""
-        self._session.stop_signal.interrupt()
-
-    @property
-    def interrupted(self) -> bool:
-        """Whether the trials ended before the study was done."""
-        return self._session.stop_signal.interrupted
-
-    def _fill(self, slot: int) -> None:
-        try:
-            while (gate := self._next()) is not None:
-                self._try_one(slot, gate)
-        except BaseException as error:
-            self._session.stop_signal.fail(error)
 
     def _next(self) -> ExitStack | None:
         """Wait until a trial may begin; returns the study's gate, held, or None at the end."""
@@ -129,11 +88,11 @@ class Slots:
         requeue(study, trial)
         self._stale.append(trial)
 
-    def _try_one(self, slot: int, gate: ExitStack) -> None:
+    def _run(self, slot: int, work: ExitStack) -> None:
         try:
-            with gate:
+            with work:
                 self._session.study.optimize(
-                    lambda trial: self._objective(slot, trial, gate),
+                    lambda trial: self._objective(slot, trial, work),
                     n_trials=1,
                     catch=(TrialFailed, Interrupted),
                 )
