@@ -137,6 +137,7 @@ def test_the_best_mean_wins_over_runs_that_ended_and_not_over_the_search(tmp_pat
     mean = trials[1].means["val_accuracy"]
     assert mean.value == pytest.approx(0.91)
     assert mean.low == pytest.approx(0.91 - 12.7062 * 0.01, abs=1e-4)  # Student's t of 1 degree
+    assert mean.high == 1, "no accuracy is higher"
     assert trials[2].means == {}
     assert trials[1].search == {"val_accuracy": 0.95}
     confirmed = Confirmed("study", 0, trials)

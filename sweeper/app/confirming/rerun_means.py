@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sweeper.records import StudySummary, TrialRow
 from sweeper.statistics.intervals import Figure, of_mean
@@ -52,9 +53,17 @@ def _confirmed(
     means = {}
     for name in summary.value_names if known else ():
         values = np.array([figures[name] for figures in known])
-        means[name] = Figure(float(values.mean()), *of_mean(values))
+        means[name] = _mean(name, values)
     search = dict(zip(summary.value_names, row.values, strict=True))
     return ConfirmedTrial(row.number, search, tuple(runs), means)
+
+
+def _mean(name: str, values: NDArray[np.float64]) -> Figure:
+    """With its interval, as far as there can be such values: no objective is below 0."""
+    low, high = of_mean(values)
+    if low is not None and high is not None:
+        low, high = max(low, 0.0), min(high, 1.0) if name == "val_accuracy" else high
+    return Figure(float(values.mean()), low, high)
 
 
 def _order(summary: StudySummary, trial: ConfirmedTrial) -> tuple[bool, float, float, int]:
