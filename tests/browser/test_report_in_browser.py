@@ -57,7 +57,14 @@ def shown(page: Page, file: Path) -> None:
     page.wait_for_selector("html[data-drawn=all]", state="attached")
 
 
-@pytest.mark.parametrize("page", VIEWS, indirect=True, ids=str)
+@pytest.mark.parametrize(
+    "page",
+    [
+        pytest.param(view, id=str(view), marks=() if str(view) in PICTURED else pytest.mark.more)
+        for view in VIEWS
+    ],
+    indirect=True,
+)
 def test_it_fits_is_readable_for_everyone_and_has_no_errors(
     page: Page, report: Path, page_errors: list[str], request: pytest.FixtureRequest
 ) -> None:
@@ -118,7 +125,14 @@ def test_names_are_never_code(tmp_path: Path, page: Page, page_errors: list[str]
     assert too_wide(page) == []
 
 
-@pytest.mark.parametrize("kind", ["running", "failures", "one", "two objectives", "folds", "none"])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        *("running", "two objectives"),
+        *(pytest.param(kind, marks=pytest.mark.more) for kind in ("failures", "one", "folds")),
+        pytest.param("none", marks=pytest.mark.more),
+    ],
+)
 def test_studies_of_every_kind(
     kind: str, tmp_path: Path, open_page: OpenPage, page_errors: list[str]
 ) -> None:
