@@ -69,7 +69,7 @@ class StudyPages:
             self._runs.study.log_file(path, "study")
 
     def print_next(self) -> None:
-        """Show where everything is, and how to go on."""
+        """Show where everything is, and the next commands."""
         paths, console = self._paths, open_console()
         folder = shown_path(paths.folder)
         again = command(["--config-dir", str(folder), "--config-name", "best"])

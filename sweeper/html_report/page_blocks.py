@@ -40,7 +40,7 @@ class Span:
 class Cell:
     """Text of a table; a ``number`` stands at the right, ``span`` is drawn beside the text.
 
-    ``mark`` is a word for the style of the cell: the state of a trial, ``best`` or ``tied``.
+    ``mark`` names the style of the cell: the state of a trial, ``best`` or ``tied``.
     """
 
     text: str

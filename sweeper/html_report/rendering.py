@@ -36,7 +36,7 @@ def _environment() -> Environment:
 
 
 def _breakable(header: str) -> Markup:
-    """``header`` that may go on in the next line after a dot or an underscore."""
+    """``header`` that may break after a dot or an underscore."""
     parts = re.split(r"(?<=[._])", header)
     return Markup("<wbr>").join(parts)
 

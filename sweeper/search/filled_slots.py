@@ -35,7 +35,7 @@ class FilledSlots(ABC, Generic[Work]):
         """Fill the slots until there is no more work, or the sweep is interrupted.
 
         Raises:
-            Whatever ended a slot and is no failure of its work.
+            BaseException: what ended a slot, unless it is a failure of its work.
         """
         count = len(self._placements)
         if count == 1:  # in this thread, where a debugger and inline work belong

@@ -30,7 +30,7 @@ Task = Callable[[TrialSpec, Channel], float]
 
 
 class Recorded:
-    """The application's side, which keeps what it is told."""
+    """The application's side, which keeps what it is called with."""
 
     def __init__(self, queue: Sequence[Rerun]) -> None:
         self.queue = queue
@@ -83,7 +83,7 @@ class Again:
         best = status.best
         assert best is not None
         queue = [Rerun(best, {"seed": 1000 * n}, Path("confirm", str(n))) for n in range(count)]
-        self.told, self.signal = Recorded(queue), StopSignal()
+        self.recorded, self.signal = Recorded(queue), StopSignal()
         self.specs: list[TrialSpec] = []
 
         def composed(_overrides: tuple[str, ...]) -> DictConfig:
@@ -100,7 +100,7 @@ class Again:
         session = Session(
             self.study, store, status, InlineExecutor(), StudyHooks(), Quiet(), self.signal
         )
-        self.slots = RerunSlots(session, plan, self.told, [Placement()] * n_slots)
+        self.slots = RerunSlots(session, plan, self.recorded, [Placement()] * n_slots)
         self.before = len(self.study.trials)
 
     def run(self) -> "Again":
@@ -121,7 +121,7 @@ def test_all_slots_work_at_once_and_each_rerun_has_its_folder_and_seed() -> None
         return float(spec.params["seed"])  # type: ignore[arg-type]
 
     done = Again(task, 6, n_slots=3).run()
-    values = {str(folder): row.values for folder, row in done.told.rows.items()}
+    values = {str(folder): row.values for folder, row in done.recorded.rows.items()}
     assert values == {f"confirm/{n}": (1000.0 * n,) for n in range(6)}
     for spec in done.specs:
         assert spec.number == 1
@@ -149,8 +149,8 @@ def test_each_ends_once_and_is_tried_again_as_often_as_its_cause_allows(
         return 0.5
 
     done = Again(task, count, n_slots, retries).run()
-    assert {int(folder.name) for folder in done.told.rows} == set(range(count))
-    for folder, row in done.told.rows.items():
+    assert {int(folder.name) for folder in done.recorded.rows} == set(range(count))
+    for folder, row in done.recorded.rows.items():
         seen: Counter[Cause] = Counter()
         expected, tries = State.FAILED, 0
         while True:
@@ -163,7 +163,7 @@ def test_each_ends_once_and_is_tried_again_as_often_as_its_cause_allows(
             if seen[cause] > retries[cause]:
                 break
         assert (row.state, attempts[int(folder.name)]) == (expected, tries)
-    assert len(done.told.stopped) == len(done.told.begun) - count
+    assert len(done.recorded.stopped) == len(done.recorded.begun) - count
 
 
 def test_interrupted_they_stop_at_their_next_report_and_no_other_begins() -> None:
@@ -177,15 +177,15 @@ def test_interrupted_they_stop_at_their_next_report_and_no_other_begins() -> Non
     sweep = Again(task, 4)
     sweep.run()
     assert sweep.slots.interrupted
-    assert [folder.name for folder in sweep.told.rows] == ["0"]
-    assert [folder.name for folder, _ in sweep.told.stopped] == ["1"]
+    assert [folder.name for folder in sweep.recorded.rows] == ["0"]
+    assert [folder.name for folder, _ in sweep.recorded.stopped] == ["1"]
 
 
 def test_one_that_gives_up_itself_has_failed() -> None:
     def task(_spec: TrialSpec, _channel: Channel) -> float:
         raise TrialPruned("loss is nan")
 
-    (row,) = Again(task, 1).run().told.rows.values()
+    (row,) = Again(task, 1).run().recorded.rows.values()
     assert (row.state, row.reason, row.values) == (State.FAILED, "loss is nan", ())
 
 
@@ -196,15 +196,15 @@ def test_what_no_rerun_is_at_fault_for_ends_the_sweep() -> None:
     sweep = Again(task, 2)
     with pytest.raises(MachineFault, match="the disk is full"):
         sweep.run()
-    assert not sweep.told.rows
-    assert sweep.told.stopped == [(Path("confirm/0"), "the disk is full")]
+    assert not sweep.recorded.rows
+    assert sweep.recorded.stopped == [(Path("confirm/0"), "the disk is full")]
 
 
 def test_nobody_prunes_them() -> None:
     def task(_spec: TrialSpec, channel: Channel) -> float:
         return float(any(channel.report(EpochReport(n, -9.0)).stop for n in range(5)))
 
-    (row,) = Again(task, 1).run().told.rows.values()
+    (row,) = Again(task, 1).run().recorded.rows.values()
     assert row.values == (0.0,)
 
 

@@ -52,7 +52,7 @@ class RerunRuns:
     def end_orphans(self) -> None:
         """Close the runs that a controller left open when it died, and deliver what it left.
 
-        One that came to its end is complete; of another nobody knows whether it failed or was
+        One that ended by itself is complete; of another nobody knows whether it failed or was
         stopped: it is run again.
         """
         for paths, _ in self._known():

@@ -31,7 +31,7 @@ class GainWatch:
     Args:
         study: whose trials they are.
         least: what they have to be able to gain; ``error`` for the standard error of the best
-            figure, so that no better one could be told from luck.
+            figure, so that no better one could be distinguished from luck.
         error: gives that.
     """
 
