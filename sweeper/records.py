@@ -136,12 +136,14 @@ class Prepared:
 
     ``data`` and ``networks`` have one text for each data set and network of the search,
     ``device`` says what TensorFlow computes on, ``noticed`` is what a person should know.
+    ``splits`` is another text whenever other images, labels or splits are used.
     """
 
     data: tuple[str, ...]
     networks: tuple[str, ...]
     device: str
     noticed: tuple[str, ...]
+    splits: str
 
 
 @dataclass(frozen=True)

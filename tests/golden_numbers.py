@@ -109,7 +109,7 @@ def decoded() -> Numbers:
 
 
 def ordered() -> Numbers:
-    """Resized images, their order, and stratified draws."""
+    """Resized images, and their order."""
     source = tf.data.Dataset.range(20)
     epoch = tf.data.Dataset.range(2, 3)
     order = epoch.flat_map(batches.as_written(partial(batches.shuffled, source, 20, 5)))
@@ -122,12 +122,20 @@ def ordered() -> Numbers:
     )
     small = batches.batches(images, 40, 2, target=lambda label: label, shuffle_seed=None)
     large = batches.batches(images, 120, 2, target=lambda label: label, shuffle_seed=None)
-    labels = np.repeat(np.arange(3), (20, 11, 5))
     return {
         "shrunk": sampled(next(iter(small.dataset))[0]),
         "enlarged": sampled(next(iter(large.dataset))[0]),
         "shuffled": [float(place) for place in order.as_numpy_iterator()],
-        "drawn": [float(place) for place in stratified.draw(labels, 0.3, (4, 1))],
+    }
+
+
+def split() -> Numbers:
+    """Which images are held out, and in which fold each is."""
+    labels = np.repeat(np.arange(3), (20, 11, 5))
+    draws = stratified.draws_of((f"{number}.jpg" for number in range(len(labels))), (4, 1))
+    return {
+        "drawn": [float(place) for place in stratified.draw(labels, draws, 0.3, (4, 1))],
+        "dealt": [float(part) for part in stratified.deal(labels, draws, 3, (4, 1))],
     }
 
 
@@ -137,6 +145,7 @@ ROOMS: Mapping[str, tuple[str, Callable[[], Numbers]]] = {
     "image_draws": (str(image_draws.NUMBERS), drawn_for_images),
     "decoding": (str(decoding.NUMBERS), decoded),
     "batches": (str(batches.NUMBERS), ordered),
+    "splits": ("2", split),  # keys of caches hold the places themselves: no version in the code
 }
 """By the name of a room its version of numbers, and what computes them."""
 

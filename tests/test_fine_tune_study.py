@@ -63,7 +63,9 @@ def test_the_plan_has_data_network_training_device_and_where_runs_are(
         recipe("tracking.uri=http://me:secret@host:5000", "freeze=everything"),
         recipe("tracking.uri=http://me:secret@host:5000", "freeze=scratch"),
     ]
-    prepared = Prepared(("digits: 10 classes",), ("Lite0: 18 blocks",), "TensorFlow sees it", ())
+    prepared = Prepared(
+        ("digits: 10 classes",), ("Lite0: 18 blocks",), "TensorFlow sees it", (), ""
+    )
     generic = [Entry("study", "first"), Entry("device", "cpu"), Entry("results", str(tmp_path))]
     shown = with_fine_tunes(generic, recipes, prepared)
     assert shown == [
@@ -85,7 +87,7 @@ def test_the_plan_has_data_network_training_device_and_where_runs_are(
 
 def test_a_gpu_that_tensorflow_cannot_use_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
-    prepared = Prepared((), (), "TensorFlow 2 sees no GPU", ())
+    prepared = Prepared((), (), "TensorFlow 2 sees no GPU", (), "")
     for devices, named in (("auto", True), ("cpu", False)):
         made = [recipe(f"executor.devices={devices}")]
         (device,) = (

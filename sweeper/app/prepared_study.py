@@ -51,8 +51,10 @@ class PreparedStudy(StudyHooks):
         self._prebuilt, self._known = prebuild(self._recipes, executor, self._log)
 
     def fingerprint(self, config: DictConfig) -> Mapping[str, Any]:
-        """The recipe; where it runs, is recorded, and what follows the search may change."""
-        return without(parse(config), Affects.PLACE | Affects.AFTERWARDS)
+        """The recipe, and which images are used; where it runs, is recorded, and what follows the
+        search may change."""
+        recipe = without(parse(config), Affects.PLACE | Affects.AFTERWARDS)
+        return {**recipe, "data": self._prepared.splits}
 
     def objectives(self, config: DictConfig) -> tuple[str, ...]:
         """What the recipe is judged by."""

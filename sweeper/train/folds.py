@@ -1,5 +1,7 @@
 """The fine-tunes that one trial makes, one for each fold, and their results together."""
 
+import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sweeper.config import Auto, Given, KFold, Recipe, Split, TestSet
-from sweeper.data.examples import Examples, Source, given_validation, split_folds, split_validation
+from sweeper.data.examples import Examples, Source, no_images
 from sweeper.data.sources.loading import has_validation
+from sweeper.data.splits import given_validation, split_folds, split_validation
 from sweeper.errors import ConfigError
 from sweeper.track.predictions import Predictions, halved
 from sweeper.train.fit.phase_state import Epoch
@@ -76,6 +79,26 @@ def spelled_split(source: Source, recipe: Recipe) -> str:
     if source.drawn is not None:
         origin = f"drawn from train, dataset.test_fraction={source.drawn.fraction}"
     return f"{spelled}, {len(source.test):,} test ({origin})"
+
+
+def hashed_split(source: Source, recipe: Recipe) -> str:
+    """How many images train, validate and test, and a hash of which these are, and their labels.
+
+    The same text only for the same images, by what identifies them, and the same split.
+    """
+    splits = splits_of(source, recipe)
+    hashed = hashlib.blake2b(json.dumps(source.class_names).encode(), digest_size=8)
+    for examples in (source.train, source.test or source.train.select(no_images())):
+        ids = (examples.identify(int(place)) for place in examples.indices)
+        hashed.update(json.dumps([*ids, examples.labels.tolist()]).encode())
+    for train, validation in splits:
+        hashed.update(train.indices.tobytes() + b"," + validation.indices.tobytes())
+    trains, validates = (len(part) for part in splits[0])
+    folds = f" in each of {len(splits)} folds" if len(splits) > 1 else ""
+    return (
+        f"{trains:,} images train, {validates:,} validate{folds}, {len(source.test or ()):,} test "
+        f"(names, labels and split: {hashed.hexdigest()})"
+    )
 
 
 def settled(recipe: Recipe) -> Recipe:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import keras
 import tensorflow as tf
 
-from sweeper.config import Backbone, Dataset, Freeze, Recipe, large_for
+from sweeper.config import Backbone, Dataset, Freeze, Recipe, Validation, large_for
 from sweeper.data.examples import Source
 from sweeper.data.sources import loading
 from sweeper.data.sources.naming import printable
@@ -18,7 +18,7 @@ from sweeper.models.pretrained.networks import build_backbone
 from sweeper.models.unreached import unused_in_network
 from sweeper.pictures.lettering import undrawable
 from sweeper.records import Prepared
-from sweeper.train.folds import spelled_split, splits_of
+from sweeper.train.folds import hashed_split, spelled_split
 from sweeper.train.optimizers.by_name import check_optimizer
 from sweeper.train.prebuild import OnAdvance, no_callback
 from sweeper.train.runtime import numerics
@@ -41,7 +41,7 @@ def prepare(recipes: Sequence[Recipe], on_advance: OnAdvance = no_callback) -> P
     numerics.use_plain_keras()
     found = Findings()
     noticed: list[str] = []
-    data, networks = dict[str, None](), dict[str, None]()
+    data, networks, splits = dict[str, None](), dict[str, None](), set[str]()
     images: dict[Dataset, tuple[int, int]] = {}
     on_images = functools.partial(on_advance, SCAN)
     for dataset in dict.fromkeys(recipe.dataset for recipe in recipes):
@@ -50,7 +50,7 @@ def prepare(recipes: Sequence[Recipe], on_advance: OnAdvance = no_callback) -> P
             noticed += loading.prepare(dataset, on_images)
             source = loading.load(dataset)
             images[dataset] = len(source.train), len(source.class_names)
-            data |= dict.fromkeys(_check_data(source, users))
+            data |= dict.fromkeys(_check_data(source, users, splits))
             noticed += loading.doubts(dataset)
             noticed += _undrawable(source.class_names)
     for backbone, size in dict.fromkeys((recipe.backbone, recipe.image_size) for recipe in recipes):
@@ -73,7 +73,9 @@ def prepare(recipes: Sequence[Recipe], on_advance: OnAdvance = no_callback) -> P
                 if faults := check_optimizer(optimizer):
                     raise ConfigError(faults)
     found.raise_if_any()
-    return Prepared(tuple(data), tuple(networks), _device(), tuple(noticed))
+    return Prepared(
+        tuple(data), tuple(networks), _device(), tuple(noticed), "; ".join(sorted(splits))
+    )
 
 
 def _undrawable(class_names: Sequence[str]) -> list[str]:
@@ -132,10 +134,14 @@ def _unused(
                 )
 
 
-def _check_data(source: Source, users: Sequence[Recipe]) -> list[str]:
-    """Whether heads, class weights and splits of ``users`` fit the data; what the data are."""
+def _check_data(source: Source, users: Sequence[Recipe], splits: set[str]) -> list[str]:
+    """Whether heads, class weights and splits of ``users`` fit the data; what the data are.
+
+    The splits are added to ``splits``.
+    """
     found, names = Findings(), source.class_names
     spelled: list[str] = []
+    hashed: dict[Validation, str] = {}
     for recipe in users:
         with found.collected():
             if recipe.head.one_logit and len(names) != 2:
@@ -145,13 +151,15 @@ def _check_data(source: Source, users: Sequence[Recipe]) -> list[str]:
         with found.collected():
             class_weights(recipe.loss, names, source.train.labels)
         with found.collected():
-            splits_of(source, recipe)
+            if recipe.validation not in hashed:
+                hashed[recipe.validation] = hashed_split(source, recipe)
             side = recipe.image_size
             spelled.append(
                 f"{_name(recipe.dataset)}: {len(names):,} classes, at {side} x {side} pixels; "
                 f"{spelled_split(source, recipe)}"
             )
     found.raise_if_any()
+    splits.update(hashed.values())
     return spelled
 
 

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from pictures import as_nobody, decoded, faults, folder, names, open_folder, picture
 
-from sweeper.data.examples import Source, given_validation
+from sweeper.data.examples import Source
 from sweeper.data.sources import loading
+from sweeper.data.splits import given_validation
 from sweeper.errors import ConfigError, MissingInput
 
 

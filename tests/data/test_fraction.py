@@ -13,8 +13,9 @@ from painted import recipe as of_records
 from pictures import folder, names, picture
 from recipes import recipe
 
-from sweeper.data.examples import Examples, given_validation, subset
+from sweeper.data.examples import Examples
 from sweeper.data.sources import loading
+from sweeper.data.splits import given_validation, subset
 from sweeper.errors import ConfigError
 
 

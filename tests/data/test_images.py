@@ -23,11 +23,12 @@ import sweeper
 from sweeper.cache.shared_cache import Cache
 from sweeper.config import Csv, Digits
 from sweeper.data.batches import batches
-from sweeper.data.examples import Examples, split_folds, split_validation
+from sweeper.data.examples import Examples
 from sweeper.data.images import kept
 from sweeper.data.row_reuse import HASH_BYTES
 from sweeper.data.sources import loading
 from sweeper.data.sources.listing import files_content
+from sweeper.data.splits import split_folds, split_validation
 
 SIDE = 24
 

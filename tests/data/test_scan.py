@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from pictures import as_nobody, decoded, faults, folder, names, open_folder, picture, truncated
 
 from sweeper import paths
-from sweeper.data.examples import Source, class_counts, split_folds
+from sweeper.data.examples import Source, class_counts
 from sweeper.data.sources import loading
+from sweeper.data.splits import split_folds
 from sweeper.errors import ConfigError
 
 

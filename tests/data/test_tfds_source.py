@@ -18,8 +18,8 @@ from painted import CLASSES, FEATURES, SIZES, painted, prepared, recipe
 from pictures import decoded, faults, names
 from PIL import Image
 
-from sweeper.data.examples import given_validation, split_validation
 from sweeper.data.sources import loading
+from sweeper.data.splits import given_validation, split_validation
 from sweeper.errors import ConfigError, MissingInput
 
 

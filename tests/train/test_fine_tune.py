@@ -14,8 +14,8 @@ from recipes import recipe
 from sweeper.cache.shared_cache import Cache
 from sweeper.config import Recipe
 from sweeper.data.batches import batches
-from sweeper.data.examples import split_validation
 from sweeper.data.sources.loading import load
+from sweeper.data.splits import split_validation
 from sweeper.data.targets import Targets
 from sweeper.models.build import attach_head
 from sweeper.paths import entries_dir

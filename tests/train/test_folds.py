@@ -10,7 +10,7 @@ from recipes import recipe
 from sweeper.config import Recipe
 from sweeper.data.sources import loading
 from sweeper.errors import ConfigError
-from sweeper.train.folds import settled, spelled_split, splits_of
+from sweeper.train.folds import hashed_split, settled, spelled_split, splits_of
 
 
 def of_folder(path: Path, *parts: str, overrides: tuple[str, ...] = ()) -> Recipe:
@@ -117,3 +117,32 @@ def test_without_a_test_the_plan_says_so(tmp_path: Path) -> None:
     tested = made.model_copy(update={"validation": recipe("validation=test").validation})
     with pytest.raises(ConfigError, match="validation=test needs a test set"):
         splits_of(source, tested)
+
+
+def test_other_images_labels_or_splits_have_another_hash(tmp_path: Path) -> None:
+    found = of_folder(tmp_path, overrides=("dataset.test_fraction=0.3",))
+
+    def hashed(**changes: object) -> str:
+        changed = found.model_copy(update={"dataset": found.dataset.model_copy(update=changes)})
+        return hashed_split(loading.load(changed.dataset), changed)
+
+    first = hashed()
+    assert first.startswith("6 images train, 2 validate, 4 test (names, labels and split: ")
+    (tmp_path / "cat" / "0.png").touch()
+    assert hashed() == first
+    others = {first, hashed(split_seed=1), hashed(validation_fraction=0.4)}
+    (tmp_path / "cat" / "0.png").rename(tmp_path / "dog" / "6.png")
+    others.add(hashed())
+    (tmp_path / "dog" / "6.png").rename(tmp_path / "dog" / "7.png")
+    others.add(hashed())
+    (tmp_path / "dog").rename(tmp_path / "hound")
+    others.add(hashed())
+    assert len(others) == 6
+
+
+@pytest.mark.parametrize("kind", ["kfold", "test"])
+def test_what_validates_is_part_of_the_hash(tmp_path: Path, kind: str) -> None:
+    split = of_folder(tmp_path)
+    other = recipe("dataset=folder", f"dataset.path={tmp_path}", f"validation={kind}")
+    source = loading.load(split.dataset)
+    assert hashed_split(source, split) != hashed_split(source, other)

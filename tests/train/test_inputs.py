@@ -15,8 +15,9 @@ from recipes import recipe
 from sweeper.cache.shared_cache import Cache
 from sweeper.config import Recipe
 from sweeper.data.batches import Batches, batches
-from sweeper.data.examples import Examples, split_folds
+from sweeper.data.examples import Examples
 from sweeper.data.sources.loading import load
+from sweeper.data.splits import split_folds
 from sweeper.data.targets import Targets
 from sweeper.models.build import attach_head
 from sweeper.train.fit.inputs import Feed

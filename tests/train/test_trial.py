@@ -184,8 +184,8 @@ def test_pictures_are_drawn_and_recorded(done: Run) -> None:
 
 @pytest.mark.slow
 def test_the_saved_model_is_the_one_that_was_judged(tmp_path: Path, done: Run) -> None:
-    from sweeper.data.examples import split_validation
     from sweeper.data.sources.loading import load
+    from sweeper.data.splits import split_validation
     from sweeper.train.evaluation import evaluation_batches
     from sweeper.train.final_test import evaluate
 

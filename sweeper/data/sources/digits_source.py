@@ -5,7 +5,8 @@ import tensorflow as tf
 
 from sweeper.config import Digits
 from sweeper.data.content_hash import hashed
-from sweeper.data.examples import Drawn, Examples, Source, split_test, subset
+from sweeper.data.examples import Drawn, Examples, Source
+from sweeper.data.splits import split_test, subset
 
 
 def load(dataset: Digits) -> Source:

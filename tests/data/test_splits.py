@@ -1,18 +1,15 @@
 """Splits: disjoint, complete, of the right size, proportional, reproducible."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sweeper.data.examples import (
-    Examples,
-    class_counts,
-    split_folds,
-    split_test,
-    split_validation,
-)
+from sweeper.data.examples import Examples, class_counts
+from sweeper.data.splits import split_folds, split_test, split_validation
 from sweeper.errors import ConfigError
 
 
@@ -113,6 +110,91 @@ def test_every_example_validates_in_one_fold(data, folds, seed):
 
     for (_, first), (_, again) in zip(parts, split_folds(whole, folds, seed), strict=True):
         np.testing.assert_array_equal(first.indices, again.indices)
+
+
+@st.composite
+def edited(draw: st.DrawFn, smallest: int) -> tuple[Examples, Examples, dict[int, int]]:
+    """Images before and after an edit; and how many images of each class it added or removed."""
+    before = draw(labellings(smallest))
+    classes = st.sampled_from(sorted(set(before)))
+    names = {f"{number}.jpg": label for number, label in enumerate(before)}
+    edits = dict.fromkeys(before, 0)
+    after = dict(names)
+    for number in range(draw(st.integers(1, 5))):
+        added = draw(classes)
+        after[f"new {number}.jpg"] = added
+        edits[added] += 1
+    for gone in draw(st.lists(st.sampled_from(sorted(names)), max_size=3, unique=True)):
+        if sum(label == names[gone] for label in after.values()) > smallest:
+            del after[gone]
+            edits[names[gone]] += 1
+    for moved in draw(st.lists(st.sampled_from(sorted(after)), max_size=3, unique=True)):
+        if sum(label == after[moved] for label in after.values()) > smallest:
+            edits[after[moved]] += 1
+            after[moved] = draw(classes)
+            edits[after[moved]] += 1
+    return named(names), named(after), edits
+
+
+def named(images: dict[str, int]) -> Examples:
+    """Images by their names, in alphabetical order."""
+    files = sorted(images)
+    return replace(examples([images[file] for file in files]), identify=files.__getitem__)
+
+
+def parts_of(split: list[Examples]) -> dict[str, int]:
+    return {
+        part.identify(int(place)): number
+        for number, part in enumerate(split)
+        for place in part.indices
+    }
+
+
+def moved_by_class(before: dict[str, int], after: dict[str, int], whole: Examples) -> list[int]:
+    """For each class, how many of the images that are there before and after changed part."""
+    labels = dict(zip(map(whole.identify, range(len(whole))), whole.labels, strict=True))
+    moved = [labels[one] for one in before.keys() & after.keys() if before[one] != after[one]]
+    return class_counts(np.array(moved, np.int64), int(whole.labels.max()) + 1).tolist()
+
+
+@settings(max_examples=200, deadline=None)
+@given(edited(2), fractions, seeds, st.sampled_from([split_test, split_validation]))
+def test_an_edit_leaves_other_images_in_their_part(edit, fraction, seed, split):
+    old, new, edits = edit
+    before, after = (parts_of(split(whole, fraction, seed)) for whole in (old, new))
+    moved = moved_by_class(before, after, new)
+    # what is rounded may change by one in each class
+    assert all(count <= 1 + 2 * edits[label] for label, count in enumerate(moved))
+
+
+@settings(max_examples=100, deadline=None)
+@given(edited(4), st.integers(2, 4), seeds)
+def test_an_edit_leaves_other_images_in_their_fold(edit, folds, seed):
+    old, new, edits = edit
+    before, after = (
+        parts_of([validation for _, validation in split_folds(whole, folds, seed)])
+        for whole in (old, new)
+    )
+    moved = moved_by_class(before, after, new)
+    # as above, at each of the borders between folds; which of them have one more may turn
+    bounds = [(folds - 1) * (folds // 2 + 2 * edits[label]) for label in range(len(moved))]
+    assert all(count <= bound for count, bound in zip(moved, bounds, strict=True))
+
+
+def test_the_order_of_the_images_decides_nothing():
+    names = {f"{number}.jpg": number % 3 for number in range(90)}
+    whole = named(names)
+    turned = np.arange(len(whole))[::-1]
+    other = replace(
+        whole,
+        labels=whole.labels[turned],
+        identify=lambda place: whole.identify(int(turned[place])),
+    )
+    held = [
+        {part.identify(int(at)) for at in part.indices}
+        for part in (split_validation(one, 0.3, 0)[1] for one in (whole, other))
+    ]
+    assert held[0] == held[1]
 
 
 def test_seeds_change_the_folds():
