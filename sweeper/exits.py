@@ -21,10 +21,10 @@ from types import FrameType
 from typing import NoReturn
 
 from sweeper.addresses import redact
+from sweeper.disk.files import write_aside
 from sweeper.errors import SweeperError
 from sweeper.execute.failures import described, machine_fault
 from sweeper.execute.signals import handled
-from sweeper.files import write_aside
 from sweeper.paths import crash_log
 
 ASKED, FAILED = 2, 1

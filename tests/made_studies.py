@@ -20,10 +20,11 @@ from optuna.distributions import (
 from recipes import recipe
 
 from sweeper.records import COMPUTED, SAVED_BY_CACHE, SAVED_BY_PRUNING, Value
-from sweeper.study_folder import StudyPaths, TrialPaths
+from sweeper.study_files.predictions import Predictions, halved, save
+from sweeper.study_files.result import AboutStudy, AboutTrial, Result, Status, read_result, write
+from sweeper.study_files.study_paths import StudyPaths
+from sweeper.study_files.trial_paths import TrialPaths
 from sweeper.track.local import LocalTracker
-from sweeper.track.predictions import Predictions, halved, save
-from sweeper.track.result import AboutStudy, AboutTrial, Result, Status, read_result, write
 
 SPACE: dict[str, BaseDistribution] = {
     "optimizer.learning_rate": FloatDistribution(1e-5, 1e-1, log=True),

@@ -33,7 +33,7 @@ ARTIFACTS = {
 
 
 def mlflow_client(folder: Path):  # type: ignore[no-untyped-def]
-    from sweeper.track.mlflow import connect
+    from sweeper.track.backend.mlflow import connect
 
     return connect(f"sqlite:///{folder}/mlruns/mlflow.db")
 

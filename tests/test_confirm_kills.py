@@ -14,8 +14,9 @@ from search.controllers import await_line
 from test_resume_runs import controller, run
 
 from sweeper.report.reader import StudyReader
-from sweeper.study_folder import StudyPaths, TrialPaths
-from sweeper.track.result import Status, read_result
+from sweeper.study_files.result import Status, read_result
+from sweeper.study_files.study_paths import StudyPaths
+from sweeper.study_files.trial_paths import TrialPaths
 
 KILLS = int(os.environ.get("SWEEPER_KILLS", "3"))
 TRIALS, TOP, SEEDS = 3, 2, 3
@@ -45,7 +46,7 @@ def complete(folder: Path) -> dict[str, float]:
 
 def check(folder: Path) -> None:
     """All runs are complete, MLflow has one finished run of each, and the study its trials."""
-    from sweeper.track.mlflow import connect
+    from sweeper.track.backend.mlflow import connect
 
     confirmed = StudyReader(paths_in(folder).folder).confirmed()
     assert confirmed is not None

@@ -17,22 +17,23 @@ from recipes import recipe
 
 from sweeper.app.confirming.contenders import contenders, new_seeds
 from sweeper.app.confirming.rerun_means import by_mean
-from sweeper.app.preflight import confirm_faults, error_faults
+from sweeper.app.preparing.preflight import confirm_faults, error_faults
 from sweeper.display.confirmed_text import confirmed_cell, confirmed_cells, spelled_choice
 from sweeper.ranking import best_of, joined, with_winner
 from sweeper.records import State, StudySummary, TrialRow
 from sweeper.report.reader import StudyReader
 from sweeper.saved.reference import find
 from sweeper.statistics.intervals import Figure
-from sweeper.study_folder import StudyPaths, TrialPaths
-from sweeper.track.confirmed import (
+from sweeper.study_files.confirmed import (
     Confirmed,
     ConfirmedTrial,
     SeedRun,
     read_confirmed,
     write_confirmed,
 )
-from sweeper.track.result import Result, Status, read_result, write
+from sweeper.study_files.result import Result, Status, read_result, write
+from sweeper.study_files.study_paths import StudyPaths
+from sweeper.study_files.trial_paths import TrialPaths
 
 RunCli = Callable[..., subprocess.CompletedProcess[str]]
 

@@ -10,7 +10,7 @@ import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig
 
-from sweeper.app.default_space import default_space
+from sweeper.app.preparing.default_space import default_space
 from sweeper.config import unused_overrides
 from sweeper.errors import ConfigError
 from sweeper.paths import conf_dir
@@ -82,7 +82,7 @@ def test_a_recipe_has_a_default_that_fits_it(
 
 
 def test_a_larger_batch_that_cannot_fit_is_not_tried(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sweeper.app.memory.machine_bytes", lambda: 32 * 224**2 * 76 + 1)
+    monkeypatch.setattr("sweeper.app.preparing.memory.machine_bytes", lambda: 32 * 224**2 * 76 + 1)
     assert default_space(composed())["batch_size"] == "choice(16, 32)"
 
 

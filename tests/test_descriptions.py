@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sweeper.app.descriptions import (
+from sweeper.app.pages.descriptions import (
     alone_name,
     alone_note,
     study_tags,

@@ -9,9 +9,9 @@ import pytest
 from hydra import compose, initialize_config_dir
 from recipes import composed, recipe
 
-from sweeper.app.fine_tune_plan import with_fine_tunes
 from sweeper.app.fine_tune_study import FineTuneStudy
-from sweeper.app.preflight import direction_faults
+from sweeper.app.preparing.fine_tune_plan import with_fine_tunes
+from sweeper.app.preparing.preflight import direction_faults
 from sweeper.errors import TrialFailed
 from sweeper.execute.inline import InlineExecutor
 from sweeper.paths import conf_dir
@@ -167,7 +167,7 @@ def test_trials_in_which_the_head_alone_trains_build_no_backbone(
 def test_a_sweep_says_what_it_computed_and_one_that_resumes_counts_nothing_twice(
     cli: RunCli, tmp_path: Path
 ) -> None:
-    from sweeper.track.mlflow import connect
+    from sweeper.track.backend.mlflow import connect
 
     def ledgers(role: str) -> list[dict[str, float]]:
         client = connect(f"sqlite:///{tmp_path}/mlruns/mlflow.db")

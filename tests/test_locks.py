@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sweeper.locks import InUse, held
+from sweeper.disk.locks import InUse, held
 
 
 def test_one_has_it_at_a_time_and_nothing_remains(tmp_path: Path) -> None:
@@ -50,7 +50,7 @@ def test_a_lock_that_is_removed_with_its_file_keeps_others_out(tmp_path: Path) -
 
 def test_the_system_frees_it_when_its_process_dies(tmp_path: Path) -> None:
     script = (
-        "import os, sys; from pathlib import Path; from sweeper.locks import held\n"
+        "import os, sys; from pathlib import Path; from sweeper.disk.locks import held\n"
         "with held(Path(sys.argv[1])): print('has it', flush=True); sys.stdin.read(1); os._exit(9)"
     )
     command = [sys.executable, "-c", script, str(tmp_path / "store")]

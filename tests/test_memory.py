@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from sweeper.app.memory import Memory, machine_bytes, memory
+from sweeper.app.preparing.memory import Memory, machine_bytes, memory
 
 GB = 10**9
 MEMINFO = f"MemTotal: {16 * GB // 1024} kB\nMemFree: 1 kB\nMemAvailable: {8 * GB // 1024} kB\n"

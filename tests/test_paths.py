@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from sweeper.files import write_aside
+from sweeper.disk.files import write_aside
 from sweeper.paths import conf_dir
 
 

@@ -66,4 +66,4 @@ def test_the_tests_of_the_table_exist() -> None:
 
 def test_what_trials_are_forked_from_can_be_imported() -> None:
     # the fork server leaves out what cannot be imported, without a message
-    subprocess.run([sys.executable, "-c", "import sweeper.search.fork_warmup"], check=True)
+    subprocess.run([sys.executable, "-c", "import sweeper.search.running.fork_warmup"], check=True)

@@ -9,13 +9,13 @@ import optuna
 import pytest
 import yaml
 
-from sweeper.app.best_recipe import write_winner
-from sweeper.app.readme import _FILES, Page
+from sweeper.app.pages.best_recipe import write_winner
+from sweeper.app.pages.readme import _FILES, Page
 from sweeper.records import State, StudySummary, TrialRow
 from sweeper.search.hooks import Entry
 from sweeper.search.stores.opening import open_store
 from sweeper.search.study import open_study, put_aside
-from sweeper.study_folder import StudyPaths
+from sweeper.study_files.study_paths import StudyPaths
 
 ROOT = Path(__file__).parents[1]
 PLAN = [Entry("study", "first"), Entry("MLflow", "its page:", "http://me:secret@host:5000")]

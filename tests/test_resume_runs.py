@@ -88,7 +88,7 @@ def run(folder: Path, *command: str) -> tuple[int, str]:
 
 def check(folder: Path, n_trials: int) -> None:
     """One run of the study and one of each complete trial, FINISHED; all that is open is closed."""
-    from sweeper.track.mlflow import connect
+    from sweeper.track.backend.mlflow import connect
 
     url = f"sqlite:///{folder}/experiments/studies.db"
     trials = optuna.load_study(study_name="digits_lite0", storage=url).trials
@@ -147,7 +147,7 @@ def test_killed_between_optuna_and_mlflow_they_agree(tmp_path: Path) -> None:
 
 def curves(folder: Path) -> dict[str, dict[int, float]]:
     """val_loss at each epoch, by trial number; by the run's id of a single fine-tune."""
-    from sweeper.track.mlflow import connect
+    from sweeper.track.backend.mlflow import connect
 
     client = connect(f"sqlite:///{folder}/mlruns/mlflow.db")
     experiment = client.get_experiment_by_name("digits_lite0")

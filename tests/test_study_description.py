@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from sweeper.app.study_description import StudyDescription
+from sweeper.app.pages.study_description import StudyDescription
 from sweeper.records import State, StudySummary, TrialRow
-from sweeper.track.run_note import KEPT, linked, rewritten
+from sweeper.track.backend.run_note import KEPT, linked, rewritten
 
 SPACE = {"optimizer.learning_rate": "interval(1e-4, 1e-2)"}
 WORDS = ["-m", "+experiment=dogs", "tracking.uri=http://me:secret@host"]

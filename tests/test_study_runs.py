@@ -16,12 +16,13 @@ from sweeper.config import Recipe
 from sweeper.execute.executor import Placement
 from sweeper.execute.inline import InlineExecutor
 from sweeper.records import Owner, State, TrialRow, TrialSpec
-from sweeper.study_folder import StudyPaths, TrialPaths
+from sweeper.study_files.result import read_result
+from sweeper.study_files.study_paths import StudyPaths
+from sweeper.study_files.trial_paths import TrialPaths
+from sweeper.track.backend.run_note import KEPT, NOTE
 from sweeper.track.delivery import Delivery
 from sweeper.track.journal import Journal
 from sweeper.track.outbox import read_delivered
-from sweeper.track.result import read_result
-from sweeper.track.run_note import KEPT, NOTE
 from sweeper.train.building import build_classifier_for
 from sweeper.train.trained_weights import save_trained_weights
 

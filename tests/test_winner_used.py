@@ -19,7 +19,7 @@ from saved.saved_models import saved
 from sweeper.export.file_formats import FORMATS
 from sweeper.report.reader import StudyReader
 from sweeper.saved.card import read_card
-from sweeper.study_folder import TrialPaths
+from sweeper.study_files.trial_paths import TrialPaths
 from sweeper.train.refit import followed
 
 SWEEP = (

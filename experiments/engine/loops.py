@@ -23,8 +23,8 @@ from sweeper.execute.executor import Channel, Placement
 from sweeper.execute.inline import InlineExecutor
 from sweeper.records import EpochReport, TrialSpec, Value
 from sweeper.search.hooks import StudyHooks
+from sweeper.search.running.slots import Slots
 from sweeper.search.session import Session
-from sweeper.search.slots import Slots
 from sweeper.search.space.search_space import SearchSpace, parse_space
 from sweeper.search.status import StudyStatus
 from sweeper.search.stopping import Stopping, StopSignal

@@ -20,7 +20,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import keras
 import numpy as np
 
-from sweeper.study_folder import MlflowPaths
+from sweeper.study_files.mlflow_paths import MlflowPaths
 from sweeper.track.journal import Journal
 from sweeper.track.system_metrics import system_metrics
 

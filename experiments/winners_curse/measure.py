@@ -20,8 +20,8 @@ import yaml
 
 from sweeper.report.reader import StudyReader
 from sweeper.statistics.intervals import of_mean
-from sweeper.study_folder import StudyPaths
-from sweeper.track.confirmed import Confirmed, ConfirmedTrial
+from sweeper.study_files.confirmed import Confirmed, ConfirmedTrial
+from sweeper.study_files.study_paths import StudyPaths
 
 WORK = Path(__file__).parent / "runs"
 STUDIES = (0, 1, 2, 3, 4)

@@ -30,7 +30,7 @@ from sweeper.execute.output import output_to
 from sweeper.execute.process import ProcessExecutor
 from sweeper.exits import reported, stopped_by_signals
 from sweeper.records import EpochReport, Owner, State, TrialSpec
-from sweeper.study_folder import TrialPaths
+from sweeper.study_files.trial_paths import TrialPaths
 from sweeper.track.delivery import Delivery
 from sweeper.track.journal import Journal, NewRun
 from sweeper.validation import parse
@@ -149,7 +149,7 @@ def _recorded(
     Raises:
         TrackerError: the store cannot be opened, and nobody has looked at it before.
     """
-    from sweeper.app.descriptions import alone_name, alone_note
+    from sweeper.app.pages.descriptions import alone_name, alone_note
 
     delivery, journal = Delivery(recipe.tracking.uri, say), Journal(paths.mlflow)
     journal.start(

@@ -9,20 +9,21 @@ from typing import TYPE_CHECKING, ClassVar
 from omegaconf import DictConfig, open_dict, read_write
 
 from sweeper.addresses import hide_credentials, redact
-from sweeper.app.best_recipe import write_best_recipe, write_winner
 from sweeper.app.ledger import add_prebuilt, close_ledger
 from sweeper.app.outstanding import say_outstanding
-from sweeper.app.preflight import compute_shared
-from sweeper.app.prepared_study import PreparedStudy
-from sweeper.app.readme import Page
+from sweeper.app.pages.best_recipe import write_best_recipe, write_winner
+from sweeper.app.pages.readme import Page
+from sweeper.app.preparing.preflight import compute_shared
+from sweeper.app.preparing.prepared_study import PreparedStudy
 from sweeper.app.study_report import make_report
 from sweeper.app.winner import evaluate_winner, keep_best, keep_models, winning_recipe
 from sweeper.display.wording import command, spelled_test, ui_command
 from sweeper.execute.executor import Executor, Placement
 from sweeper.records import State, StudySummary, TrialRow, TrialSpec
 from sweeper.report.trial_standings import figure_error
-from sweeper.study_folder import StudyPaths, TrialPaths
-from sweeper.track.confirmed import Confirmed, read_confirmed
+from sweeper.study_files.confirmed import Confirmed, read_confirmed
+from sweeper.study_files.study_paths import StudyPaths
+from sweeper.study_files.trial_paths import TrialPaths
 from sweeper.validation import parse
 
 if TYPE_CHECKING:
@@ -63,12 +64,12 @@ class FineTuneStudy(PreparedStudy):
         space: Mapping[str, str],
     ) -> None:
         """Open the study's run, or continue the one it has."""
-        from sweeper.app.descriptions import study_tags
+        from sweeper.app.pages.descriptions import study_tags
+        from sweeper.app.pages.study_description import StudyDescription
         from sweeper.app.runs import StudyRuns
-        from sweeper.app.study_description import StudyDescription
         from sweeper.app.study_pages import StudyPages
+        from sweeper.study_files.result import AboutStudy, write
         from sweeper.track.delivery import Delivery
-        from sweeper.track.result import AboutStudy, write
 
         recipe, overrides = parse(config), sys.argv[1:]
         self._objectives, self._confirm = recipe.objectives, recipe.confirm

@@ -11,9 +11,9 @@ from sweeper.records import (
     SAVED_BY_PRUNING,
     StudySummary,
 )
-from sweeper.study_folder import TrialPaths
+from sweeper.study_files.result import read_result
+from sweeper.study_files.trial_paths import TrialPaths
 from sweeper.track.journal import Journal, last_metric
-from sweeper.track.result import read_result
 
 
 def add_prebuilt(study: Journal, seconds: float) -> None:

@@ -9,7 +9,7 @@ from sweeper.addresses import HIDDEN, redact
 from sweeper.display.wording import command
 from sweeper.errors import SweeperError
 from sweeper.paths import shown_path
-from sweeper.study_folder import MlflowPaths
+from sweeper.study_files.mlflow_paths import MlflowPaths
 from sweeper.track.delivery import Delivery
 from sweeper.track.journal import Journal, last_run
 from sweeper.track.outbox import Outbox

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 import yaml
 
 from sweeper.config import Recipe, warnings
+from sweeper.disk.files import write_aside
 from sweeper.errors import TrialPruned
 from sweeper.execute.failures import described
-from sweeper.files import write_aside
 from sweeper.records import Owner
-from sweeper.study_folder import TrialPaths
+from sweeper.study_files.result import Status
+from sweeper.study_files.trial_paths import TrialPaths
 from sweeper.track.journal import Journal
 from sweeper.track.local import LocalTracker
-from sweeper.track.result import Status
 from sweeper.track.system_metrics import system_metrics
 from sweeper.track.tracker import CompositeTracker
 from sweeper.validation import flatten

@@ -6,16 +6,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sweeper.addresses import redact
-from sweeper.app.descriptions import trial_name, trial_note, trial_tags
 from sweeper.app.outstanding import is_first_look
+from sweeper.app.pages.descriptions import trial_name, trial_note, trial_tags
 from sweeper.display.wording import command
 from sweeper.records import Owner, State, TrialRow, TrialSpec
-from sweeper.study_folder import StudyPaths, TrialPaths
-from sweeper.track import result
+from sweeper.study_files import result
+from sweeper.study_files.study_paths import StudyPaths
+from sweeper.study_files.trial_paths import TrialPaths
+from sweeper.track.backend.run_note import KEPT
 from sweeper.track.delivery import Delivery
 from sweeper.track.journal import Journal, NewRun
 from sweeper.track.outbox import read_delivered
-from sweeper.track.run_note import KEPT
 
 
 @dataclass(frozen=True)

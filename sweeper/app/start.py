@@ -10,11 +10,11 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
 from sweeper.addresses import hide_credentials
-from sweeper.app.readiness import check_ready
+from sweeper.app.preparing.readiness import check_ready
+from sweeper.disk.files import unwritable
+from sweeper.disk.locks import InUse, held
 from sweeper.errors import Findings, SweeperError
 from sweeper.exits import reported
-from sweeper.files import unwritable
-from sweeper.locks import InUse, held
 from sweeper.validation import parse
 
 

@@ -2,9 +2,9 @@
 
 import time
 
-from sweeper.app.readme import Page
+from sweeper.app.pages.readme import Page
+from sweeper.app.pages.study_description import StudyDescription
 from sweeper.app.runs import StudyRuns
-from sweeper.app.study_description import StudyDescription
 from sweeper.display.confirmed_text import spelled_choice
 from sweeper.display.console import open_console
 from sweeper.display.leaderboard import print_table, write_leaderboard
@@ -12,8 +12,8 @@ from sweeper.display.wording import command
 from sweeper.paths import shown_path
 from sweeper.records import StudySummary
 from sweeper.report.trial_standings import standings_of
-from sweeper.study_folder import StudyPaths
-from sweeper.track.confirmed import Confirmed, read_confirmed
+from sweeper.study_files.confirmed import Confirmed, read_confirmed
+from sweeper.study_files.study_paths import StudyPaths
 
 
 class StudyPages:

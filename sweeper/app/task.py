@@ -8,7 +8,7 @@ from sweeper.app.recorded import train
 from sweeper.records import Owner
 from sweeper.search.hooks import with_hooks
 from sweeper.search.trials.job import CurrentTrial, current_trial
-from sweeper.study_folder import TrialPaths
+from sweeper.study_files.trial_paths import TrialPaths
 from sweeper.validation import parse
 
 

@@ -14,10 +14,10 @@ from sweeper.paths import shown_path
 from sweeper.ranking import best_rows
 from sweeper.records import StudySummary, TrialRow
 from sweeper.report.reader import read_recipe
-from sweeper.study_folder import TrialPaths
-from sweeper.track.confirmed import Confirmed
+from sweeper.study_files.confirmed import Confirmed
+from sweeper.study_files.result import Result, Status, read_result, write
+from sweeper.study_files.trial_paths import TrialPaths
 from sweeper.track.journal import Journal, data_of, last_run
-from sweeper.track.result import Result, Status, read_result, write
 from sweeper.train.trained_weights import load_trained_weights
 
 if TYPE_CHECKING:

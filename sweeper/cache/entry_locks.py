@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from sweeper.flock import AT_ONCE, EXCLUSIVE, SHARED, flock
+from sweeper.disk.flock import AT_ONCE, EXCLUSIVE, SHARED, flock
 
 _READ_ONLY = (errno.EACCES, errno.EPERM, errno.EROFS)
 

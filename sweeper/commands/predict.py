@@ -110,7 +110,7 @@ def _writer(screen: TextIO, as_json: bool, table: Path | None, top: int) -> Iter
     elif str(table) == "-":
         yield _csv_writer(screen, top)
     else:
-        from sweeper.files import open_aside
+        from sweeper.disk.files import open_aside
 
         with open_aside(table) as file:
             text = io.TextIOWrapper(file, encoding="utf-8", newline="")

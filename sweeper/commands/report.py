@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, TextIO
 import click
 
 if TYPE_CHECKING:
-    from sweeper.study_folder import StudyPaths
+    from sweeper.study_files.study_paths import StudyPaths
 
 
 @click.command("report")
@@ -19,9 +19,9 @@ def command(study: str, examine: bool, quick: bool) -> None:
     mistakes are made once a trial is complete. --data adds duplicates, leaks and likely wrong
     labels, as sweeper data finds them.
     """
+    from sweeper.disk.files import unwritable
     from sweeper.errors import ConfigError
     from sweeper.execute.output import only_ours
-    from sweeper.files import unwritable
     from sweeper.report.finding import open_study
 
     if examine and quick:

@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 from sweeper.comparing.comparison_text import basis, shown, spelled
 from sweeper.comparing.differences import behind, differing_keys
 from sweeper.comparing.entrants import Entrant
-from sweeper.files import write_aside
+from sweeper.disk.files import write_aside
 from sweeper.html_report.charts import BLUE, GREEN, GREY, ORANGE, RED, SKY, plain, styled
 from sweeper.html_report.page_blocks import Block, Cell, Chart, Paragraph, Section, Table
 from sweeper.html_report.rendering import rendered

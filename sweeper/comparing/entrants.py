@@ -14,10 +14,10 @@ from sweeper.records import COMPUTED, PREBUILT, TrialRow
 from sweeper.report.reader import StudyReader
 from sweeper.statistics.comparison import Scores
 from sweeper.statistics.intervals import Figure, of_share
-from sweeper.study_folder import TrialPaths
-from sweeper.track import predictions
+from sweeper.study_files import predictions
+from sweeper.study_files.predictions import Predictions
+from sweeper.study_files.trial_paths import TrialPaths
 from sweeper.track.journal import Journal, last_metric
-from sweeper.track.predictions import Predictions
 from sweeper.validation import flatten
 
 TEST, VALIDATION = "test", "validation"

@@ -11,7 +11,7 @@ from sweeper.data_doctor.data_json import document, ordered
 from sweeper.data_doctor.data_summary import summary
 from sweeper.data_doctor.examination import Examination
 from sweeper.data_doctor.label_table import LabelTable, label_table
-from sweeper.files import write_aside
+from sweeper.disk.files import write_aside
 from sweeper.pictures.contact_sheet import Tile, save_sheet
 from sweeper.pictures.lettering import drawable, readable, shorten
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from sweeper.statistics.intervals import Figure
-from sweeper.track.confirmed import Confirmed, ConfirmedTrial
+from sweeper.study_files.confirmed import Confirmed, ConfirmedTrial
 
 
 def spelled_confirmed(trial: ConfirmedTrial) -> str:

@@ -13,13 +13,13 @@ from rich.segment import Segments
 from rich.table import Table
 from rich.text import Text
 
+from sweeper.disk.files import write_aside
 from sweeper.display.confirmed_text import confirmed_cell, confirmed_cells, confirmed_columns
 from sweeper.display.short_names import short_names
 from sweeper.display.wording import spelled_value
-from sweeper.files import write_aside
 from sweeper.records import State, StudySummary, TrialRow
 from sweeper.statistics.standings import Place, Standing
-from sweeper.track.confirmed import Confirmed
+from sweeper.study_files.confirmed import Confirmed
 
 COLOURS: Mapping[State, str] = {
     State.COMPLETE: "green",

@@ -8,11 +8,11 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
+from sweeper.disk.files import write_aside
 from sweeper.errors import SweeperError
 from sweeper.export.feeding_page import LABELS, PAGE, write_page
 from sweeper.export.file_check import Checked
 from sweeper.export.file_formats import FORMATS
-from sweeper.files import write_aside
 from sweeper.saved.card import Card
 
 RECORD = "export.json"

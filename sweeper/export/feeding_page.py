@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+from sweeper.disk.files import write_aside
 from sweeper.export.file_check import Checked
 from sweeper.export.file_formats import FORMATS
-from sweeper.files import write_aside
 from sweeper.saved.card import Card
 
 PAGE = "README.md"

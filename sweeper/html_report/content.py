@@ -13,13 +13,14 @@ from sweeper.records import PREBUILT, StudySummary, TrialRow
 from sweeper.report.reader import EpochRecord, StudyReader, TrialRecord, read_curves, read_recipe
 from sweeper.report.trial_standings import standings_of
 from sweeper.statistics.standings import Standing
-from sweeper.study_folder import StudyPaths, TrialPaths
-from sweeper.track import predictions
-from sweeper.track.confirmed import Confirmed
-from sweeper.track.gain import Gain
+from sweeper.study_files import predictions
+from sweeper.study_files.confirmed import Confirmed
+from sweeper.study_files.gain import Gain
+from sweeper.study_files.predictions import Predictions
+from sweeper.study_files.result import AboutStudy, Result, Status
+from sweeper.study_files.study_paths import StudyPaths
+from sweeper.study_files.trial_paths import TrialPaths
 from sweeper.track.journal import Journal, last_metric
-from sweeper.track.predictions import Predictions
-from sweeper.track.result import AboutStudy, Result, Status
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from sweeper.files import write_aside
+from sweeper.disk.files import write_aside
 from sweeper.html_report.content import StudyContent, gather
 from sweeper.html_report.page_blocks import Section
 from sweeper.html_report.rendering import rendered

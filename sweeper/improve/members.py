@@ -14,8 +14,8 @@ from sweeper.data.sources.loading import load
 from sweeper.errors import SweeperError
 from sweeper.records import Owner, State, TrialRow
 from sweeper.report.reader import StudyReader
-from sweeper.study_folder import TrialPaths
-from sweeper.track.predictions import Predictions
+from sweeper.study_files.predictions import Predictions
+from sweeper.study_files.trial_paths import TrialPaths
 from sweeper.train.evaluation import evaluation_batches
 from sweeper.train.folds import splits_of
 

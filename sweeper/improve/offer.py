@@ -15,7 +15,7 @@ from sweeper.improve.soup import soup
 from sweeper.improve.temperature import calibrated
 from sweeper.models.inference import compiled
 from sweeper.saved.card import NETWORK
-from sweeper.study_folder import StudyPaths
+from sweeper.study_files.study_paths import StudyPaths
 from sweeper.train.cost import milliseconds_per_image
 from sweeper.train.final_test import probabilities_of
 from sweeper.train.winning_model import card_of, make_model, write_model

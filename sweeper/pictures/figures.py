@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from sweeper.files import write_aside
+from sweeper.disk.files import write_aside
 from sweeper.pictures.lettering import families, own_font, runs
 
 if TYPE_CHECKING:

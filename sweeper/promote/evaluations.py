@@ -12,8 +12,8 @@ from sweeper.promote.in_mlflow import Say, in_mlflow
 from sweeper.saved.classifier import SavedClassifier
 from sweeper.saved.reference import Found
 from sweeper.statistics.intervals import Figure
-from sweeper.track.mlflow import connect
-from sweeper.track.mlflow_store import usable
+from sweeper.track.backend.mlflow import connect
+from sweeper.track.backend.mlflow_store import usable
 
 
 def log_evaluation(

@@ -12,11 +12,12 @@ from sweeper.report.finding import STUDIES
 from sweeper.saved.card import Card
 from sweeper.saved.mlflow_models import model_of_run
 from sweeper.saved.reference import Found
-from sweeper.study_folder import MlflowPaths, TrialPaths
+from sweeper.study_files.lines import read
+from sweeper.study_files.mlflow_paths import MlflowPaths
+from sweeper.study_files.trial_paths import TrialPaths
+from sweeper.track.backend.mlflow import connect
+from sweeper.track.backend.mlflow_store import absolute_uri
 from sweeper.track.journal import Journal, NewRun, last_run
-from sweeper.track.lines import read
-from sweeper.track.mlflow import connect
-from sweeper.track.mlflow_store import absolute_uri
 from sweeper.track.outbox import read_delivered
 from sweeper.validation import flatten
 

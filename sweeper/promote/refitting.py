@@ -11,7 +11,7 @@ from sweeper.records import Decision, EpochReport, Note, Owner
 from sweeper.report.reader import StudyReader
 from sweeper.saved.card import read_card
 from sweeper.saved.reference import Found
-from sweeper.study_folder import TrialPaths
+from sweeper.study_files.trial_paths import TrialPaths
 from sweeper.track.local import LocalTracker
 
 if TYPE_CHECKING:

@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 
-from sweeper.track.mlflow import connect
-from sweeper.track.mlflow_store import usable
+from sweeper.track.backend.mlflow import connect
+from sweeper.track.backend.mlflow_store import usable
 
 
 class Registry:

@@ -6,7 +6,7 @@ from pathlib import Path
 from sweeper.config import nearest
 from sweeper.errors import MissingInput
 from sweeper.report.reader import StudyReader
-from sweeper.study_folder import StudyPaths
+from sweeper.study_files.study_paths import StudyPaths
 
 STUDIES = Path("experiments")
 

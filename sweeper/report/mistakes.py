@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from sweeper.files import write_aside
+from sweeper.disk.files import write_aside
 
 _NAME = "mistakes.json"
 

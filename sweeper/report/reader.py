@@ -16,13 +16,12 @@ from sweeper.config import Recipe
 from sweeper.errors import SweeperError
 from sweeper.ranking import best_of, joined, with_winner
 from sweeper.records import State, StudySummary, TrialRow
-from sweeper.study_folder import StudyPaths, TrialPaths
-from sweeper.track import predictions
-from sweeper.track.confirmed import Confirmed, read_confirmed
-from sweeper.track.gain import Gain, read_gain
-from sweeper.track.lines import read
-from sweeper.track.predictions import Predictions
-from sweeper.track.result import (
+from sweeper.study_files import predictions
+from sweeper.study_files.confirmed import Confirmed, read_confirmed
+from sweeper.study_files.gain import Gain, read_gain
+from sweeper.study_files.lines import read
+from sweeper.study_files.predictions import Predictions
+from sweeper.study_files.result import (
     AboutStudy,
     AboutTrial,
     Result,
@@ -31,6 +30,8 @@ from sweeper.track.result import (
     read_about_trial,
     read_result,
 )
+from sweeper.study_files.study_paths import StudyPaths
+from sweeper.study_files.trial_paths import TrialPaths
 
 
 @dataclass(frozen=True)

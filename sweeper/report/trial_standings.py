@@ -4,8 +4,8 @@ from collections.abc import Mapping
 
 from sweeper.records import StudySummary
 from sweeper.statistics.standings import Standing, Standings
-from sweeper.study_folder import TrialPaths
-from sweeper.track import predictions
+from sweeper.study_files import predictions
+from sweeper.study_files.trial_paths import TrialPaths
 
 
 def figure_error(summary: StudySummary) -> float | None:

@@ -7,7 +7,8 @@ from sweeper.errors import SweeperError
 from sweeper.report.reader import StudyReader, read_recipe
 from sweeper.report_material.counting import save_counts
 from sweeper.report_material.worst_mistakes import save_worst_mistakes
-from sweeper.study_folder import StudyPaths, TrialPaths
+from sweeper.study_files.study_paths import StudyPaths
+from sweeper.study_files.trial_paths import TrialPaths
 from sweeper.train.runtime import numerics
 
 OnAdvance = Callable[[str, int, int], None]

@@ -15,9 +15,9 @@ from sweeper.pictures.heat import save_heat, save_image
 from sweeper.pictures.lettering import worded
 from sweeper.report.mistakes import Mistake, Mistakes, write_mistakes
 from sweeper.saved.classifier import SavedClassifier
-from sweeper.study_folder import TrialPaths
-from sweeper.track import predictions
-from sweeper.track.predictions import Predictions
+from sweeper.study_files import predictions
+from sweeper.study_files.predictions import Predictions
+from sweeper.study_files.trial_paths import TrialPaths
 from sweeper.train.folds import splits_of
 
 _SHOWN = 12

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from sweeper.config import Recipe
+from sweeper.disk.files import open_aside
 from sweeper.errors import SweeperError
-from sweeper.files import open_aside
 
 NETWORK = "model.keras"
 """Name of a classifier's file."""

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from sweeper.data.batches import batches
 from sweeper.data.examples import Examples
 from sweeper.data.images import OnImages, no_callback
+from sweeper.disk.files import write_aside
 from sweeper.errors import MissingInput
-from sweeper.files import write_aside
 from sweeper.pictures.confusion_matrix import save_confusion_matrix
 from sweeper.pictures.reliability import save_reliability
 from sweeper.pictures.samples import GRID, save_samples

@@ -11,8 +11,8 @@ from sweeper.config import nearest
 from sweeper.errors import MissingInput
 from sweeper.paths import cache_dir
 from sweeper.saved.card import IN_MLFLOW, NETWORK
-from sweeper.track.mlflow import connect
-from sweeper.track.mlflow_store import usable
+from sweeper.track.backend.mlflow import connect
+from sweeper.track.backend.mlflow_store import usable
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

@@ -9,7 +9,7 @@ from sweeper.records import TrialRow
 from sweeper.report.finding import STUDIES, hint, study_named
 from sweeper.report.reader import StudyReader
 from sweeper.saved.card import Card
-from sweeper.study_folder import TrialPaths
+from sweeper.study_files.trial_paths import TrialPaths
 
 _RUN_ID = re.compile(r"[0-9a-f]{32}")
 _SUFFIX = ".keras"

@@ -16,7 +16,7 @@ from omegaconf import DictConfig, OmegaConf
 from sweeper.execute.executor import Executor, Placement
 from sweeper.records import StudySummary, TrialRow, TrialSpec
 from sweeper.search.rerun_hooks import Reruns
-from sweeper.study_folder import StudyPaths
+from sweeper.study_files.study_paths import StudyPaths
 
 Task = TypeVar("Task", bound=Callable[..., object])
 

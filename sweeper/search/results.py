@@ -5,8 +5,8 @@ from typing import Any
 
 import yaml
 
+from sweeper.disk.files import write_aside
 from sweeper.errors import ConfigError
-from sweeper.files import write_aside
 from sweeper.records import StudySummary
 
 

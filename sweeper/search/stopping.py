@@ -5,11 +5,11 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from sweeper.disk.watched_files import WatchedFiles
 from sweeper.errors import StudyLost
 from sweeper.records import State
 from sweeper.search.gain.gain_watch import GainWatch
 from sweeper.search.status import StudyStatus
-from sweeper.watched_files import WatchedFiles
 
 
 @dataclass

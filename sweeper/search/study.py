@@ -12,7 +12,7 @@ from optuna.trial import FrozenTrial, TrialState
 from sweeper.errors import ConfigError, SweeperError
 from sweeper.search.attributes import EXHAUSTED, FINGERPRINT, FOLDER, STUDY_ID
 from sweeper.search.stores.exclusive import Store
-from sweeper.study_folder import StudyPaths
+from sweeper.study_files.study_paths import StudyPaths
 
 _WAYS_OUT = (
     "to put that study aside and begin again: hydra.sweeper.resume=false; "

@@ -9,10 +9,11 @@ from typing import Any
 from hydra.types import HydraContext
 from omegaconf import DictConfig, OmegaConf
 
+from sweeper.disk.files import undone_on
+from sweeper.disk.watched_files import WatchedFiles
 from sweeper.display.console import open_console
 from sweeper.errors import ConfigError, Findings, MissingInput, SweeperError
 from sweeper.execute.executor import Executor
-from sweeper.files import undone_on
 from sweeper.records import State, StudySummary
 from sweeper.search.attributes import STUDY_ID
 from sweeper.search.continuing import begin_or_continue
@@ -22,24 +23,23 @@ from sweeper.search.hooks import hooks_of
 from sweeper.search.plan import planned, print_plan
 from sweeper.search.queue import requeue_interrupted
 from sweeper.search.request import Request
+from sweeper.search.running.slot_work import SlotWork
 from sweeper.search.script_import import check_guard
 from sweeper.search.session import Session
 from sweeper.search.settings.samplers import grid_size
-from sweeper.search.slot_work import SlotWork
 from sweeper.search.status import StudyStatus, ran_out_of_memory
 from sweeper.search.stopping import Stopping, StopSignal
 from sweeper.search.stores.exclusive import Store
 from sweeper.search.stores.opening import claimed, open_store, storage_faults, written_by
 from sweeper.search.study import Study
 from sweeper.search.trials.job import Application
-from sweeper.study_folder import StudyPaths
-from sweeper.track.gain import write_gain
-from sweeper.watched_files import WatchedFiles
+from sweeper.study_files.gain import write_gain
+from sweeper.study_files.study_paths import StudyPaths
 
 Task = Callable[[DictConfig], Any]
 
 _PRELOAD_FIRST = "sweeper.collector"
-_PRELOAD_LAST = ("__main__", "sweeper.search.fork_warmup")
+_PRELOAD_LAST = ("__main__", "sweeper.search.running.fork_warmup")
 """What the fork server imports for every application: its script, and what a job needs."""
 
 

@@ -12,7 +12,7 @@ from contextlib import closing
 from pathlib import Path
 
 from sweeper.addresses import move_credentials, redact, sqlite_file
-from sweeper.files import unwritable_file
+from sweeper.disk.files import unwritable_file
 
 _ANSWER_SECONDS = 10
 _OTHER = "set tracking.uri=<uri> or MLFLOW_TRACKING_URI to another store"

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from math import inf
 
 from sweeper.errors import TrackerError
-from sweeper.study_folder import MlflowPaths
+from sweeper.study_files.mlflow_paths import MlflowPaths
 from sweeper.track.rounds import LOOK_SECONDS, Outstanding, Rounds
 from sweeper.track.store import Store
 

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
+from sweeper.track.backend.mlflow_run import MlflowRun
+from sweeper.track.backend.names import param_name, param_value
 from sweeper.track.journal import Entry
-from sweeper.track.mlflow_run import MlflowRun
-from sweeper.track.names import param_name, param_value
 
 TOGETHER = ("metrics", "params", "tags")
 """Kinds of entries that one request takes."""

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from sweeper.records import DataUse, State
-from sweeper.study_folder import MlflowPaths
-from sweeper.track.lines import append, read
-from sweeper.track.origin import origin_tags
+from sweeper.study_files.lines import append, read
+from sweeper.study_files.mlflow_paths import MlflowPaths
+from sweeper.track.backend.origin import origin_tags
 from sweeper.track.tracker import of_fold
 
 
@@ -104,8 +104,8 @@ class Journal:
     def describe(self, text: str, runs: Mapping[int, Path]) -> None:
         """Put ``text`` into the run's description, above what a person has added.
 
-        Its links are those of :func:`sweeper.track.run_note.linked`: ``run:7`` is the run whose
-        folder ``runs`` has under 7, ``run:`` this one.
+        Its links are those of :func:`~sweeper.track.backend.run_note.linked`: ``run:7`` is the run
+        whose folder ``runs`` has under 7, ``run:`` this one.
         """
         folders = {str(number): self._relative(folder) for number, folder in runs.items()}
         self._add("note", text=text, runs=folders)

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from sweeper.records import DataUse
-from sweeper.study_folder import TrialPaths
-from sweeper.track.lines import append
-from sweeper.track.result import Result, Status, write
+from sweeper.study_files.lines import append
+from sweeper.study_files.result import Result, Status, write
+from sweeper.study_files.trial_paths import TrialPaths
 from sweeper.track.tracker import of_fold
 
 

@@ -2,7 +2,7 @@
 
 How far is kept in a file beside the journal after each request, so that another process continues
 there. A request whose answer was lost is sent again, and changes nothing: see
-:class:`~sweeper.track.mlflow_run.MlflowRun`.
+:class:`~sweeper.track.backend.mlflow_run.MlflowRun`.
 """
 
 import json
@@ -11,16 +11,17 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 
 from sweeper.addresses import redact
+from sweeper.disk.files import write_aside
+from sweeper.disk.locks import held
 from sweeper.errors import TrackerError
-from sweeper.files import write_aside
-from sweeper.locks import held
 from sweeper.records import State
-from sweeper.study_folder import MlflowPaths, TrialPaths
+from sweeper.study_files.mlflow_paths import MlflowPaths
+from sweeper.study_files.trial_paths import TrialPaths
+from sweeper.track.backend.mlflow_model import log_model
+from sweeper.track.backend.mlflow_run import MlflowRun, end_others
+from sweeper.track.backend.run_note import linked
 from sweeper.track.entry_groups import TOGETHER, next_group, write_together
 from sweeper.track.journal import Entry, Journal, NewRun, data_of
-from sweeper.track.mlflow_model import log_model
-from sweeper.track.mlflow_run import MlflowRun, end_others
-from sweeper.track.run_note import linked
 from sweeper.track.store import Store
 
 MISSING = "sweeper.missing"

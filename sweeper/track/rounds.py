@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from sweeper.addresses import redact
+from sweeper.disk.locks import InUse
 from sweeper.errors import TrackerError
-from sweeper.locks import InUse
-from sweeper.study_folder import MlflowPaths
-from sweeper.track.mlflow_store import Refused
+from sweeper.study_files.mlflow_paths import MlflowPaths
+from sweeper.track.backend.mlflow_store import Refused
 from sweeper.track.outbox import Outbox
 from sweeper.track.store import Store
 

@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from sweeper.addresses import redact, sqlite_file
+from sweeper.disk.watched_files import WatchedFiles
 from sweeper.errors import TrackerError
+from sweeper.track.backend.mlflow import connect, ensure_experiment
+from sweeper.track.backend.mlflow_run import MlflowRun, find_runs, start_run
+from sweeper.track.backend.mlflow_store import Refused, absolute_uri, answers
 from sweeper.track.journal import NewRun
-from sweeper.track.mlflow import connect, ensure_experiment
-from sweeper.track.mlflow_run import MlflowRun, find_runs, start_run
-from sweeper.track.mlflow_store import Refused, absolute_uri, answers
-from sweeper.watched_files import WatchedFiles
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

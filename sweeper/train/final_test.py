@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from sweeper.data.batches import Batches
 from sweeper.data.examples import Examples
 from sweeper.statistics.intervals import of_share
-from sweeper.track.predictions import Predictions, halved
+from sweeper.study_files.predictions import Predictions, halved
 
 Predict = Callable[[tf.Tensor], tf.Tensor]
 """Images to probabilities."""

@@ -14,7 +14,7 @@ from sweeper.data.examples import Examples, Source, no_images
 from sweeper.data.sources.loading import has_validation
 from sweeper.data.splits import given_validation, split_folds, split_validation
 from sweeper.errors import ConfigError
-from sweeper.track.predictions import Predictions, halved
+from sweeper.study_files.predictions import Predictions, halved
 from sweeper.train.fit.phase_state import Epoch
 
 

@@ -16,7 +16,7 @@ from sweeper.models.inference import compiled
 from sweeper.paths import entries_dir
 from sweeper.records import Owner
 from sweeper.report.reader import EpochRecord
-from sweeper.study_folder import TrialPaths
+from sweeper.study_files.trial_paths import TrialPaths
 from sweeper.train.building import build_classifier_for
 from sweeper.train.evaluation import evaluation_batches
 from sweeper.train.final_test import evaluate

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sweeper.config import TRAINING, Recipe
+from sweeper.disk.files import open_aside
 from sweeper.errors import SweeperError
-from sweeper.files import open_aside
 from sweeper.records import Owner
 
 _OWNER = "owner"

@@ -20,7 +20,7 @@ from sweeper.errors import SweeperError, TrialPruned
 from sweeper.paths import entries_dir
 from sweeper.pictures.curves import save_curves
 from sweeper.records import UNOWNED, Owner
-from sweeper.study_folder import TrialPaths
+from sweeper.study_files.trial_paths import TrialPaths
 from sweeper.track.tracker import Tracker
 from sweeper.train import cost
 from sweeper.train.building import BackboneSummary, build_classifier_for

@@ -12,8 +12,8 @@ from sweeper.data.targets import Targets
 from sweeper.pictures.confusion_matrix import save_confusion_matrix
 from sweeper.pictures.preview import save_augmented
 from sweeper.pictures.samples import save_samples
-from sweeper.study_folder import TrialPaths
-from sweeper.track.predictions import save
+from sweeper.study_files.predictions import save
+from sweeper.study_files.trial_paths import TrialPaths
 from sweeper.track.tracker import Tracker
 from sweeper.train.folds import Fit, means, objectives, predictions, typical
 

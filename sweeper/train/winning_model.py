@@ -20,9 +20,9 @@ from sweeper.pictures.confusion_matrix import save_confusion_matrix
 from sweeper.records import UNOWNED, Owner
 from sweeper.saved.card import Card, write_card
 from sweeper.saved.mlflow_folder import save_for_mlflow
-from sweeper.study_folder import TrialPaths
+from sweeper.study_files.predictions import save
+from sweeper.study_files.trial_paths import TrialPaths
 from sweeper.track.journal import Journal
-from sweeper.track.predictions import save
 from sweeper.train.building import build_classifier_for
 from sweeper.train.cost import milliseconds_per_image
 from sweeper.train.evaluation import evaluation_batches

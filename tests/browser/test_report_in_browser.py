@@ -15,8 +15,8 @@ from playwright.sync_api import Page
 
 from sweeper.html_report.report_page import write_report
 from sweeper.report.data_counts import DataCounts, write_counts
-from sweeper.study_folder import StudyPaths
-from sweeper.track.result import Status
+from sweeper.study_files.result import Status
+from sweeper.study_files.study_paths import StudyPaths
 
 pytestmark = pytest.mark.slow
 

@@ -142,7 +142,7 @@ import importlib, sys
 sys.path.insert(0, {str(Path(others.__file__).parent)!r})
 import others
 sys.platform, sys.modules["fcntl"] = "win32", None
-importlib.reload(sys.modules["sweeper.flock"])
+importlib.reload(sys.modules["sweeper.disk.flock"])
 importlib.reload(sys.modules["sweeper.cache.entry_locks"])
 others.fill(others.Path({str(tmp_path)!r}), 1, "plain")
 """

@@ -18,7 +18,8 @@ from optuna_dashboard import save_note
 from patience import PATIENCE
 from servers import free_port
 
-from sweeper.study_folder import MlflowPaths, StudyPaths
+from sweeper.study_files.mlflow_paths import MlflowPaths
+from sweeper.study_files.study_paths import StudyPaths
 
 URI = "sqlite:///experiments/studies.db"
 

@@ -19,7 +19,7 @@ from recipes import recipe
 from rich.console import Console
 from servers import free_port
 
-from sweeper.app.memory import Memory
+from sweeper.app.preparing.memory import Memory
 from sweeper.commands.doctor import accelerators, doctor_report, machine, needs, software
 from sweeper.commands.doctor.apart import Failed, run_apart
 from sweeper.commands.doctor.doctor_report import Line, State

@@ -8,7 +8,7 @@ from mlflow import MlflowClient
 
 from sweeper.commands.sync import command
 from sweeper.errors import SweeperError
-from sweeper.study_folder import MlflowPaths
+from sweeper.study_files.mlflow_paths import MlflowPaths
 from sweeper.track.journal import Journal, NewRun
 
 

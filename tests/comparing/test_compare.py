@@ -17,9 +17,9 @@ from sweeper.comparing.differences import behind, differing_keys, ordered
 from sweeper.comparing.entrants import TEST, VALIDATION, Entrant, entrant
 from sweeper.errors import ConfigError, MissingInput
 from sweeper.report.reader import StudyReader
-from sweeper.study_folder import StudyPaths
-from sweeper.track import predictions
-from sweeper.track.result import Status
+from sweeper.study_files import predictions
+from sweeper.study_files.result import Status
+from sweeper.study_files.study_paths import StudyPaths
 
 RIGHT = [True] * 80 + [False] * 20
 

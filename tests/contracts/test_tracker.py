@@ -23,17 +23,18 @@ from servers import postgres
 from sweeper.addresses import sqlite_url
 from sweeper.errors import SweeperError, TrackerError
 from sweeper.records import DataUse, State
-from sweeper.study_folder import MlflowPaths, TrialPaths
+from sweeper.study_files.mlflow_paths import MlflowPaths
+from sweeper.study_files.result import Status, read_result
+from sweeper.study_files.trial_paths import TrialPaths
+from sweeper.track.backend.mlflow import _create_experiment, connect, ensure_experiment
+from sweeper.track.backend.mlflow_model import log_model
+from sweeper.track.backend.mlflow_run import MlflowRun, end_others, find_runs, start_run
+from sweeper.track.backend.mlflow_store import Refused, absolute_uri
+from sweeper.track.backend.origin import _checkout_tags, origin_tags
+from sweeper.track.backend.run_note import KEPT
 from sweeper.track.journal import Journal, NewRun, data_of
 from sweeper.track.local import LocalTracker
-from sweeper.track.mlflow import _create_experiment, connect, ensure_experiment
-from sweeper.track.mlflow_model import log_model
-from sweeper.track.mlflow_run import MlflowRun, end_others, find_runs, start_run
-from sweeper.track.mlflow_store import Refused, absolute_uri
-from sweeper.track.origin import _checkout_tags, origin_tags
 from sweeper.track.outbox import Outbox, read_delivered
-from sweeper.track.result import Status, read_result
-from sweeper.track.run_note import KEPT
 from sweeper.track.store import Store
 from sweeper.track.tracker import NullTracker, Tracker
 
@@ -466,8 +467,8 @@ def deleted_folder() -> str:
 
 RACE = """
 import multiprocessing, sys
-from sweeper.track.mlflow import connect, ensure_experiment, import_store
-from sweeper.track.mlflow_run import start_run
+from sweeper.track.backend.mlflow import connect, ensure_experiment, import_store
+from sweeper.track.backend.mlflow_run import start_run
 
 def begin(uri, barrier):
     barrier.wait()

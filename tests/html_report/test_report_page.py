@@ -14,10 +14,10 @@ from sweeper.html_report.report_page import write_report
 from sweeper.html_report.sections.computation import lanes_of
 from sweeper.html_report.sections.problems import tail
 from sweeper.statistics.intervals import Figure
-from sweeper.study_folder import StudyPaths
-from sweeper.track.confirmed import Confirmed, ConfirmedTrial, SeedRun, write_confirmed
-from sweeper.track.gain import Gain, write_gain
-from sweeper.track.result import Status
+from sweeper.study_files.confirmed import Confirmed, ConfirmedTrial, SeedRun, write_confirmed
+from sweeper.study_files.gain import Gain, write_gain
+from sweeper.study_files.result import Status
+from sweeper.study_files.study_paths import StudyPaths
 
 HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(2)>\"'&"
 

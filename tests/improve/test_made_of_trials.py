@@ -16,9 +16,9 @@ from sweeper.improve.soup import soup
 from sweeper.improve.temperature import calibrated, temperature
 from sweeper.models.inference import compiled
 from sweeper.records import Owner, State, TrialRow
-from sweeper.study_folder import TrialPaths
+from sweeper.study_files.predictions import load
+from sweeper.study_files.trial_paths import TrialPaths
 from sweeper.track.local import LocalTracker
-from sweeper.track.predictions import load
 from sweeper.train.final_test import probabilities_of
 from sweeper.train.trained_weights import load_trained_weights
 from sweeper.train.trial import Trial

@@ -5,7 +5,7 @@ import pytest
 from networks import backbone_config, freeze_config
 from recipes import recipe
 
-from sweeper.app.default_space import LEAST_DEPTH_THAT_DROPS
+from sweeper.app.preparing.default_space import LEAST_DEPTH_THAT_DROPS
 from sweeper.models.blocks import find_blocks
 from sweeper.models.pretrained.networks import build_backbone
 from sweeper.models.unreached import unused_in_network

@@ -14,7 +14,7 @@ from sweeper.ranking import with_winner
 from sweeper.records import State, StudySummary, TrialRow, Value
 from sweeper.statistics.intervals import Figure
 from sweeper.statistics.standings import Place, Standing
-from sweeper.track.confirmed import Confirmed, ConfirmedTrial, SeedRun
+from sweeper.study_files.confirmed import Confirmed, ConfirmedTrial, SeedRun
 
 
 def row(number: int, value: float | None, **extra: object) -> TrialRow:

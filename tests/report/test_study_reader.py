@@ -18,11 +18,12 @@ from sweeper.app.runs import StudyRuns
 from sweeper.errors import SweeperError
 from sweeper.records import State, TrialRow, TrialSpec
 from sweeper.report.reader import StudyReader
-from sweeper.study_folder import StudyPaths, TrialPaths
+from sweeper.study_files.predictions import Predictions, halved, save
+from sweeper.study_files.result import AboutStudy, Status, write
+from sweeper.study_files.study_paths import StudyPaths
+from sweeper.study_files.trial_paths import TrialPaths
 from sweeper.track.delivery import Delivery
 from sweeper.track.local import LocalTracker
-from sweeper.track.predictions import Predictions, halved, save
-from sweeper.track.result import AboutStudy, Status, write
 
 EPOCHS = 3
 

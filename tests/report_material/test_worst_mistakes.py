@@ -12,8 +12,8 @@ from sweeper.data.sources.loading import load
 from sweeper.records import Owner
 from sweeper.report.mistakes import read_mistakes
 from sweeper.report_material.worst_mistakes import save_worst_mistakes
-from sweeper.study_folder import TrialPaths
-from sweeper.track.predictions import Predictions, halved, save
+from sweeper.study_files.predictions import Predictions, halved, save
+from sweeper.study_files.trial_paths import TrialPaths
 from sweeper.train.building import build_classifier_for
 from sweeper.train.folds import splits_of
 from sweeper.train.trained_weights import save_trained_weights

@@ -7,8 +7,9 @@ from saved.saved_models import saved
 
 from sweeper.errors import MissingInput, SweeperError
 from sweeper.saved.reference import find
-from sweeper.study_folder import StudyPaths, TrialPaths
-from sweeper.track.result import AboutStudy, AboutTrial, Result, Status, write
+from sweeper.study_files.result import AboutStudy, AboutTrial, Result, Status, write
+from sweeper.study_files.study_paths import StudyPaths
+from sweeper.study_files.trial_paths import TrialPaths
 
 STORE = "sqlite:///nowhere.db"
 

@@ -20,7 +20,7 @@ from sweeper.search.status import StudyStatus
 from sweeper.search.stopping import Stopping
 from sweeper.statistics.gaussian_process import fitted
 from sweeper.statistics.regret import LEAST_TRIALS, regret_bound
-from sweeper.track.gain import Gain, read_gain, write_gain
+from sweeper.study_files.gain import Gain, read_gain, write_gain
 
 UP, DOWN = StudyDirection.MAXIMIZE, StudyDirection.MINIMIZE
 

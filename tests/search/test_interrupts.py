@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from patience import PATIENCE
 
-from sweeper.search.interrupts import handle_interrupts
+from sweeper.search.running.interrupts import handle_interrupts
 
 
 @pytest.fixture(autouse=True)

@@ -8,7 +8,7 @@ import pytest
 from patience import PATIENCE
 from search.controllers import await_line, controller, load, sweep
 
-from sweeper.watched_files import WatchedFiles
+from sweeper.disk.watched_files import WatchedFiles
 
 STUDY = ("x=interval(0,1)", "hydra.sweeper.n_trials=400")
 

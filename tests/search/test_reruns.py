@@ -19,7 +19,7 @@ from sweeper.execute.executor import Channel, Placement
 from sweeper.execute.inline import InlineExecutor
 from sweeper.records import Cause, EpochReport, Rerun, State, StudySummary, TrialRow, TrialSpec
 from sweeper.search.hooks import StudyHooks
-from sweeper.search.reruns import RerunSlots
+from sweeper.search.running.reruns import RerunSlots
 from sweeper.search.session import Session
 from sweeper.search.space.search_space import parse_space
 from sweeper.search.status import StudyStatus

@@ -51,10 +51,10 @@ from sweeper.search.attributes import (
     SECONDS,
 )
 from sweeper.search.hooks import StudyHooks
+from sweeper.search.running.slots import Slots
 from sweeper.search.session import Session
 from sweeper.search.settings.defaults import SAMPLERS
 from sweeper.search.settings.samplers import build_sampler
-from sweeper.search.slots import Slots
 from sweeper.search.space.search_space import parse_space
 from sweeper.search.status import StudyStatus
 from sweeper.search.stopping import Stopping, StopSignal

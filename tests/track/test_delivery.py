@@ -19,7 +19,7 @@ from patience import PATIENCE
 from sweeper.app.outstanding import sync
 from sweeper.errors import SweeperError, TrackerError
 from sweeper.records import DataUse, State
-from sweeper.study_folder import MlflowPaths
+from sweeper.study_files.mlflow_paths import MlflowPaths
 from sweeper.track.delivery import Delivery
 from sweeper.track.journal import Journal, NewRun
 from sweeper.track.outbox import MISSING, read_delivered
@@ -44,7 +44,7 @@ def front(server: MlflowServer) -> Iterator[Proxy]:
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "2")
-    monkeypatch.setattr("sweeper.track.mlflow_store._ANSWER_SECONDS", 1)
+    monkeypatch.setattr("sweeper.track.backend.mlflow_store._ANSWER_SECONDS", 1)
     monkeypatch.setattr("sweeper.track.rounds._LONGEST_PAUSE", 0.5)
 
 

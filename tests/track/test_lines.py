@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from disks import file_limit
 
-from sweeper.track.lines import append, read
+from sweeper.study_files.lines import append, read
 
 
 def test_a_full_disk_leaves_the_file_as_it_was(tmp_path: Path) -> None:
@@ -54,6 +54,6 @@ def test_a_file_on_a_disk_without_locks_is_appended_to(
     def no_locks(_descriptor: int, _operation: int) -> None:
         raise OSError(errno.ENOLCK, "No locks available")
 
-    monkeypatch.setattr("sweeper.track.lines.flock", no_locks)
+    monkeypatch.setattr("sweeper.study_files.lines.flock", no_locks)
     append(tmp_path / "lines.jsonl", {"line": 0})
     assert [value for value, _ in read(tmp_path / "lines.jsonl")] == [{"line": 0}]

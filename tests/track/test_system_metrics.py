@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from sweeper.study_folder import MlflowPaths
+from sweeper.study_files.mlflow_paths import MlflowPaths
 from sweeper.track.journal import Journal
 from sweeper.track.sensors import Gpus, Processor, sensors
 from sweeper.track.system_metrics import system_metrics

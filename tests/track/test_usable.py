@@ -4,7 +4,7 @@ import pytest
 from mlflow.exceptions import MlflowException
 
 from sweeper.errors import TrackerError
-from sweeper.track.mlflow_store import usable
+from sweeper.track.backend.mlflow_store import usable
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from sweeper.config import Recipe
 from sweeper.models.prefix import Prefix
 from sweeper.models.size import size_of
 from sweeper.paths import entries_dir
-from sweeper.study_folder import TrialPaths
+from sweeper.study_files.trial_paths import TrialPaths
 from sweeper.track.tracker import NullTracker, of_fold
 from sweeper.train.building import BackboneSummary, build_classifier_for, find, known_of, to_json
 from sweeper.train.prebuild import prebuild

@@ -13,7 +13,7 @@ from recipes import recipe
 
 from sweeper.config import Optimizer
 from sweeper.errors import ConfigError
-from sweeper.study_folder import TrialPaths
+from sweeper.study_files.trial_paths import TrialPaths
 from sweeper.track.tracker import NullTracker
 from sweeper.train.optimizers.by_name import build_optimizer
 from sweeper.train.runtime.numerics import compile_options, prefetched, set_up

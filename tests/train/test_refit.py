@@ -13,8 +13,8 @@ from sweeper.errors import SweeperError
 from sweeper.records import Owner
 from sweeper.report.reader import EpochRecord
 from sweeper.saved.card import read_card
-from sweeper.study_folder import TrialPaths
-from sweeper.track.lines import read
+from sweeper.study_files.lines import read
+from sweeper.study_files.trial_paths import TrialPaths
 from sweeper.track.local import LocalTracker
 from sweeper.train.fit.phase_state import Epoch
 from sweeper.train.refit import followed, refit

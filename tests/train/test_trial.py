@@ -15,8 +15,8 @@ from recipes import recipe
 from sweeper.config import Recipe
 from sweeper.errors import TrialPruned
 from sweeper.records import DataUse
-from sweeper.study_folder import TrialPaths
-from sweeper.track.predictions import load as load_predictions
+from sweeper.study_files.predictions import load as load_predictions
+from sweeper.study_files.trial_paths import TrialPaths
 from sweeper.track.tracker import of_fold
 from sweeper.train.trial import Trial
 from sweeper.train.winning_model import keep

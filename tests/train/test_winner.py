@@ -25,7 +25,7 @@ from sweeper.records import Owner
 from sweeper.saved.classifier import SavedClassifier
 from sweeper.saved.reference import find
 from sweeper.statistics.intervals import of_share as interval
-from sweeper.study_folder import TrialPaths
+from sweeper.study_files.trial_paths import TrialPaths
 from sweeper.track.journal import Journal, NewRun
 from sweeper.track.outbox import Outbox
 from sweeper.track.store import Store

@@ -12,8 +12,8 @@ from sweeper.config import Confirm, Recipe
 from sweeper.display.confirmed_text import spelled_confirmed
 from sweeper.ranking import with_winner
 from sweeper.records import Rerun, StudySummary, TrialRow, TrialSpec
-from sweeper.study_folder import TrialPaths
-from sweeper.track.confirmed import Confirmed, ConfirmedTrial, write_confirmed
+from sweeper.study_files.confirmed import Confirmed, ConfirmedTrial, write_confirmed
+from sweeper.study_files.trial_paths import TrialPaths
 from sweeper.track.journal import Journal, last_metric
 
 

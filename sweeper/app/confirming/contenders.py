@@ -6,7 +6,7 @@ from sweeper.config import Affects, Recipe, without
 from sweeper.ranking import best_rows
 from sweeper.records import StudySummary, TrialRow
 from sweeper.report.reader import read_recipe
-from sweeper.study_folder import TrialPaths
+from sweeper.study_files.trial_paths import TrialPaths
 
 _APART = 1000
 """Between a trial's seed and those of its reruns: a search over seeds tries small ones."""

@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 
 from sweeper.records import StudySummary, TrialRow
 from sweeper.statistics.intervals import Figure, of_mean
-from sweeper.study_folder import StudyPaths, TrialPaths
-from sweeper.track.confirmed import ConfirmedTrial, SeedRun
-from sweeper.track.result import Result, Status
+from sweeper.study_files.confirmed import ConfirmedTrial, SeedRun
+from sweeper.study_files.result import Result, Status
+from sweeper.study_files.study_paths import StudyPaths
+from sweeper.study_files.trial_paths import TrialPaths
 
 Ended = Mapping[int, Mapping[Path, Result]]
 """How reruns ended, by the number of their trial and by their folder."""

@@ -5,13 +5,11 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
-from sweeper.app.descriptions import rerun_name, rerun_note, trial_tags
+from sweeper.app.pages.descriptions import rerun_name, rerun_note, trial_tags
 from sweeper.app.runs import StudyRuns
 from sweeper.display.wording import command
 from sweeper.records import State, TrialSpec
-from sweeper.study_folder import TrialPaths
-from sweeper.track.journal import Journal, last_run
-from sweeper.track.result import (
+from sweeper.study_files.result import (
     AboutTrial,
     Result,
     Status,
@@ -19,6 +17,8 @@ from sweeper.track.result import (
     read_result,
     write,
 )
+from sweeper.study_files.trial_paths import TrialPaths
+from sweeper.track.journal import Journal, last_run
 
 _ENDED = (Status.COMPLETE, Status.PRUNED, Status.FAILED)
 

@@ -10,7 +10,7 @@ from typing import Any
 from omegaconf import DictConfig
 
 from sweeper.addresses import sqlite_file
-from sweeper.app.memory import memory
+from sweeper.app.preparing.memory import memory
 from sweeper.cache.shared_cache import Cache
 from sweeper.commands.doctor import accelerators, machine, needs, probes, software
 from sweeper.commands.doctor.apart import Checks, Failed, run_apart

@@ -4,9 +4,9 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from sweeper.app.memory import Memory
+from sweeper.app.preparing.memory import Memory
 from sweeper.commands.doctor.doctor_report import Line, State
-from sweeper.files import unwritable
+from sweeper.disk.files import unwritable
 
 _GROUP = "memory and disks"
 _LITTLE_MEMORY = 3e9
@@ -17,7 +17,7 @@ _NO_DISK = 2e8
 
 
 def of_memory(memory: Memory | None) -> Line:
-    """The line of memory, from :func:`sweeper.app.memory.memory`."""
+    """The line of memory, from :func:`sweeper.app.preparing.memory.memory`."""
     if memory is None:
         return Line(_GROUP, "memory", "not known on this system")
     found = f"{gb(memory.free)} free of {gb(memory.total)}"

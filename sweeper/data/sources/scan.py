@@ -19,7 +19,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from sweeper import files, paths
+from sweeper import paths
 from sweeper.data.batches import as_written, parallelism, plain_options
 from sweeper.data.channels import FLAT
 from sweeper.data.decoding import reason
@@ -28,6 +28,7 @@ from sweeper.data.formats import HEAD
 from sweeper.data.images import OnImages, no_callback
 from sweeper.data.sources.listing import Part, shortened
 from sweeper.data.sources.naming import printable
+from sweeper.disk import files
 from sweeper.errors import ConfigError
 
 _VERSION = "decoded, flat, dark, twins"

@@ -10,7 +10,7 @@ from sweeper.html_report.spelled import interval, span_of_time
 from sweeper.records import State
 from sweeper.search.space.cases import bare
 from sweeper.statistics.standings import Place
-from sweeper.track.result import Status
+from sweeper.study_files.result import Status
 
 
 def answer(content: StudyContent) -> Section:

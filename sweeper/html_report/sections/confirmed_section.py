@@ -3,7 +3,7 @@
 from sweeper.html_report.content import StudyContent
 from sweeper.html_report.page_blocks import Block, Cell, Paragraph, Section, Table
 from sweeper.html_report.spelled import interval
-from sweeper.track.confirmed import ConfirmedTrial
+from sweeper.study_files.confirmed import ConfirmedTrial
 
 
 def confirmed_section(content: StudyContent) -> Section | None:

@@ -20,7 +20,7 @@ from sweeper.html_report.page_blocks import (
 from sweeper.paths import shown_path
 from sweeper.pictures.lettering import worded
 from sweeper.report.data_counts import DataCounts, read_counts
-from sweeper.study_folder import TrialPaths
+from sweeper.study_files.trial_paths import TrialPaths
 
 _CLASSES = 20
 _SHEETS = {

@@ -8,8 +8,8 @@ from sweeper.config import warnings
 from sweeper.html_report.content import StudyContent
 from sweeper.html_report.page_blocks import Block, Cell, Fold, Output, Paragraph, Section, Table
 from sweeper.records import State, TrialRow
-from sweeper.study_folder import TrialPaths
-from sweeper.track.result import Status
+from sweeper.study_files.result import Status
+from sweeper.study_files.trial_paths import TrialPaths
 
 _LINES = 30
 _TAIL = 16_384

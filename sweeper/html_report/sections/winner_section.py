@@ -26,7 +26,7 @@ from sweeper.pictures.confused_pairs import Pair, most_confused
 from sweeper.pictures.lettering import worded
 from sweeper.report.mistakes import Mistakes, read_mistakes
 from sweeper.saved.metrics import Bin, figures, of_classes, reliability
-from sweeper.track.predictions import Predictions
+from sweeper.study_files.predictions import Predictions
 
 _MOST_CLASSES = 40
 """Of a matrix whose cells can be seen."""

@@ -16,7 +16,7 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
 from sweeper.search.attributes import WARM_START
-from sweeper.track.gain import Gain
+from sweeper.study_files.gain import Gain
 
 _SEED = 0
 Floats = NDArray[np.float64]

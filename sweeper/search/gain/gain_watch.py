@@ -9,7 +9,7 @@ from sweeper.records import StudySummary
 from sweeper.search.gain.gain_estimate import estimated
 from sweeper.search.hooks import StudyHooks
 from sweeper.search.status import StudyStatus
-from sweeper.track.gain import Gain
+from sweeper.study_files.gain import Gain
 
 Error = Callable[[StudySummary], float | None]
 """The standard error of a study's best figure, None where nobody knows it; called in any thread."""

@@ -23,9 +23,9 @@ from optuna.storages import InMemoryStorage, JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
 from sweeper.addresses import redact, sqlite_file
+from sweeper.disk.files import unwritable, unwritable_file
+from sweeper.disk.locks import InUse, held
 from sweeper.errors import MachineFault, SweeperError
-from sweeper.files import unwritable, unwritable_file
-from sweeper.locks import InUse, held
 from sweeper.paths import file_name
 from sweeper.search.settings.sweep_settings import SweepSettings
 from sweeper.search.stores.exclusive import GATE_SECONDS, SqliteStore, Store

@@ -44,7 +44,7 @@ from sweeper.search.trials.compose import number_job
 from sweeper.search.trials.job import TrialJob
 from sweeper.search.trials.listener import TrialListener
 from sweeper.search.trials.trial_plan import TrialPlan
-from sweeper.study_folder import TrialPaths
+from sweeper.study_files.trial_paths import TrialPaths
 
 _LONGEST_REASON = 1000
 _LONGEST_TAIL = 8000

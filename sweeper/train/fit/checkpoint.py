@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from sweeper.files import open_aside
-from sweeper.study_folder import TrialPaths
+from sweeper.disk.files import open_aside
+from sweeper.study_files.trial_paths import TrialPaths
 from sweeper.train.fit.phase_state import Epoch, PhaseState
 
 

@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 
-from sweeper.files import write_aside
+from sweeper.disk.files import write_aside
 from sweeper.paths import xla_dir
 
 log = logging.getLogger(__name__)

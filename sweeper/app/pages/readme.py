@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sweeper.addresses import redact
+from sweeper.disk.files import write_aside
 from sweeper.display.wording import command, spelled_params, spelled_values
-from sweeper.files import write_aside
 from sweeper.paths import shown_path
 from sweeper.records import State, StudySummary
 from sweeper.search.hooks import Entry
-from sweeper.study_folder import PAGE_MARK, StudyPaths
+from sweeper.study_files.study_paths import PAGE_MARK, StudyPaths
 
 _FILES = """\
 | file | what it holds |

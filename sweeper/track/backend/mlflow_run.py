@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sweeper.records import DataUse, State
-from sweeper.track.datasets import dataset_input
-from sweeper.track.mlflow_store import usable
-from sweeper.track.names import MAX_TAG, clipped_tags, run_name
-from sweeper.track.run_note import NOTE, rewritten, with_state
+from sweeper.track.backend.datasets import dataset_input
+from sweeper.track.backend.mlflow_store import usable
+from sweeper.track.backend.names import MAX_TAG, clipped_tags, run_name
+from sweeper.track.backend.run_note import NOTE, rewritten, with_state
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -142,7 +142,7 @@ class MlflowRun:
                         raise
 
     def describe(self, text: str) -> None:
-        """Put ``text`` into the description; see :func:`sweeper.track.run_note.rewritten`."""
+        """Put ``text`` into the description; see :mod:`sweeper.track.backend.run_note`."""
         note = self.look().data.tags.get(NOTE)
         if note is not None:  # else a person has removed it
             self.write((), tags={NOTE: rewritten(note, text, MAX_TAG - _ROOM)})

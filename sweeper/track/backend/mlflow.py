@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from sweeper.addresses import move_credentials, sqlite_file
 from sweeper.paths import file_name
-from sweeper.track.mlflow_store import alone, import_store, knock, make_tables, usable
+from sweeper.track.backend.mlflow_store import alone, import_store, knock, make_tables, usable
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

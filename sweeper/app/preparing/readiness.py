@@ -5,7 +5,7 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from sweeper.app.memory import oversized
+from sweeper.app.preparing.memory import oversized
 from sweeper.data.sources.data_presence import absent
 from sweeper.errors import Findings
 from sweeper.models.pretrained.weights_presence import absent_file, unreachable_download

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from sweeper.files import made_folders
+from sweeper.disk.files import made_folders
 from sweeper.paths import file_name
 
 

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from sweeper.addresses import move_credentials, redact, sqlite_file, sqlite_url
+from sweeper.disk.locks import InUse, held
 from sweeper.errors import TrackerError
 from sweeper.http_probe import probe
-from sweeper.locks import InUse, held
 
 _ANSWER_SECONDS = 10
 _REQUEST_SECONDS = 20

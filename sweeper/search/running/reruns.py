@@ -17,8 +17,8 @@ from omegaconf import open_dict, read_write
 from sweeper.errors import Outage, SweeperError, TrialFailed, TrialPruned
 from sweeper.execute.executor import Placement
 from sweeper.records import Cause, Rerun, State, TrialRow, TrialSpec
-from sweeper.search.filled_slots import FilledSlots
 from sweeper.search.rerun_hooks import Reruns
+from sweeper.search.running.filled_slots import FilledSlots
 from sweeper.search.session import Session
 from sweeper.search.space.cases import bare
 from sweeper.search.space.syntax import spell
@@ -26,7 +26,7 @@ from sweeper.search.trials.compose import number_job
 from sweeper.search.trials.job import TrialJob
 from sweeper.search.trials.listener import StopListener
 from sweeper.search.trials.trial_plan import TrialPlan
-from sweeper.study_folder import TrialPaths
+from sweeper.study_files.trial_paths import TrialPaths
 
 
 class RerunSlots(FilledSlots[Rerun]):

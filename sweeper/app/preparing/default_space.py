@@ -9,7 +9,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from sweeper.app.memory import oversized
+from sweeper.app.preparing.memory import oversized
 from sweeper.config import Recipe
 from sweeper.config.unused import unused
 from sweeper.errors import ConfigError

@@ -4,7 +4,7 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from sweeper.files import write_aside
+from sweeper.disk.files import write_aside
 
 
 @dataclass(frozen=True)

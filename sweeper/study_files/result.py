@@ -7,7 +7,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from sweeper.files import write_aside
+from sweeper.disk.files import write_aside
 from sweeper.records import TrialRow, Value
 
 

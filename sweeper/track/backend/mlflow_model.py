@@ -7,8 +7,8 @@ when it is called again.
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sweeper.track.mlflow_store import usable
-from sweeper.track.origin import origin_tags
+from sweeper.track.backend.mlflow_store import usable
+from sweeper.track.backend.origin import origin_tags
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

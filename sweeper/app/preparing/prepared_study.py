@@ -7,13 +7,13 @@ from typing import Any
 from omegaconf import DictConfig
 
 from sweeper.addresses import hide_credentials
-from sweeper.app.default_space import default_space
-from sweeper.app.fine_tune_plan import with_fine_tunes
-from sweeper.app.preflight import check, prebuild, prepare
+from sweeper.app.preparing.default_space import default_space
+from sweeper.app.preparing.fine_tune_plan import with_fine_tunes
+from sweeper.app.preparing.preflight import check, prebuild, prepare
 from sweeper.config import Affects, reported, without
 from sweeper.execute.executor import Executor
 from sweeper.search.hooks import Entry, StudyHooks
-from sweeper.study_folder import StudyPaths
+from sweeper.study_files.study_paths import StudyPaths
 from sweeper.validation import parse
 
 

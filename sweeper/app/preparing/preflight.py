@@ -9,7 +9,7 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from sweeper.app.readiness import check_ready
+from sweeper.app.preparing.readiness import check_ready
 from sweeper.config import HIGHER_IS_BETTER, OF_EPOCHS, Recipe, unused_overrides, warnings
 from sweeper.display.console import open_console
 from sweeper.display.stage_progress import Stages
@@ -163,7 +163,7 @@ def compute_shared(
 
 def _import_store(uri: str) -> None:
     """Have MLflow imported before it is needed: 1.7 s of the 2.7 s that opening a store takes."""
-    from sweeper.track.mlflow_store import import_store
+    from sweeper.track.backend.mlflow_store import import_store
 
     with contextlib.suppress(Exception):  # the study says so when it opens its run
         import_store(uri)
@@ -171,8 +171,8 @@ def _import_store(uri: str) -> None:
 
 def _open_store(uri: str) -> None:
     """Have its tables made before they are needed."""
-    from sweeper.track.mlflow import connect
-    from sweeper.track.mlflow_store import absolute_uri
+    from sweeper.track.backend.mlflow import connect
+    from sweeper.track.backend.mlflow_store import absolute_uri
 
     with contextlib.suppress(Exception):  # the study says so when it opens its run
         connect(absolute_uri(uri))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-from sweeper.app.descriptions import short_words
+from sweeper.app.pages.descriptions import short_words
 from sweeper.config import OF_EPOCHS
 from sweeper.display.leaderboard import ranked
 from sweeper.display.markdown import code, code_table, table
@@ -39,9 +39,9 @@ class StudyDescription:
     def text(self, summary: StudySummary, tested: str = "", again: str = "") -> str:
         """Markdown about the study as it stands, the most important first.
 
-        Links are those of :func:`sweeper.track.run_note.linked`; a trial's run is called by its
-        number. ``tested`` is what the test of the winner gave, empty before it; ``again`` what its
-        runs with other seeds say, empty without any.
+        Links are those of :func:`~sweeper.track.backend.run_note.linked`; a trial's run is called
+        by its number. ``tested`` is what the test of the winner gave, empty before it; ``again``
+        what its runs with other seeds say, empty without any.
         """
         return "\n\n".join(
             [

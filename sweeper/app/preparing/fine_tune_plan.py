@@ -8,8 +8,8 @@ from sweeper.display.wording import ui_command
 from sweeper.execute.devices import visible_devices
 from sweeper.records import Prepared
 from sweeper.search.hooks import Entry
-from sweeper.study_folder import StudyPaths
-from sweeper.track.mlflow_store import absolute_uri
+from sweeper.study_files.study_paths import StudyPaths
+from sweeper.track.backend.mlflow_store import absolute_uri
 
 
 def with_fine_tunes(

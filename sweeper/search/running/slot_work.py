@@ -12,17 +12,17 @@ from sweeper.errors import SweeperError, SweepInterrupted
 from sweeper.execute.executor import Executor
 from sweeper.records import StudySummary
 from sweeper.search.hooks import StudyHooks
-from sweeper.search.interrupts import handle_interrupts
 from sweeper.search.request import Request
-from sweeper.search.reruns import RerunSlots
 from sweeper.search.results import write_results
+from sweeper.search.running.interrupts import handle_interrupts
+from sweeper.search.running.reruns import RerunSlots
+from sweeper.search.running.slots import Slots
 from sweeper.search.session import Session
-from sweeper.search.slots import Slots
 from sweeper.search.status import StudyStatus
 from sweeper.search.stopping import Stopping
 from sweeper.search.trials.job import Application, job_maker
 from sweeper.search.trials.trial_plan import TrialPlan
-from sweeper.study_folder import StudyPaths
+from sweeper.study_files.study_paths import StudyPaths
 
 
 class SlotWork:

@@ -7,13 +7,14 @@ from operator import getitem
 import yaml
 
 from sweeper.config import Affects, Recipe, keys_of
+from sweeper.disk.files import write_aside
 from sweeper.display.confirmed_text import spelled_confirmed
 from sweeper.display.wording import command, spelled_values
-from sweeper.files import write_aside
 from sweeper.paths import shown_path
 from sweeper.records import StudySummary
-from sweeper.study_folder import StudyPaths, TrialPaths
-from sweeper.track.confirmed import ConfirmedTrial
+from sweeper.study_files.confirmed import ConfirmedTrial
+from sweeper.study_files.study_paths import StudyPaths
+from sweeper.study_files.trial_paths import TrialPaths
 
 
 def write_best_recipe(summary: StudySummary, confirmed: ConfirmedTrial | None) -> None:

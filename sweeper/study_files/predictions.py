@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sweeper.files import open_aside
+from sweeper.disk.files import open_aside
 
 _HALF = np.finfo(np.float16)
 

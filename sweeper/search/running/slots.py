@@ -13,8 +13,8 @@ from optuna.trial import FrozenTrial
 
 from sweeper.errors import TrialFailed
 from sweeper.execute.executor import Placement
-from sweeper.search.filled_slots import FilledSlots
 from sweeper.search.queue import enqueue_next, requeue
+from sweeper.search.running.filled_slots import FilledSlots
 from sweeper.search.session import Session
 from sweeper.search.status import ran_out_of_memory
 from sweeper.search.stopping import Stopping

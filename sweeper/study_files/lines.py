@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from sweeper.flock import EXCLUSIVE, FREE, flock
+from sweeper.disk.flock import EXCLUSIVE, FREE, flock
 
 _BLOCK = 65536
 _THREADS = threading.Lock()

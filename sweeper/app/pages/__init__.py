@@ -1,0 +1,1 @@
+"""What a person reads in the folder of a study and on its MLflow page."""

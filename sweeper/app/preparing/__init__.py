@@ -1,0 +1,1 @@
+"""Before the first trial: what is checked, fetched, planned and proposed."""

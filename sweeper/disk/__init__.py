@@ -1,0 +1,1 @@
+"""Files and locks on a disk that may be shared, full or slow."""

@@ -1,0 +1,1 @@
+"""Slots at work: trials, and reruns of the best ones."""
