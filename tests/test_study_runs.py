@@ -20,9 +20,9 @@ from sweeper.study_files.result import read_result
 from sweeper.study_files.study_paths import StudyPaths
 from sweeper.study_files.trial_paths import TrialPaths
 from sweeper.track.backend.run_note import KEPT, NOTE
+from sweeper.track.delivered import read_delivered
 from sweeper.track.delivery import Delivery
 from sweeper.track.journal import Journal
-from sweeper.track.outbox import read_delivered
 from sweeper.train.building import build_classifier_for
 from sweeper.train.trained_weights import save_trained_weights
 

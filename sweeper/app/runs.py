@@ -14,9 +14,9 @@ from sweeper.study_files import result
 from sweeper.study_files.study_paths import StudyPaths
 from sweeper.study_files.trial_paths import TrialPaths
 from sweeper.track.backend.run_note import KEPT
+from sweeper.track.delivered import read_delivered
 from sweeper.track.delivery import Delivery
 from sweeper.track.journal import Journal, NewRun
-from sweeper.track.outbox import read_delivered
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,8 @@ from sweeper.app.pages.study_description import StudyDescription
 from sweeper.app.runs import StudyRuns
 from sweeper.display.confirmed_text import spelled_choice
 from sweeper.display.console import open_console
-from sweeper.display.leaderboard import print_table, write_leaderboard
+from sweeper.display.leaderboard import write_leaderboard
+from sweeper.display.leaderboard_table import print_table
 from sweeper.display.wording import command
 from sweeper.paths import shown_path
 from sweeper.records import StudySummary

@@ -87,7 +87,7 @@ def _links(reader: "StudyReader", ui: str) -> Iterator[tuple[int | None, str]]:
     """Addresses of the runs that MLflow has, by the number of the trial; None is the study."""
     from sweeper.study_files.mlflow_paths import MlflowPaths
     from sweeper.study_files.trial_paths import TrialPaths
-    from sweeper.track.outbox import read_delivered
+    from sweeper.track.delivered import read_delivered
 
     places: dict[int | None, MlflowPaths] = {None: reader.paths.mlflow}
     places |= {one.about.number: TrialPaths(one.folder).mlflow for one in reader.trials()}

@@ -17,8 +17,8 @@ from sweeper.study_files.mlflow_paths import MlflowPaths
 from sweeper.study_files.trial_paths import TrialPaths
 from sweeper.track.backend.mlflow import connect
 from sweeper.track.backend.mlflow_store import absolute_uri
+from sweeper.track.delivered import read_delivered
 from sweeper.track.journal import Journal, NewRun, last_run
-from sweeper.track.outbox import read_delivered
 from sweeper.validation import flatten
 
 if TYPE_CHECKING:

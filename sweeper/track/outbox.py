@@ -5,13 +5,11 @@ there. A request whose answer was lost is sent again, and changes nothing: see
 :class:`~sweeper.track.backend.mlflow_run.MlflowRun`.
 """
 
-import json
 import shutil
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 
 from sweeper.addresses import redact
-from sweeper.disk.files import write_aside
 from sweeper.disk.locks import held
 from sweeper.errors import TrackerError
 from sweeper.records import State
@@ -20,42 +18,13 @@ from sweeper.study_files.trial_paths import TrialPaths
 from sweeper.track.backend.mlflow_model import log_model
 from sweeper.track.backend.mlflow_run import MlflowRun, end_others
 from sweeper.track.backend.run_note import linked
+from sweeper.track.delivered import Delivered, read_delivered, write_delivered
 from sweeper.track.entry_groups import TOGETHER, next_group, write_together
 from sweeper.track.journal import Entry, Journal, NewRun, data_of
 from sweeper.track.store import Store
 
 MISSING = "sweeper.missing"
 """Tag of a run that lacks a file which was to be delivered."""
-
-
-@dataclass(frozen=True)
-class Delivered:
-    """How far a store got a journal.
-
-    Attributes:
-        uri: the store.
-        offset: where the first entry begins that it lacks.
-        start: where the entry begins that opened the run.
-        run_id: the run, empty before it is opened.
-        unsure: whether a request to open it had no answer, and may have opened another one.
-        ended: whether it was closed.
-    """
-
-    uri: str = ""
-    offset: int = 0
-    start: int = 0
-    run_id: str = ""
-    unsure: bool = False
-    ended: bool = False
-
-
-def read_delivered(paths: MlflowPaths) -> Delivered:
-    """What is known of a journal; nothing is delivered where there is no such file."""
-    try:
-        return Delivered(**json.loads(paths.delivered.read_text()))
-    except (FileNotFoundError, ValueError, TypeError):
-        return Delivered()
-
 
 _LOOKS = 2
 """That a description waits for runs that it refers to: the first look has this journal alone."""
@@ -115,7 +84,7 @@ class Outbox:
 
     def _save(self, state: Delivered) -> None:
         self._state = state
-        write_aside(self.journal.paths.delivered, json.dumps(asdict(state)))
+        write_delivered(self.journal.paths, state)
 
     def _send(self, store: Store, group: Sequence[Entry], later: Collection[str]) -> None:
         """Send ``group``; ``later`` are the kinds of the entries after it."""

@@ -32,9 +32,10 @@ from sweeper.track.backend.mlflow_run import MlflowRun, end_others, find_runs, s
 from sweeper.track.backend.mlflow_store import Refused, absolute_uri
 from sweeper.track.backend.origin import _checkout_tags, origin_tags
 from sweeper.track.backend.run_note import KEPT
+from sweeper.track.delivered import read_delivered
 from sweeper.track.journal import Journal, NewRun, data_of
 from sweeper.track.local import LocalTracker
-from sweeper.track.outbox import Outbox, read_delivered
+from sweeper.track.outbox import Outbox
 from sweeper.track.store import Store
 from sweeper.track.tracker import NullTracker, Tracker
 

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from sweeper.display.leaderboard import print_table, ranked, write_leaderboard
+from sweeper.display.leaderboard import ranked, write_leaderboard
+from sweeper.display.leaderboard_table import print_table
 from sweeper.ranking import with_winner
 from sweeper.records import State, StudySummary, TrialRow, Value
 from sweeper.statistics.intervals import Figure

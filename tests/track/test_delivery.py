@@ -20,9 +20,10 @@ from sweeper.app.outstanding import sync
 from sweeper.errors import SweeperError, TrackerError
 from sweeper.records import DataUse, State
 from sweeper.study_files.mlflow_paths import MlflowPaths
+from sweeper.track.delivered import read_delivered
 from sweeper.track.delivery import Delivery
 from sweeper.track.journal import Journal, NewRun
-from sweeper.track.outbox import MISSING, read_delivered
+from sweeper.track.outbox import MISSING
 
 EPOCHS = 5
 FAILS_FOR_GOOD = 0.2
