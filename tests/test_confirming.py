@@ -257,6 +257,7 @@ def winner_everywhere(folder: Path) -> set[int]:
 
 
 @pytest.mark.slow
+@pytest.mark.more
 def test_a_finished_study_is_confirmed_and_everything_says_the_same_winner(
     cli: RunCli, tmp_path: Path
 ) -> None:

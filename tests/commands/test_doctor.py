@@ -342,6 +342,7 @@ def test_the_page_is_aligned_and_its_verdict_comes_last() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.more
 def test_this_machine_can_train_the_embedded_recipe(tmp_path: Path) -> None:
     ended = doctor(tmp_path, "--json", "+experiment=digits_lite0", "image_size=32")
     assert ended.returncode == 0, ended.stdout

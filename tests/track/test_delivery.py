@@ -320,10 +320,10 @@ DIES = """
 import os, signal, sys
 from pathlib import Path
 from sweeper.app.outstanding import sync
-import sweeper.track.outbox
+import sweeper.track.delivered
 
 left = int(sys.argv[2])
-write_aside = sweeper.track.outbox.write_aside
+write_aside = sweeper.track.delivered.write_aside
 
 def write_or_die(path, content):
     global left
@@ -332,7 +332,7 @@ def write_or_die(path, content):
         os.kill(os.getpid(), signal.SIGKILL)
     write_aside(path, content)
 
-sweeper.track.outbox.write_aside = write_or_die
+sweeper.track.delivered.write_aside = write_or_die
 sync(Path(sys.argv[1]), print)
 """
 

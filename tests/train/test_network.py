@@ -97,6 +97,7 @@ def built(monkeypatch: pytest.MonkeyPatch) -> Callable[[], int]:
     return since
 
 
+@pytest.mark.more
 def test_where_all_is_known_and_kept_a_trial_builds_no_backbone_and_says_the_same(
     tmp_path: Path, built: Callable[[], int]
 ) -> None:

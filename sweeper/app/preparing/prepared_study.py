@@ -24,6 +24,7 @@ class PreparedStudy(StudyHooks):
         self._prebuilt: float | None = None  # until it is recorded
         self._known = "[]"
         self._plan: Sequence[Entry] = ()
+        self._splits = ""
 
     def default_space(self, config: DictConfig) -> Mapping[str, Any]:
         """Rates, depth of unfreezing, batch size, and stochastic depth where it does something."""
@@ -40,6 +41,7 @@ class PreparedStudy(StudyHooks):
         self._log = StudyPaths(Path(str(candidates[0].hydra.sweep.dir)).absolute()).prepare_log
         overrides = [list(candidate.hydra.overrides.task) for candidate in candidates]
         self._prepared = prepare(self._recipes, overrides, executor, self._log)
+        self._splits = self._prepared.splits
 
     def plan(self, entries: Sequence[Entry]) -> Sequence[Entry]:
         """Add data, network, training and MLflow."""
@@ -54,7 +56,7 @@ class PreparedStudy(StudyHooks):
         """The recipe, and which images are used; where it runs, is recorded, and what follows the
         search may change."""
         recipe = without(parse(config), Affects.PLACE | Affects.AFTERWARDS)
-        return {**recipe, "data": self._prepared.splits}
+        return {**recipe, "data": self._splits}
 
     def objectives(self, config: DictConfig) -> tuple[str, ...]:
         """What the recipe is judged by."""
