@@ -10,6 +10,7 @@ Value = bool | int | float | str | None
 
 
 COMPUTED = "compute.seconds"
+FEATURES = "compute.features_seconds"
 SAVED_BY_CACHE = "compute.saved_by_cache_seconds"
 SAVED_BY_PRUNING = "compute.saved_by_pruning_seconds"
 PREBUILT = "compute.before_trials_seconds"
@@ -32,6 +33,7 @@ class Cause(StrEnum):
     TIMEOUT = "timeout"
     OOM = "oom"
     NONSENSE = "nonsense"
+    LOST = "lost"
 
 
 @dataclass(frozen=True)

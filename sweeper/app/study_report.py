@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 from sweeper.display.console import open_console
 from sweeper.display.stage_progress import Stages
 from sweeper.errors import Outage, SweeperError
-from sweeper.execute.executor import Channel, Executor, Placement
+from sweeper.execute.executor import Channel, Executor, Placement, WorkFiles
 from sweeper.paths import shown_path
 from sweeper.records import Advance
+from sweeper.study_files.study_paths import StudyPaths
 
 if TYPE_CHECKING:
     from sweeper.app.runs import StudyRuns
@@ -49,7 +50,9 @@ def make_report(
 
     try:
         with Stages(open_console(), "writing the report") as stages:
-            faults: list[str] = executor.run(work, paths.report_log, stages, place)
+            faults: list[str] = executor.run(
+                work, paths.report_log, stages, place, files=_files_of(paths)
+            )
     except Outage:
         raise
     except SweeperError as error:
@@ -59,3 +62,13 @@ def make_report(
     for fault in faults:
         say(f"warning: the report lacks something: {fault}")
     runs.study.log_file(paths.report, "")
+
+
+def _files_of(paths: StudyPaths) -> WorkFiles:
+    """What a report is made of: all but models, of which the best trials' alone are there."""
+    needed = [
+        path
+        for path in paths.folder.rglob("*")
+        if path.is_file() and paths.archive("") not in path.parents and path.suffix != ".keras"
+    ]
+    return WorkFiles((paths.report, paths.report_files, paths.data_report), tuple(needed))

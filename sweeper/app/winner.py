@@ -9,7 +9,7 @@ from sweeper.config import Recipe
 from sweeper.display.console import open_console
 from sweeper.display.wording import spelled_test, spelled_values
 from sweeper.errors import SweeperError
-from sweeper.execute.executor import Executor, Placement, SilentChannel, run_logged
+from sweeper.execute.executor import Executor, Placement, SilentChannel, WorkFiles, run_logged
 from sweeper.paths import shown_path
 from sweeper.ranking import best_rows
 from sweeper.records import StudySummary, TrialRow
@@ -85,7 +85,8 @@ def evaluate_winner(
 
             return finish(recipe, trial, owner)
 
-        tested = run_logged(executor, work, log, SilentChannel(), place)
+        files = WorkFiles((trial.folder,))
+        tested = run_logged(executor, work, log, SilentChannel(), place, files)
         runs.delivery.add([trial.mlflow])  # it may have been delivered whole by an earlier command
         named = ("test_", "model_")
         of_model = {key: value for key, value in tested.items() if key.startswith(named)}
@@ -119,4 +120,5 @@ def keep_models(
             keep(read_recipe(trial), trial, owner)
 
     if lacking:
-        run_logged(executor, work, log, SilentChannel(), place)
+        files = WorkFiles(tuple(trial.folder for trial, _ in lacking))
+        run_logged(executor, work, log, SilentChannel(), place, files)

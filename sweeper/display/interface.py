@@ -13,6 +13,10 @@ class Progress(Protocol):
         """Show lines that stay."""
         ...
 
+    def slot_added(self, place: str) -> None:
+        """There is one slot more, at ``place``."""
+        ...
+
     def trial_started(self, slot: int, spec: TrialSpec) -> None:
         """Trial ``spec`` begins in ``slot``, counted from 0."""
         ...

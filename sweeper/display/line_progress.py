@@ -21,6 +21,9 @@ class LineProgress:
     def note(self, text: str) -> None:
         self._say(lines(text))
 
+    def slot_added(self, place: str) -> None:
+        pass
+
     def trial_started(self, slot: int, spec: TrialSpec) -> None:
         described = describe(spec.params, self._outline.parameters)
         params = f": {described}" if spec.params else ""

@@ -87,6 +87,10 @@ class LiveProgress:
         with self._lock:
             self._console.print(Text(lines(text)))
 
+    def slot_added(self, place: str) -> None:
+        with self._lock:
+            self._outline = replace(self._outline, slots=(*self._outline.slots, place))
+
     def trial_started(self, slot: int, spec: TrialSpec) -> None:
         with self._lock:
             self._running[slot] = _Running(spec, self._clock())

@@ -8,7 +8,7 @@ from itertools import pairwise, takewhile
 from sweeper.errors import ConfigError
 from sweeper.execute.executor import Asked, Placement
 
-_THREADS = "TF_NUM_INTRAOP_THREADS"
+THREADS = "TF_NUM_INTRAOPTHREADS"
 _UUID = ("GPU-", "MIG-")
 _NVIDIA_SMI = ("nvidia-smi", "--query-gpu=index", "--format=csv,noheader")
 _NVIDIA_SMI_SECONDS = 30
@@ -74,7 +74,7 @@ def plan_placements(
     hidden = {"CUDA_VISIBLE_DEVICES": "-1"} if asked.devices == "cpu" else {}
     threads = asked.threads or len(cores)
     if slots == 1:
-        own = {} if threads == len(cores) else {_THREADS: str(threads)}
+        own = {} if threads == len(cores) else {THREADS: str(threads)}
         return (Placement(environment={**hidden, **own}),)
     return tuple(_cpu(share, threads, hidden) for share in _divide(cores, slots))
 
@@ -179,8 +179,8 @@ def _cpu(cores: Sequence[int], threads: int, hidden: dict[str, str]) -> Placemen
     # same for one slot and for many; only the cores that run the threads are divided.
     # The other variables are for libraries that would else count the machine's cores
     share = str(len(cores))
-    others = dict.fromkeys(("OMP_NUM_THREADS", "TF_NUM_INTEROP_THREADS"), share)
-    environment = {**hidden, **others, _THREADS: str(threads)}
+    others = dict.fromkeys(("OMP_NUMTHREADS", "TF_NUM_INTEROPTHREADS"), share)
+    environment = {**hidden, **others, THREADS: str(threads)}
     return Placement(environment=environment, cores=frozenset(cores))
 
 

@@ -1,6 +1,7 @@
 """The border between a controller and the processes that work for it."""
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -52,16 +53,39 @@ class Placement:
 
 @dataclass(frozen=True)
 class Asked:
-    """How many slots a person asks for, and where; ``devices.py`` says what each means."""
+    """How many slots a person asks for, and where.
+
+    ``devices.py`` says what the first four mean, ``on_ray/ray_nodes.py`` the others.
+    """
 
     devices: str | Sequence[int | str] = "auto"
     trials_per_device: int | None = None
     n_jobs: int | None = None
     threads: int | None = None
+    address: str = "auto"
+    num_cpus: float | None = None
+    num_gpus: float | None = None
+
+
+@dataclass(frozen=True)
+class WorkFiles:
+    """Files below the study's folder that work uses: it may run where these are not.
+
+    ``made`` are the files and folders that it writes, beside its log; what is there already is for
+    it to read. ``needed`` is what it reads elsewhere.
+    """
+
+    made: tuple[Path, ...] = ()
+    needed: tuple[Path, ...] = ()
 
 
 def run_logged(
-    executor: "Executor", work: Work, log: Path, channel: Channel, place: Placement | None = None
+    executor: "Executor",
+    work: Work,
+    log: Path,
+    channel: Channel,
+    place: Placement | None = None,
+    files: WorkFiles | None = None,
 ) -> Any:
     """Run ``work`` that is no trial.
 
@@ -69,13 +93,32 @@ def run_logged(
         SweeperError: as :meth:`Executor.run` does; where the work failed, with the path of its log.
     """
     try:
-        return executor.run(work, log, channel, place)
+        return executor.run(work, log, channel, place, files=files)
     except TrialFailed as error:
         raise SweeperError(f"{error.reason}\nlog: {log}") from error
 
 
 class Executor(Protocol):
     """Runs one piece of work at a time for each thread that calls it."""
+
+    def slot(
+        self, place: Placement, say: Callable[[str], None], ended: Callable[[], bool]
+    ) -> AbstractContextManager[Placement | None]:
+        """Within the block there is room for one trial: what is yielded is for :meth:`run`.
+
+        Args:
+            place: of the slot.
+            say: called with what is waited for, where that takes long.
+            ended: whether nothing is to be run any more; then None is yielded.
+
+        Raises:
+            MachineFault: there will be no room.
+        """
+        ...
+
+    def room(self) -> int | None:
+        """How many slots there may be now, where that changes; else None."""
+        ...
 
     def run(
         self,
@@ -84,8 +127,12 @@ class Executor(Protocol):
         channel: Channel,
         place: Placement | None = None,
         timeout: float | None = None,
+        files: WorkFiles | None = None,
     ) -> Any:
         """Run ``work`` at ``place``, its output going to ``log``, and return what it returns.
+
+        ``log`` and ``files`` are in the study's folder. Paths below that mean the same file for
+        the work, wherever it runs.
 
         Raises:
             SweeperError: whatever error of this package the work raised.
@@ -109,6 +156,10 @@ class ExecutorKind(Protocol):
         """Whether each work has a process of its own, which imports the application's script."""
         ...
 
+    def threads(self, asked: Asked) -> int:
+        """Those of TensorFlow's operations in each trial on the CPU, where nobody asks for any."""
+        ...
+
     def placements(self, asked: Asked) -> tuple[Placement, ...]:
         """One placement for each slot.
 
@@ -117,11 +168,12 @@ class ExecutorKind(Protocol):
         """
         ...
 
-    def open(self, preload: Sequence[str], log: Path) -> Executor:
+    def open(self, preload: Sequence[str], log: Path, asked: Asked) -> Executor:
         """An executor that is ready to run work.
 
         Args:
             preload: modules that its processes find imported.
-            log: file for what it writes beside the logs of its work.
+            log: for what it writes beside the logs of its work: a file in ``logs/`` of the study.
+            asked: where it runs that.
         """
         ...

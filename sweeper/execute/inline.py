@@ -5,11 +5,12 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from sweeper.errors import SweeperError
-from sweeper.execute.executor import Asked, Channel, Placement, Work
+from sweeper.execute.executor import Asked, Channel, Placement, Work, WorkFiles
 from sweeper.execute.failures import failure
+from sweeper.execute.this_machine import OnThisMachine
 
 
-class InlineExecutor:
+class InlineExecutor(OnThisMachine):
     """Runs the work in the thread that calls :meth:`run`.
 
     A debugger stops in it, and it costs microseconds where a process costs a third of a second.
@@ -27,7 +28,7 @@ class InlineExecutor:
         return (Placement(),)
 
     @classmethod
-    def open(cls, _preload: Sequence[str], _log: Path) -> "InlineExecutor":
+    def open(cls, _preload: Sequence[str], _log: Path, _asked: Asked) -> "InlineExecutor":
         """One that needs neither modules nor a log."""
         return cls()
 
@@ -38,6 +39,7 @@ class InlineExecutor:
         channel: Channel,
         place: Placement | None = None,
         timeout: float | None = None,
+        files: WorkFiles | None = None,
     ) -> Any:
         """See :class:`~sweeper.execute.executor.Executor`.
 

@@ -4,6 +4,11 @@ from collections.abc import Mapping
 
 from sweeper.execute.executor import ExecutorKind
 from sweeper.execute.inline import InlineExecutor
+from sweeper.execute.on_ray.ray_executor import RayExecutor
 from sweeper.execute.process import ProcessExecutor
 
-EXECUTORS: Mapping[str, ExecutorKind] = {"process": ProcessExecutor, "inline": InlineExecutor}
+EXECUTORS: Mapping[str, ExecutorKind] = {
+    "process": ProcessExecutor,
+    "inline": InlineExecutor,
+    "ray": RayExecutor,
+}

@@ -19,17 +19,19 @@ import cloudpickle
 
 from sweeper.errors import TrialFailed
 from sweeper.execute.devices import plan_placements, usable_cores, visible_devices
-from sweeper.execute.executor import Asked, Channel, Placement, Work
+from sweeper.execute.executor import Asked, Channel, Placement, Work, WorkFiles
 from sweeper.execute.failures import count_oom_kills, death, described, no_process
+from sweeper.execute.outcome import Raised, Returned
 from sweeper.execute.output import output_to, tail
-from sweeper.execute.worker import Context, Raised, Returned, Worker
+from sweeper.execute.this_machine import OnThisMachine
+from sweeper.execute.worker import Context, Worker
 from sweeper.records import Cause
 
 _GRACE_SECONDS = 5
 """How long a worker that has nothing more to do may take to end before it is killed."""
 
 
-class ProcessExecutor:
+class ProcessExecutor(OnThisMachine):
     """Starts workers from a fork server that has ``preload`` imported.
 
     Any number of threads may call :meth:`run` at once; each has its worker. A worker leads a
@@ -50,7 +52,7 @@ class ProcessExecutor:
         return plan_placements(asked, visible=visible_devices(), cores=usable_cores())
 
     @classmethod
-    def open(cls, preload: Sequence[str], log: Path) -> "ProcessExecutor":
+    def open(cls, preload: Sequence[str], log: Path, _asked: Asked) -> "ProcessExecutor":
         """One whose fork server runs, where the system has such a thing."""
         return cls(preload, log)
 
@@ -84,6 +86,7 @@ class ProcessExecutor:
         channel: Channel,
         place: Placement | None = None,
         timeout: float | None = None,
+        files: WorkFiles | None = None,
     ) -> Any:
         """See :class:`~sweeper.execute.executor.Executor`; an error of ``channel`` ends the work.
 

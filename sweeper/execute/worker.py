@@ -15,17 +15,14 @@ import signal
 import sys
 import threading
 import time
-import traceback
-from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
-import cloudpickle
-
-from sweeper.errors import SweeperError, TrialFailed
+from sweeper.errors import TrialFailed
 from sweeper.execute.executor import Channel, Placement
-from sweeper.execute.failures import described, failure, no_log
+from sweeper.execute.failures import described, no_log
+from sweeper.execute.outcome import Raised, Returned, attempt
 from sweeper.execute.output import redirect_output
 from sweeper.records import Decision, EpochReport, Note
 
@@ -37,20 +34,6 @@ Context: TypeAlias = "SpawnContext | ForkServerContext"
 
 _STACKS_SIGNAL: int = getattr(signal, "SIGUSR2", signal.SIGTERM)
 """Ends a worker; before that, its log gets the stack of each of its threads."""
-
-
-@dataclass(frozen=True)
-class Returned:
-    """The work's end: what it returned."""
-
-    value: Any
-
-
-@dataclass(frozen=True)
-class Raised:
-    """The work's end: what it raised, as an error of this package."""
-
-    error: SweeperError
 
 
 class Worker:
@@ -191,7 +174,7 @@ def _serve(pipe: Connection, log: Path, place: Placement | None) -> None:
     threading.Thread(target=_die_with_controller, name="controller watch", daemon=True).start()
     if place is not None:
         _settle(place)
-    outcome = _attempt(pipe.recv_bytes(), _PipeChannel(pipe))
+    outcome = attempt(pipe.recv_bytes(), _PipeChannel(pipe))
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(OSError):  # a full disk must not silence the outcome
             stream.flush()
@@ -228,24 +211,3 @@ def _settle(place: Placement) -> None:
     os.environ.update(place.environment)
     if place.cores is not None and hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, place.cores)
-
-
-def _attempt(work: bytes, channel: Channel) -> bytes:
-    """Run the work; return its outcome, pickled."""
-    outcome: Returned | Raised
-    try:
-        outcome = Returned(pickle.loads(work)(channel))
-    except SweeperError as error:
-        outcome = Raised(error)
-    except Exception as error:
-        with contextlib.suppress(OSError):
-            traceback.print_exc()
-        outcome = Raised(failure(error))
-    try:
-        pickled: bytes = cloudpickle.dumps(outcome)
-    except Exception as error:
-        traceback.print_exc()
-        verb = type(outcome).__name__.lower()
-        reason = f"what the work {verb} cannot be sent: {described(error)}"
-        pickled = pickle.dumps(Raised(TrialFailed(reason)))
-    return pickled

@@ -82,7 +82,7 @@ def _train(
 
         refit(recipe, epochs, paths, owner, origin, on_epoch)
 
-    executor = ProcessExecutor.open((), paths.folder / "logs" / "server.log")
+    executor = ProcessExecutor((), paths.folder / "logs" / "server.log")
     run_logged(executor, work, paths.log, _OnScreen(say), place)
 
 

@@ -13,8 +13,7 @@ from hydra.types import HydraContext
 from omegaconf import DictConfig, OmegaConf
 
 from sweeper.errors import ConfigError
-from sweeper.execute.devices import usable_cores
-from sweeper.execute.executor import Asked, Placement
+from sweeper.execute.executor import Asked
 from sweeper.execute.kinds import EXECUTORS
 from sweeper.records import Value
 from sweeper.search.results import read_best
@@ -71,8 +70,8 @@ class Request:
         unnamed = f"{job}-{uuid.uuid4().hex[:8]}" if settings.storage else job
         self.name = settings.study_name or unnamed
         self.executor_kind = EXECUTORS[settings.executor.kind]
-        self.threads = settings.executor.threads or len(usable_cores())
-        self.placements = self._place()
+        self.threads = settings.executor.threads or self.executor_kind.threads(self._asked())
+        self.placements = self.executor_kind.placements(self.asked)
         self.composer = Composer(context, master)
         parser = OverridesParser.create(config_loader=context.config_loader)
         params, self.notes = self._params()
@@ -108,14 +107,24 @@ class Request:
     def use_threads(self, threads: int) -> None:
         """Let each trial on the CPU have ``threads``, as many as the study began with."""
         self.threads = threads
-        self.placements = self._place()
+        self.placements = self.executor_kind.placements(self.asked)
 
-    def _place(self) -> tuple[Placement, ...]:
+    @property
+    def asked(self) -> Asked:
+        """The slots that are asked for."""
+        return self._asked(self.threads)
+
+    def _asked(self, threads: int | None = None) -> Asked:
         executor = self.settings.executor
-        asked = Asked(
-            executor.devices, executor.trials_per_device, self.settings.n_jobs, self.threads
+        return Asked(
+            executor.devices,
+            executor.trials_per_device,
+            self.settings.n_jobs,
+            threads,
+            executor.address or Asked.address,
+            executor.num_cpus,
+            executor.num_gpus,
         )
-        return self.executor_kind.placements(asked)
 
     def fingerprint(self, of: Callable[[DictConfig], Mapping[str, Any]]) -> dict[str, str]:
         """What the trials have in common: the search space, and ``of`` their configuration."""

@@ -110,7 +110,7 @@ class Sweep:
             if chosen not in (None, "basic"):
                 self._say(f"hydra/launcher={chosen} is not used: trials run in the sweeper's slots")
         preload = (_PRELOAD_FIRST, *self._hooks.preload, *_PRELOAD_LAST)
-        return kind.open(preload, StudyPaths(self._request.folder).server_log)
+        return kind.open(preload, StudyPaths(self._request.folder).server_log, self._request.asked)
 
     def _open_session(self, store: Store, executor: Executor) -> Session:
         """Open the study, show the plan, and compute what all trials share."""

@@ -2,6 +2,8 @@
 
 import errno
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,8 +18,11 @@ from sweeper.errors import (
     TrialFailed,
     TrialPruned,
 )
-from sweeper.execute.executor import Channel, Executor, Placement, SilentChannel
+from sweeper.execute.executor import Asked, Channel, Executor, Placement, SilentChannel
 from sweeper.execute.inline import InlineExecutor
+from sweeper.execute.on_ray import ray_connection
+from sweeper.execute.on_ray.messages import Node
+from sweeper.execute.on_ray.ray_executor import RayExecutor
 from sweeper.execute.process import ProcessExecutor
 from sweeper.records import Attribute, Cause, Constraint, Decision, EpochReport
 
@@ -178,3 +183,37 @@ class TestSpawn(ExecutorContract):
     @pytest.fixture
     def executor(self, tmp_path: Path) -> ProcessExecutor:
         return ProcessExecutor((), tmp_path / "server.log", "spawn")
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[None]:
+    """A Ray cluster on this machine, for this file."""
+    ray = pytest.importorskip("ray")
+    ray_connection.connect("local")
+    yield
+    ray.shutdown()
+
+
+@pytest.mark.usefixtures("cluster")
+class TestRay(ExecutorContract):
+    @pytest.fixture
+    def executor(self, tmp_path: Path) -> RayExecutor:
+        return RayExecutor(Asked(), tmp_path / "logs" / "server.log")
+
+
+class OnAnotherDisk(RayExecutor):
+    """One whose nodes do not see the study's folder."""
+
+    def _await_room(
+        self, actor: object, say: Callable[[str], None], ended: Callable[[], bool]
+    ) -> Node | None:
+        node = super()._await_room(actor, say, ended)
+        return replace(node, sees_study=False) if node else None
+
+
+@pytest.mark.more
+@pytest.mark.usefixtures("cluster")
+class TestRayWithoutSharedDisk(ExecutorContract):
+    @pytest.fixture
+    def executor(self, tmp_path: Path) -> RayExecutor:
+        return OnAnotherDisk(Asked(), tmp_path / "logs" / "server.log")

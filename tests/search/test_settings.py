@@ -35,7 +35,7 @@ def test_what_is_left_out_has_its_default() -> None:
         "custom_search_space": None,
         "enqueue": [],
         "warm_start": None,
-        "retries": {"killed": 1, "raised": 0, "timeout": 0, "oom": 0, "nonsense": 0},
+        "retries": {"killed": 1, "raised": 0, "timeout": 0, "oom": 0, "nonsense": 0, "lost": 3},
         "trial_timeout": None,
         "timeout": None,
         "target": None,
@@ -48,6 +48,9 @@ def test_what_is_left_out_has_its_default() -> None:
             "devices": "auto",
             "trials_per_device": None,
             "threads": None,
+            "address": None,
+            "num_cpus": None,
+            "num_gpus": None,
         },
     }
 
@@ -72,13 +75,17 @@ def test_each_form_of_a_setting_is_read() -> None:
         **dict.fromkeys(Cause, 0),
         Cause.KILLED: 1,
         Cause.RAISED: 2,
+        Cause.LOST: 3,
     }
     assert settings.warm_start == WarmStart(study_name="old", storage="sqlite:///old.db")
     assert settings.enqueue == [{"x": 1}, {}]
     assert settings.executor == ExecutorSettings(
-        kind="process", devices=[0, "GPU-1"], trials_per_device=None, threads=None
+        **{"kind": "process", "devices": [0, "GPU-1"], "trials_per_device": None, "threads": None},
+        **{"address": None, "num_cpus": None, "num_gpus": None},
     )
-    assert read(retries=3).retries.by_cause == {**dict.fromkeys(Cause, 0), Cause.KILLED: 3}
+    killed = {**dict.fromkeys(Cause, 0), Cause.KILLED: 2, Cause.LOST: 3}
+    assert read(retries=2).retries.by_cause == killed
+    assert read(retries=0).retries.by_cause == dict.fromkeys(Cause, 0)
     own = read(warm_start="old", storage="sqlite:///mine.db")
     assert own.warm_start == WarmStart(study_name="old")
 
@@ -187,6 +194,24 @@ def test_keys_of_hydra_pass() -> None:
         (
             {"executor": {"kind": "inline"}, "trial_timeout": 9},
             "hydra.sweeper.trial_timeout needs trials in processes of their own, got 9",
+        ),
+        (
+            {"executor": {"kind": "ray", "devices": [0]}},
+            "hydra.sweeper.executor.devices has no effect with kind=ray: Ray gives devices to "
+            "trials; set num_cpus and num_gpus",
+        ),
+        (
+            {"executor": {"kind": "ray", "num_gpus": -1}},
+            "hydra.sweeper.executor.num_gpus must be >= 0.0, got -1",
+        ),
+        (
+            {"executor": {"num_gpus": 1}},
+            "hydra.sweeper.executor.num_gpus has no effect with kind=process: set kind=ray, or "
+            "leave it out",
+        ),
+        (
+            {"executor": {"kind": "inline", "address": "local"}},
+            "hydra.sweeper.executor.address has no effect with kind=inline",
         ),
         ({"n_trials": None}, "hydra.sweeper: nothing ends the study; set one of n_trials, timeout"),
         (

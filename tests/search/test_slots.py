@@ -2,6 +2,7 @@
 
 import itertools
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -28,7 +29,7 @@ from sweeper.errors import (
     TrialFailed,
     TrialPruned,
 )
-from sweeper.execute.executor import Channel, Placement
+from sweeper.execute.executor import Channel, Executor, Placement
 from sweeper.execute.inline import InlineExecutor
 from sweeper.records import (
     Attribute,
@@ -51,6 +52,7 @@ from sweeper.search.attributes import (
     SECONDS,
 )
 from sweeper.search.hooks import StudyHooks
+from sweeper.search.running import filled_slots
 from sweeper.search.running.slots import Slots
 from sweeper.search.session import Session
 from sweeper.search.settings.defaults import SAMPLERS
@@ -92,6 +94,9 @@ class Heard:
     def note(self, text: str) -> None:
         self.events.append(("note", text))
 
+    def slot_added(self, place: str) -> None:
+        self.events.append(("added", place))
+
     def trial_started(self, slot: int, spec: TrialSpec) -> None:
         self.events.append(("started", slot, spec))
 
@@ -124,6 +129,7 @@ class Sweep:
     pruner: optuna.pruners.BasePruner = field(default_factory=optuna.pruners.NopPruner)
     directions: tuple[str, ...] = ("minimize",)
     stops: Mapping[str, Any] = field(default_factory=dict)
+    executor: Executor = field(default_factory=InlineExecutor)
 
     def __post_init__(self) -> None:
         store = memory()
@@ -143,7 +149,7 @@ class Sweep:
             self.study,
             store,
             self.status,
-            InlineExecutor(),
+            self.executor,
             self.hooks,
             self.received,
             StopSignal(),
@@ -740,3 +746,61 @@ def test_a_bad_text_of_a_space_ends_the_sweep_with_its_name() -> None:
 
     with pytest.raises(ConfigError, match="x cannot be read"):
         Sweep(half, custom=custom, stops={"n_trials": 2}).run()
+
+
+class Growing(InlineExecutor):
+    """Has room for one slot more after each look."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._now = 0
+
+    def room(self) -> int:  # type: ignore[override]
+        self._now = min(self._now + 1, self._most)
+        return self._now
+
+
+def test_slots_are_added_as_the_room_grows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(filled_slots, "_ROOM_SECONDS", 0.01)
+    together = threading.Barrier(3, timeout=PATIENCE)
+
+    def task(_spec: TrialSpec, _channel: Channel) -> float:
+        together.wait()  # returns when three trials run at once
+        return 0.0
+
+    sweep = Sweep(task, stops={"n_trials": 6}, executor=Growing(3)).run()
+    assert sweep.states == ["COMPLETE"] * 6
+    assert len(sweep.received.of("added")) == 2
+
+
+class Waiting(InlineExecutor):
+    """Its second slot has no room before nothing is to be run any more."""
+
+    def __init__(self) -> None:
+        self.waited = threading.Event()
+
+    @contextmanager
+    def slot(  # type: ignore[override]
+        self, place: Placement, say: Callable[[str], None], ended: Callable[[], bool]
+    ) -> Iterator[Placement | None]:
+        if threading.current_thread().name == "slot 1":
+            say("waiting for room")
+            self.waited.set()
+            while not ended():
+                time.sleep(0.01)  # as a cluster is asked
+            yield None
+        else:
+            yield place
+
+
+def test_a_slot_without_room_takes_no_trial_and_ends_with_the_others() -> None:
+    executor = Waiting()
+
+    def task(_spec: TrialSpec, _channel: Channel) -> float:
+        assert executor.waited.wait(PATIENCE)
+        return 0.0
+
+    sweep = Sweep(task, n_slots=2, stops={"n_trials": 3}, executor=executor).run()
+    assert sweep.states == ["COMPLETE"] * 3
+    assert {slot for slot, _ in sweep.received.of("started")} == {0}
+    assert sweep.received.of("note") == [("waiting for room",)]

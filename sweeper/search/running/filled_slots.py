@@ -10,6 +10,9 @@ from sweeper.search.session import Session
 
 Work = TypeVar("Work")
 
+_ROOM_SECONDS = 5
+"""Between two looks for more room, where that may grow."""
+
 
 class FilledSlots(ABC, Generic[Work]):
     """Each slot has a thread, which asks for work, does it, and at once asks for the next.
@@ -22,14 +25,15 @@ class FilledSlots(ABC, Generic[Work]):
     def __init__(self, session: Session, placements: Sequence[Placement]) -> None:
         self._session = session
         self._placements = placements
+        self._done = False
 
     @abstractmethod
     def _next(self) -> Work | None:
         """Wait until more may begin; None at the end. Called by all threads."""
 
     @abstractmethod
-    def _run(self, slot: int, work: Work) -> None:
-        """Do ``work`` in a slot. What it raises ends the sweep."""
+    def _run(self, slot: int, place: Placement, work: Work) -> None:
+        """Do ``work`` in a slot, at ``place``. What it raises ends the sweep."""
 
     def run(self) -> None:
         """Fill the slots until there is no more work, or the sweep is interrupted.
@@ -37,18 +41,18 @@ class FilledSlots(ABC, Generic[Work]):
         Raises:
             BaseException: what ended a slot, unless it is a failure of its work.
         """
-        count = len(self._placements)
-        if count == 1:  # in this thread, where a debugger and inline work belong
-            self._fill(0)
+        if len(self._placements) == 1 and self._session.executor.room() is None:
+            self._fill(0)  # in this thread, where a debugger and inline work belong
         else:
-            threads = [
-                threading.Thread(target=self._fill, args=(slot,), name=f"slot {slot}")
-                for slot in range(count)
-            ]
-            for thread in threads:
-                thread.start()
-            for thread in threads:
-                thread.join()
+            threads = [self._started(slot) for slot in range(len(self._placements))]
+            while running := [thread for thread in threads if thread.is_alive()]:
+                running[0].join(_ROOM_SECONDS)
+                for slot in range(len(threads), self._session.executor.room() or 0):
+                    if self._has_ended():
+                        break
+                    place = self._placements[0].name
+                    self._session.progress.slot_added(place)
+                    threads.append(self._started(slot))
         if self._session.stop_signal.faults:
             raise self._session.stop_signal.faults[0]
 
@@ -61,9 +65,27 @@ class FilledSlots(ABC, Generic[Work]):
         """Whether it ended before all was done."""
         return self._session.stop_signal.interrupted
 
+    def _started(self, slot: int) -> threading.Thread:
+        thread = threading.Thread(target=self._fill, args=(slot,), name=f"slot {slot}")
+        thread.start()
+        return thread
+
     def _fill(self, slot: int) -> None:
         try:
-            while (work := self._next()) is not None:
-                self._run(slot, work)
+            while not self._has_ended():
+                # what there is room for later is alike
+                own = self._placements[min(slot, len(self._placements) - 1)]
+                with self._session.executor.slot(
+                    own, self._session.progress.note, self._has_ended
+                ) as place:
+                    work = self._next() if place is not None else None
+                    if place is None or work is None:
+                        self._done = True
+                    else:
+                        self._run(slot, place, work)
         except BaseException as error:
             self._session.stop_signal.fail(error)
+
+    def _has_ended(self) -> bool:
+        """Whether no work follows: a slot found none, or the sweep is interrupted."""
+        return self._done or self._session.stop_signal.interrupted

@@ -15,7 +15,7 @@ import optuna
 from omegaconf import open_dict, read_write
 
 from sweeper.errors import Outage, SweeperError, TrialFailed, TrialPruned
-from sweeper.execute.executor import Placement
+from sweeper.execute.executor import Placement, WorkFiles
 from sweeper.records import Cause, Rerun, State, TrialRow, TrialSpec
 from sweeper.search.rerun_hooks import Reruns
 from sweeper.search.running.filled_slots import FilledSlots
@@ -60,12 +60,12 @@ class RerunSlots(FilledSlots[Rerun]):
             self._session.stop_signal.check_kept()
             return self._queue.popleft()
 
-    def _run(self, slot: int, work: Rerun) -> None:
+    def _run(self, slot: int, place: Placement, work: Rerun) -> None:
         with self._session.stop_signal.changed:
             job, spec = self._prepare(work)
         self._session.progress.trial_started(slot, spec)
         try:
-            row = self._result(slot, work, job, spec)
+            row = self._result(slot, place, work, job, spec)
         except BaseException as error:
             with contextlib.suppress(OSError):  # what ends the sweep may be the disk
                 self._stopped(work, str(error) or type(error).__name__)
@@ -97,18 +97,22 @@ class RerunSlots(FilledSlots[Rerun]):
         spec = TrialSpec(number, spec.params, overrides, folder, context)
         return plan.make_job(spec, config), spec
 
-    def _result(self, slot: int, rerun: Rerun, job: TrialJob, spec: TrialSpec) -> TrialRow | None:
+    def _result(
+        self, slot: int, place: Placement, rerun: Rerun, job: TrialJob, spec: TrialSpec
+    ) -> TrialRow | None:
         """How it ended; None where it did not: the sweep was interrupted, or it is tried again.
 
         Raises:
             Outage: what no rerun is at fault for.
         """
         listener, began = StopListener(self._session, spec, slot), time.monotonic()
-        log, place = TrialPaths(spec.folder).log, self._placements[slot]
+        log, files = TrialPaths(spec.folder).log, WorkFiles((spec.folder,))
         values: tuple[float, ...] = ()
         state, reason, cause = State.FAILED, "", ""
         try:
-            values = self._session.executor.run(job, log, listener, place, self._plan.timeout)
+            values = self._session.executor.run(
+                job, log, listener, place, self._plan.timeout, files
+            )
             state = State.COMPLETE
         except TrialPruned as pruned:  # it gave up itself, or was stopped
             reason = pruned.reason
@@ -141,6 +145,7 @@ class RerunSlots(FilledSlots[Rerun]):
             self._stopped(rerun, f"{failed.reason}; tried again")
             with self._session.stop_signal.changed:
                 self._queue.appendleft(rerun)
+                self._done = False  # another slot may have found none
         return again
 
     def _stopped(self, rerun: Rerun, reason: str) -> None:

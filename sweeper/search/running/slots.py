@@ -88,11 +88,11 @@ class Slots(FilledSlots[ExitStack]):
         requeue(study, trial)
         self._stale.append(trial)
 
-    def _run(self, slot: int, work: ExitStack) -> None:
+    def _run(self, slot: int, place: Placement, work: ExitStack) -> None:
         try:
             with work:
                 self._session.study.optimize(
-                    lambda trial: self._objective(slot, trial, work),
+                    lambda trial: self._objective(slot, place, trial, work),
                     n_trials=1,
                     catch=(TrialFailed, Interrupted),
                 )
@@ -107,9 +107,11 @@ class Slots(FilledSlots[ExitStack]):
                 raise
         self._ended(slot)
 
-    def _objective(self, slot: int, trial: optuna.Trial, gate: ExitStack) -> tuple[float, ...]:
+    def _objective(
+        self, slot: int, place: Placement, trial: optuna.Trial, gate: ExitStack
+    ) -> tuple[float, ...]:
         self._running[slot] = trial.number
-        return self._runner.run(trial, slot, self._placements[slot], gate)
+        return self._runner.run(trial, slot, place, gate)
 
     def _ended(self, slot: int) -> None:
         number = self._running.pop(slot)

@@ -7,8 +7,10 @@ from optuna.samplers import BaseSampler, BruteForceSampler, CmaEsSampler, GridSa
 
 from sweeper.errors import ConfigError
 from sweeper.execute.kinds import EXECUTORS
+from sweeper.search.settings.defaults import SWEEPER
 from sweeper.search.settings.samplers import build_pruner, build_sampler
 
+_OF_RAY = ("address", "num_cpus", "num_gpus")
 _ENDS = ("n_trials", "timeout", "target", "patience", "min_gain")
 
 
@@ -32,9 +34,13 @@ def contradictions(values: Mapping[str, Any]) -> Iterator[str]:
     if sampler and not finite and all(values[key] is None for key in _ENDS):
         yield f"hydra.sweeper: nothing ends the study; set one of {', '.join(_ENDS)}"
     executor = values["executor"]
-    kind = EXECUTORS.get(executor.get("kind", "")) if isinstance(executor, Mapping) else None
+    if isinstance(executor, Mapping):
+        executor = {**SWEEPER["executor"], **executor}
+    kind = EXECUTORS.get(str(executor["kind"])) if isinstance(executor, Mapping) else None
     if kind is not None and not kind.in_processes:
         yield from _inline(values, executor)
+    if kind is not None:
+        yield from _misplaced(executor)
     warm_start = values["warm_start"]
     own = warm_start.get("storage") if isinstance(warm_start, Mapping) else None
     stored = values["storage"] is not None or own is not None
@@ -52,6 +58,20 @@ def _objectives(values: Mapping[str, Any], sampler: BaseSampler | None) -> Itera
     for key in ("target", "patience", "min_gain"):
         if values[key] is not None:
             yield f"hydra.sweeper.{key} {one}"
+
+
+def _misplaced(executor: Mapping[str, Any]) -> Iterator[str]:
+    """Keys of one kind of executor beside another."""
+    on_cluster = executor["kind"] == "ray"
+    for key in ("devices", "trials_per_device") if on_cluster else _OF_RAY:
+        if executor.get(key) not in (None, "auto"):
+            instead = (
+                "Ray gives devices to trials; set num_cpus and num_gpus"
+                if on_cluster
+                else "set kind=ray, or leave it out"
+            )
+            where = f"hydra.sweeper.executor.{key}"
+            yield f"{where} has no effect with kind={executor['kind']}: {instead}"
 
 
 def _inline(values: Mapping[str, Any], executor: Mapping[str, Any]) -> Iterator[str]:

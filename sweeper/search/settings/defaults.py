@@ -36,7 +36,7 @@ SWEEPER: Mapping[str, Any] = {
     # a study to learn from: its name, or {study_name: ..., storage: ...}
     "warm_start": None,
     # how often a trial is tried again, by the cause of its failure; a bare number is for killed
-    "retries": {"killed": 1, "raised": 0, "timeout": 0, "oom": 0, "nonsense": 0},
+    "retries": {"killed": 1, "raised": 0, "timeout": 0, "oom": 0, "nonsense": 0, "lost": 3},
     # seconds after which a trial is killed
     "trial_timeout": None,
     # seconds after which no trial is started any more
@@ -53,7 +53,7 @@ SWEEPER: Mapping[str, Any] = {
     # seconds between the signs of life of a running trial, in a store that machines share
     "heartbeat_interval": 60,
     "executor": {
-        # process, or inline: in this process, one after the other
+        # process; inline: in this process, one after the other; or ray: on a Ray cluster
         "kind": "process",
         # auto, cpu, or a list of CUDA devices
         "devices": "auto",
@@ -61,6 +61,12 @@ SWEEPER: Mapping[str, Any] = {
         "trials_per_device": None,
         # of each trial on the CPU, whatever n_jobs is; null: one a core, as the study began
         "threads": None,
+        # of the Ray cluster; null or auto: the one of this machine, local: a new one on it
+        "address": None,
+        # what each trial has of the Ray cluster, also parts of one; null: 1 CPU, and 1 GPU where
+        # there are any
+        "num_cpus": None,
+        "num_gpus": None,
     },
 }
 

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, Val
 
 from sweeper.config import Executor, FaultStyle
 from sweeper.config.faults import shown
-from sweeper.config.fields import Closed, Count, Positive, one_of
+from sweeper.config.fields import Closed, Count, NotNegative, Positive, one_of
 from sweeper.errors import ConfigError
 from sweeper.execute.kinds import EXECUTORS
 from sweeper.records import Cause, Value
@@ -25,10 +25,16 @@ class ExecutorSettings(Executor):
     """Where trials run.
 
     Attributes:
-        kind: process, or inline: in this process, one after the other.
+        kind: process; inline: in this process, one after the other; or ray: on a Ray cluster.
+        address: of the cluster; null or auto for that of this machine, local for a new one here.
+        num_cpus: that each trial has of the cluster, also parts; null for 1.
+        num_gpus: the same; null for 1 on a cluster that has any.
     """
 
     kind: Annotated[str, AfterValidator(partial(one_of, known=EXECUTORS, what="an executor"))]
+    address: str | None
+    num_cpus: Positive | None
+    num_gpus: NotNegative | None
 
 
 class WarmStart(Closed):
@@ -44,7 +50,9 @@ class WarmStart(Closed):
 
 
 class Retries(Closed):
-    """How often a trial is tried again, by the cause of its failure; a number is for killed.
+    """How often a trial is tried again, by the cause of its failure.
+
+    A number is for killed; 0 is for all.
 
     Attributes:
         killed: its process was killed, by a signal or the system.
@@ -52,6 +60,7 @@ class Retries(Closed):
         timeout: it took longer than trial_timeout.
         oom: it ran out of memory.
         nonsense: it returned something else than numbers.
+        lost: the node of the Ray cluster that it ran on was lost.
     """
 
     killed: Times
@@ -59,6 +68,7 @@ class Retries(Closed):
     timeout: Times
     oom: Times
     nonsense: Times
+    lost: Times
 
     @property
     def by_cause(self) -> dict[Cause, int]:
@@ -107,7 +117,8 @@ def _named(value: Any) -> Any:
 
 def _killed(value: Any) -> Any:
     if type(value) is int:
-        return {**dict.fromkeys(SWEEPER["retries"], 0), "killed": value}
+        lost = SWEEPER["retries"]["lost"] if value else 0
+        return {**dict.fromkeys(SWEEPER["retries"], 0), "killed": value, "lost": lost}
     return {**SWEEPER["retries"], **value} if isinstance(value, Mapping) else value
 
 

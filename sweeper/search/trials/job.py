@@ -18,10 +18,11 @@ import math
 import reprlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import cloudpickle
-from omegaconf import DictConfig
+from omegaconf import DictConfig, open_dict, read_write
 
 from sweeper.errors import TrialFailed, TrialPruned
 from sweeper.execute.executor import Channel
@@ -154,6 +155,7 @@ class TrialJob:
         if application.singletons is not None:
             _set_singletons(application.singletons)
         _Process.trial = CurrentTrial(self.spec, channel)
+        self._settle()
         try:
             ended = run_job(
                 hydra_context=application.context,
@@ -170,6 +172,14 @@ class TrialJob:
         finally:
             _Process.trial = None
         return objectives(returned, application.n_objectives)
+
+    def _settle(self) -> None:
+        """Let Hydra's job run in the trial's folder where that is another one than was composed."""
+        sweep = self.config.hydra.sweep
+        above = self.spec.folder.parents[len(Path(sweep.subdir).parts) - 1]
+        if Path(sweep.dir).absolute() != above:
+            with read_write(self.config), open_dict(self.config):
+                sweep.dir = str(above)
 
 
 def job_maker(

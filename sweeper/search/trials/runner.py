@@ -26,7 +26,7 @@ from sweeper.errors import (
     TrialFailed,
     TrialPruned,
 )
-from sweeper.execute.executor import Placement
+from sweeper.execute.executor import Placement, WorkFiles
 from sweeper.records import Cause, TrialSpec
 from sweeper.search.attributes import (
     ATTEMPTS,
@@ -92,7 +92,7 @@ class TrialRunner:
         try:
             with self._timed(trial):
                 values: tuple[float, ...] = self._session.executor.run(
-                    job, log, listener, place, timeout
+                    job, log, listener, place, timeout, WorkFiles((spec.folder,), spec.again)
                 )
             return values
         except TrialPruned as pruned:

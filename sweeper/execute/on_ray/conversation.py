@@ -1,0 +1,145 @@
+"""The controller's end of the talk with one actor: its messages, files, decisions and death."""
+
+import contextlib
+import pickle
+import re
+import time
+from pathlib import Path
+from typing import Any
+
+from sweeper.errors import TrialFailed
+from sweeper.execute.executor import Channel, WorkFiles
+from sweeper.execute.failures import described
+from sweeper.execute.on_ray import ray_nodes
+from sweeper.execute.on_ray.copied_files import ChangedFiles, CopiedFiles, Gone, Piece
+from sweeper.execute.on_ray.messages import Message, Node, Outcome, Task
+from sweeper.execute.outcome import Raised, Returned
+from sweeper.records import Cause, EpochReport
+
+_STACKS_SECONDS = 5.0
+
+_AGAIN_SECONDS = 1.0
+
+
+class Conversation:
+    """The controller's end of the talk with one actor."""
+
+    def __init__(
+        self, actor: Any, node: Node, root: Path, channel: Channel, timeout: float | None
+    ) -> None:
+        self._actor, self._node = actor, node
+        self._root = root
+        self._channel = channel
+        self._timeout = timeout
+        self._deadline = None if timeout is None else time.monotonic() + timeout
+        self._copies = CopiedFiles(root)
+
+    def hold(self, task: Task, files: WorkFiles) -> Returned | Raised | TrialFailed:
+        """Hand over the work and answer it until it ends, dies or the deadline is there.
+
+        Errors of the channel pass through.
+        """
+        import ray
+
+        try:
+            if not self._node.sees_study:
+                self._send_files(files)
+            self._ask("begin", task)
+            return self._listen()
+        except ray.exceptions.GetTimeoutError:
+            self._show_stacks()
+            return TrialFailed(f"no end after {self._timeout:g} s", cause=Cause.TIMEOUT)
+        except ray.exceptions.RayError as error:
+            return self._death(error)
+        finally:
+            self._copies.close()
+
+    def _send_files(self, files: WorkFiles) -> None:
+        self._ask("make_copy")
+        for change in ChangedFiles(self._root, (*files.needed, *files.made)).changes():
+            if isinstance(change, Piece):
+                self._ask("take", change)
+
+    def _ask(self, method: str, *arguments: Any) -> Any:
+        """Call the actor, again where the network lost the call: each may be made twice.
+
+        Raises:
+            GetTimeoutError: the deadline is there.
+            RayError: the actor is dead.
+        """
+        import ray
+
+        while True:
+            try:
+                answer = getattr(self._actor, method).remote(*arguments)
+                return ray.get(answer, timeout=self._remaining())
+            except ray.exceptions.ActorUnavailableError:
+                # the cluster finds out whether it is dead, in 15 s by default
+                time.sleep(_AGAIN_SECONDS)
+
+    def _listen(self) -> Returned | Raised:
+        import ray
+
+        seen = 0
+        while True:
+            first, messages = self._ask("messages", seen)
+            for number, message in enumerate(messages[seen - first :], seen):
+                outcome = self._take(number, message)
+                if outcome is not None:
+                    self._ask("close")
+                    return outcome
+            seen = first + len(messages)
+            if self._remaining() == 0:  # work that talks without a pause is late too
+                raise ray.exceptions.GetTimeoutError
+
+    def _take(self, number: int, message: Message) -> Returned | Raised | None:
+        match message:
+            case Outcome(data):
+                try:
+                    outcome: Returned | Raised = pickle.loads(data)
+                except Exception as error:
+                    reason = f"what the work sent cannot be read: {described(error)}"
+                    return Raised(TrialFailed(reason))
+                return outcome
+            case Piece() | Gone():
+                self._copies.take(message)
+            case EpochReport():
+                self._ask("decide", number, self._channel.report(message))
+            case _:
+                self._channel.note(message)
+        return None
+
+    def _remaining(self) -> float | None:
+        return None if self._deadline is None else max(0.0, self._deadline - time.monotonic())
+
+    def _show_stacks(self) -> None:
+        import ray
+
+        with contextlib.suppress(Exception):
+            ray.get(self._actor.show_stacks.remote(), timeout=_STACKS_SECONDS)
+            _, messages = ray.get(self._actor.messages.remote(0), timeout=_STACKS_SECONDS)
+            for message in messages:
+                if isinstance(message, Piece | Gone):
+                    self._copies.take(message)
+
+    def _death(self, error: Exception) -> TrialFailed:
+        import ray
+
+        if isinstance(error, ray.exceptions.OutOfMemoryError):
+            reason = f"killed by Ray: node {self._node.name} ran out of memory"
+            return TrialFailed(reason, cause=Cause.OOM)
+        if ray_nodes.is_lost(self._node.id):
+            return TrialFailed(f"node {self._node.name} was lost", cause=Cause.LOST)
+        return TrialFailed(
+            f"its process on node {self._node.name} died: {in_a_line(error)}", cause=Cause.KILLED
+        )
+
+
+def in_a_line(error: Exception) -> str:
+    """What an error of Ray says that a person can use, without colours and stacks."""
+    text = re.sub(r"\x1b\[[0-9;]*m", "", str(error))
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    if not lines:
+        return type(error).__name__
+    # the stack of the process ends with what it raised
+    return lines[-1] if re.match(r"[\w.]+(Error|Exception)\b", lines[-1]) else lines[0]

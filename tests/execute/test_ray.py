@@ -1,0 +1,270 @@
+"""A real Ray cluster: its processes speak, hang and die, and bring their files."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from sweeper.errors import ConfigError, MachineFault, TrialFailed
+from sweeper.execute.executor import Asked, Channel, Placement, SilentChannel, WorkFiles
+from sweeper.execute.on_ray import ray_connection, ray_executor, ray_nodes
+from sweeper.execute.on_ray.messages import Node
+from sweeper.execute.on_ray.ray_executor import RayExecutor
+from sweeper.execute.on_ray.versions import differing, versions
+from sweeper.records import Attribute, Cause, EpochReport, Note
+
+IGNORE = SilentChannel()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def cluster() -> Iterator[None]:
+    """A cluster of this machine: two processors of Ray's counting."""
+    ray = pytest.importorskip("ray")
+    ray_connection.connect("local")
+    yield
+    ray.shutdown()
+
+
+class OnAnotherDisk(RayExecutor):
+    """One whose nodes do not see the study's folder."""
+
+    def _await_room(
+        self, actor: object, say: Callable[[str], None], ended: Callable[[], bool]
+    ) -> Node | None:
+        node = super()._await_room(actor, say, ended)
+        return None if node is None else Node(node.id, node.name, node.versions, sees_study=False)
+
+
+@pytest.fixture
+def study(tmp_path: Path) -> Path:
+    folder = tmp_path / "study"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def executor(study: Path) -> RayExecutor:
+    return RayExecutor(Asked(), study / "logs" / "server.log")
+
+
+@pytest.fixture
+def elsewhere(study: Path) -> RayExecutor:
+    return OnAnotherDisk(Asked(), study / "logs" / "server.log")
+
+
+class Events(SilentChannel):
+    """Sets an event with the first note; remembers all."""
+
+    def __init__(self) -> None:
+        self.began = threading.Event()
+        self.notes: list[Note] = []
+
+    def note(self, note: Note) -> None:
+        self.notes.append(note)
+        self.began.set()
+
+
+def hang(channel: Channel) -> None:
+    print("hanging now", flush=True)
+    channel.note(Attribute("pid", os.getpid()))
+    time.sleep(3600)
+
+
+def test_each_work_has_a_process_of_its_own(executor: RayExecutor, study: Path) -> None:
+    pids = {executor.run(lambda _: os.getpid(), study / "log", IGNORE) for _ in range(3)}
+    assert len(pids) == 3
+    assert os.getpid() not in pids
+
+
+def test_work_that_takes_too_long_is_ended_and_its_log_says_where_it_hung(
+    elsewhere: RayExecutor, study: Path
+) -> None:
+    with pytest.raises(TrialFailed, match="no end after 3 s") as caught:
+        elsewhere.run(hang, study / "log", IGNORE, timeout=3)
+    assert caught.value.cause is Cause.TIMEOUT
+    assert "hanging now" in caught.value.log_tail
+    assert "in hang" in (study / "log").read_text()
+
+
+def test_a_kill_ends_what_runs_and_nothing_after_it(executor: RayExecutor, study: Path) -> None:
+    events, caught = Events(), list[TrialFailed]()
+
+    def run() -> None:
+        try:
+            executor.run(hang, study / "log", events)
+        except TrialFailed as error:
+            caught.append(error)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    assert events.began.wait(60)
+    executor.kill()
+    thread.join(60)
+    assert [(error.reason, error.cause) for error in caught] == [
+        ("killed by its controller", Cause.KILLED)
+    ]
+    assert executor.run(lambda _: 1, study / "log", IGNORE) == 1
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV])
+def test_a_process_that_dies_is_a_failure_and_its_children_end(
+    executor: RayExecutor, study: Path, number: int
+) -> None:
+    events = Events()
+
+    def die(channel: Channel) -> None:
+        child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(3600)"])
+        channel.note(Attribute("pid", child.pid))
+        channel.report(EpochReport(0, 0.0))
+        os.kill(os.getpid(), number)
+
+    with pytest.raises(TrialFailed, match=r"its process on node .* died") as caught:
+        executor.run(die, study / "log", events)
+    assert caught.value.cause is Cause.KILLED
+    (note,) = events.notes
+    assert isinstance(note, Attribute)
+    deadline = time.monotonic() + 60
+    while Path(f"/proc/{note.value}").exists():  # no event of another process' child
+        assert time.monotonic() < deadline, f"process {note.value} still runs"
+        time.sleep(0.1)
+
+
+def test_nothing_of_a_death_is_on_the_screen(
+    executor: RayExecutor, study: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    from ray._private import worker
+
+    shown = worker.print_to_stdstream
+    was_shown = threading.Event()
+
+    def noticed(data: dict[str, list[str]], **more: object) -> None:
+        shown(data, **more)
+        was_shown.set()
+
+    worker.print_to_stdstream = noticed
+    try:
+        with pytest.raises(TrialFailed):
+            executor.run(lambda _: os.kill(os.getpid(), signal.SIGKILL), study / "log", IGNORE)
+        assert was_shown.wait(60)
+    finally:
+        worker.print_to_stdstream = shown
+    printed = capfd.readouterr()
+    assert "raylet" not in printed.out + printed.err
+
+
+def test_files_go_there_and_come_back(elsewhere: RayExecutor, study: Path) -> None:
+    made, needed = study / "trials" / "0001", study / "trials" / "0000" / "weights.npz"
+    needed.parent.mkdir(parents=True)
+    needed.write_bytes(b"weights" * 10_000)
+    (study / "trials" / "0000" / "other.npz").write_bytes(b"not asked for")
+    made.mkdir()
+    (made / "journal.jsonl").write_text("1\n")
+    (made / "old.json").write_text("old")
+
+    def work(channel: Channel) -> list[str]:
+        found = sorted(path.name for path in made.parent.rglob("*") if path.is_file())
+        assert needed.read_bytes() == b"weights" * 10_000
+        with (made / "journal.jsonl").open("a") as file:
+            file.write("2\n")
+        (made / "old.json").unlink()
+        (made / "plots").mkdir()
+        (made / "plots" / "a.png").write_bytes(b"png")
+        channel.report(EpochReport(0, 0.0))
+        with (made / "journal.jsonl").open("a") as file:
+            file.write("3\n")
+        print("printed there")
+        return [str(made.parent), *found]
+
+    log = made / "logs" / "trial.log"
+    place, *found = elsewhere.run(work, log, IGNORE, files=WorkFiles((made,), (needed,)))
+    assert place != str(made.parent)
+    assert not Path(place).exists()
+    assert found == ["journal.jsonl", "old.json", "trial.log", "weights.npz"]
+    assert (made / "journal.jsonl").read_text() == "1\n2\n3\n"
+    assert (made / "plots" / "a.png").read_bytes() == b"png"
+    assert not (made / "old.json").exists()
+    assert "printed there" in log.read_text()
+
+
+def test_where_the_disk_is_shared_nothing_is_copied(executor: RayExecutor, study: Path) -> None:
+    place = executor.run(lambda _: str(study), study / "log", IGNORE, files=WorkFiles((study,)))
+    assert place == str(study)
+    assert not list(study.glob(".seen-*"))
+
+
+def test_what_is_waited_for_is_said_and_the_wait_ends(
+    executor: RayExecutor, study: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ray_executor, "_SAY_SECONDS", 0.0)
+    asked = Asked(num_cpus=1000, n_jobs=1)
+    waiting = RayExecutor(asked, study / "logs" / "server.log")
+    said = list[str]()
+    with waiting.slot(Placement(), said.append, lambda: bool(said)) as place:
+        assert place is None
+    assert said[0].startswith("waiting for room on the Ray cluster: a trial needs 1000 CPU, free")
+    assert executor.run(lambda _: 1, study / "log", IGNORE) == 1
+
+
+def test_there_are_as_many_slots_as_fit_or_as_asked_for() -> None:
+    room = int(ray_nodes.room({"CPU": 1}))
+    assert len(RayExecutor.placements(Asked())) == room
+    assert len(RayExecutor.placements(Asked(num_cpus=0.5))) == 2 * room
+    assert len(RayExecutor.placements(Asked(n_jobs=7))) == 7
+    assert RayExecutor.threads(Asked(num_cpus=4.0)) == 4
+    assert RayExecutor.threads(Asked(num_cpus=0.5)) == 1
+
+
+@pytest.mark.parametrize(
+    ("address", "printed"),
+    [
+        ("127.0.0.1:1", "no Ray cluster answers there"),
+        ("ray://127.0.0.1:1", "address=auto"),
+        ("nonsense", "start one with `ray start --head`"),
+    ],
+)
+def test_an_address_where_nothing_answers_is_one_message(address: str, printed: str) -> None:
+    script = (
+        "from sweeper.execute.on_ray.ray_connection import connect\n"
+        "from sweeper.errors import ConfigError\n"
+        f"try: connect({address!r})\n"
+        "except ConfigError as error: print(*error.faults, sep='\\n')\n"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    (line,) = ended.stdout.splitlines()
+    assert f"hydra.sweeper.executor.address={address}" in line
+    assert printed in line
+
+
+def test_other_versions_are_named() -> None:
+    ours = versions()
+    assert differing("a", ours, ours) is None
+    said = differing("10.0.0.3", {**ours, "keras": "3.0.0", "ray": "absent"}, ours)
+    assert said is not None
+    assert f"node 10.0.0.3 has ray absent ({ours['ray']} here), keras 3.0.0 (" in said
+
+
+def test_a_node_with_other_versions_is_refused(
+    study: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nodes = {"10.0.0.3": {**versions(), "keras": "0.1"}, "10.0.0.4": RuntimeError("no disk")}
+    monkeypatch.setattr(ray_connection, "on_each_node", lambda *_: nodes)
+    with pytest.raises(ConfigError) as caught:
+        RayExecutor(Asked(), study / "logs" / "server.log")
+    assert caught.value.faults == (
+        f"node 10.0.0.3 has keras 0.1 ({versions()['keras']} here); install the same versions on "
+        "all nodes",
+        "node 10.0.0.4 cannot run anything: no disk",
+    )
+    monkeypatch.undo()
+    joined = RayExecutor(Asked(), study / "logs" / "server.log")
+    monkeypatch.setattr(ray_executor, "versions", lambda: {**versions(), "keras": "0.1"})
+    with pytest.raises(MachineFault, match=r"\(0.1 here\)"):
+        joined.run(lambda _: 1, study / "log", IGNORE)
