@@ -6,6 +6,7 @@ from pathlib import Path
 from sweeper.display.console import open_console
 from sweeper.records import (
     COMPUTED,
+    FEATURES,
     PREBUILT,
     SAVED_BY_CACHE,
     SAVED_BY_PRUNING,
@@ -14,6 +15,9 @@ from sweeper.records import (
 from sweeper.study_files.result import read_result
 from sweeper.study_files.trial_paths import TrialPaths
 from sweeper.track.journal import Journal, last_metric
+
+_NAMED = 10
+"""Trials that are named in one line."""
 
 
 def add_prebuilt(study: Journal, seconds: float) -> None:
@@ -31,8 +35,8 @@ def close_ledger(summary: StudySummary, study: Journal, reruns: Iterable[Path]) 
         study: its run.
         reruns: folders of trials that were run again.
     """
-    folders = [row.folder for row in summary.rows if row.counts]
-    trials = [_metrics(folder) for folder in [*folders, *reruns]]
+    own = {row.number: _metrics(row.folder) for row in summary.rows if row.counts}
+    trials = [*own.values(), *(_metrics(folder) for folder in reruns)]
     total = {
         name: sum(metrics.get(name, 0.0) for metrics in trials)
         for name in (COMPUTED, SAVED_BY_CACHE, SAVED_BY_PRUNING)
@@ -45,6 +49,25 @@ def close_ledger(summary: StudySummary, study: Journal, reruns: Iterable[Path]) 
         f"computed {total[COMPUTED]:.0f} s; saved {total[SAVED_BY_CACHE]:.0f} s by the cache, "
         f"{total[SAVED_BY_PRUNING]:.0f} s by pruning",
         soft_wrap=True,
+    )
+    if text := _by_trials(own):
+        open_console().print(text, soft_wrap=True)
+
+
+def _by_trials(metrics: Mapping[int, Mapping[str, float]]) -> str:
+    """Which trials computed frozen layers, as the first one of each node does; empty for none."""
+    computed = {
+        number: of_trial[FEATURES] for number, of_trial in metrics.items() if of_trial.get(FEATURES)
+    }
+    if not computed:
+        return ""
+    numbers = [str(number) for number in computed]
+    more = f" and {len(numbers) - _NAMED} more" if len(numbers) > _NAMED else ""
+    one = len(numbers) == 1
+    return (
+        f"frozen layers were computed by trial{'' if one else 's'} {', '.join(numbers[:_NAMED])}"
+        f"{more}, {sum(computed.values()):.1f} s; {len(metrics) - len(computed)} others found "
+        "them computed"
     )
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from sweeper.config import Recipe
-from sweeper.records import COMPUTED, SAVED_BY_CACHE, SAVED_BY_PRUNING
+from sweeper.records import COMPUTED, FEATURES, SAVED_BY_CACHE, SAVED_BY_PRUNING
 from sweeper.train.fit.inputs import Feed
 from sweeper.train.fit.stages import planned
 
@@ -14,6 +14,7 @@ def ledger(
     """Seconds of one fine-tune, by the names of its metrics.
 
     ``compute.seconds`` went into epochs, and into frozen layers whose output was not kept yet.
+    ``compute.features_seconds`` is the latter alone.
     ``compute.saved_by_cache_seconds`` is what frozen layers would have taken in every epoch, less
     what they took: below 0 in a trial that computes what only others use.
     ``compute.saved_by_pruning_seconds`` is for the epochs that a pruned one did not run, each as
@@ -35,4 +36,9 @@ def ledger(
         typical = sum(own) / len(own) if own else typical
         left_out = any(epoch["phase"] > number for epoch in epochs)
         pruning += 0.0 if left_out else (phase.phase.epochs - len(own)) * typical
-    return {COMPUTED: spent, SAVED_BY_CACHE: saved, SAVED_BY_PRUNING: pruning if pruned else 0.0}
+    return {
+        COMPUTED: spent,
+        FEATURES: feed.computed_seconds,
+        SAVED_BY_CACHE: saved,
+        SAVED_BY_PRUNING: pruning if pruned else 0.0,
+    }

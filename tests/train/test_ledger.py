@@ -7,7 +7,7 @@ import pytest
 from recipes import recipe
 from test_fine_tune import SHORT, Run
 
-from sweeper.records import COMPUTED, SAVED_BY_CACHE, SAVED_BY_PRUNING
+from sweeper.records import COMPUTED, FEATURES, SAVED_BY_CACHE, SAVED_BY_PRUNING
 from sweeper.train.savings import ledger
 
 MADE = recipe("phases.frozen.epochs=4", "phases.unfrozen.epochs=3")
@@ -65,6 +65,7 @@ def test_the_second_trial_saves_what_the_first_computed(tmp_path: Path) -> None:
     assert second.fine_tune.feed.computed_seconds == 0
     trained = sum(epoch.metrics["epoch_seconds"] for epoch in first.epochs)
     assert one[COMPUTED] == pytest.approx(trained + computed)
+    assert (one[FEATURES], two[FEATURES]) == (computed, 0)
     # two epochs and three, and both phases are fed by the same passes
     assert two[SAVED_BY_CACHE] == pytest.approx(one[SAVED_BY_CACHE] + computed)
     assert two[SAVED_BY_CACHE] > 0
