@@ -6,7 +6,7 @@ READY := .venv/.ready
 PARALLEL := -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help setup sweep test test-fast test-kill test-more test-families test-commands lint type backbones reference ui dashboard bench bench-quick bench-engine clean ci
+.PHONY: help setup sweep test test-fast test-kill test-more test-families test-commands lint type backbones reference ui dashboard stores bench bench-quick bench-engine clean ci
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -69,6 +69,9 @@ bench-quick: $(READY)  ## Three rows of it, once each (7 minutes)
 bench-engine: $(READY)  ## Measure the search engine beside Optuna and hydra-optuna-sweeper (20 minutes)
 	$(BIN)/python experiments/engine/slots.py
 	$(BIN)/python experiments/engine/overhead.py
+
+stores: $(READY)  ## Start PostgreSQL, MLflow on it and a store like S3 here, until Ctrl-C; for trying
+	@$(BIN)/python tests/stores.py
 
 clean:  ## Remove caches and builds; runs and studies stay
 	rm -rf build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

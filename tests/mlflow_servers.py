@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -19,14 +19,23 @@ _ON_ITS_WAY = ("connection", "host", "transfer-encoding", "content-length")
 
 
 class MlflowServer:
-    """A server with an artifact store of its own in ``folder``.
+    """A server with a database and an artifact store of its own in ``folder``.
 
-    ``store`` is the address of its database, by default a file in ``folder``.
+    ``store`` and ``artifacts`` are addresses of others, ``environment`` is what it needs for them.
     """
 
-    def __init__(self, folder: Path, port: int = 0, store: str = "") -> None:
+    def __init__(
+        self,
+        folder: Path,
+        port: int = 0,
+        store: str = "",
+        artifacts: str = "",
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
         self.folder = folder
         self.store = store or f"sqlite:///{folder}/server.db"
+        self.artifacts = artifacts or str(folder / "artifacts")
+        self.environment = environment or {}
         self._port = port
         self.url = ""
         self.start()
@@ -37,11 +46,15 @@ class MlflowServer:
         # a port found free beforehand may be another's by the time the server takes it
         command += ["--port", str(self._port), "--workers", "1"]
         command += ["--backend-store-uri", self.store]
-        command += ["--artifacts-destination", str(self.folder / "artifacts")]
+        command += ["--artifacts-destination", self.artifacts]
         self._process = subprocess.Popen(
             command,
             cwd=self.folder,
-            env={**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"},
+            env={
+                **os.environ,
+                "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+                **self.environment,
+            },
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             text=True,
@@ -74,8 +87,13 @@ class MlflowServer:
 
 
 @contextmanager
-def mlflow_server(folder: Path, store: str = "") -> Iterator[MlflowServer]:
-    server = MlflowServer(folder, store=store)
+def mlflow_server(
+    folder: Path,
+    store: str = "",
+    artifacts: str = "",
+    environment: Mapping[str, str] | None = None,
+) -> Iterator[MlflowServer]:
+    server = MlflowServer(folder, 0, store, artifacts, environment)
     try:
         yield server
     finally:
