@@ -6,7 +6,7 @@ READY := .venv/.ready
 PARALLEL := -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help setup sweep test test-fast test-kill test-more test-families test-commands lint type backbones reference ui dashboard stores bench bench-quick bench-engine clean ci
+.PHONY: help setup sweep test test-fast test-kill test-more test-families test-commands lint type backbones reference ui dashboard stores audit bench bench-quick bench-engine clean ci
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -72,6 +72,10 @@ bench-engine: $(READY)  ## Measure the search engine beside Optuna and hydra-opt
 
 stores: $(READY)  ## Start PostgreSQL, MLflow on it and a store like S3 here, until Ctrl-C; for trying
 	@$(BIN)/python tests/stores.py
+
+audit: $(READY)  ## Look up known faults of the pinned packages (needs the internet)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check pip-audit
+	$(BIN)/pip-audit --requirement constraints.txt --no-deps --disable-pip
 
 clean:  ## Remove caches and builds; runs and studies stay
 	rm -rf build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

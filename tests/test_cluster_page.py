@@ -3,6 +3,7 @@
 import re
 import shlex
 import subprocess
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -81,3 +82,40 @@ def test_settings_on_the_page_are_taken(page: str) -> None:
     assert found
     for text in found:
         assert sweep_settings([f"hydra.sweeper.executor={text}"]).executor.kind == "ray"
+
+
+def targets() -> set[str]:
+    return set(re.findall(r"^([a-z-]+):", (DOCS.parent / "Makefile").read_text(), re.M))
+
+
+def test_the_workflow_calls_targets_that_exist() -> None:
+    workflow = yaml.safe_load((DOCS / "github-actions.yml").read_text())
+    jobs = workflow["jobs"].values()
+    runs = [step["run"] for job in jobs for step in job["steps"] if "run" in step]
+    called = {word for run in runs for word in run.removeprefix("make ").split()}
+    assert all(run.startswith("make ") for run in runs)
+    assert {"setup", "lint", "type", "test", "sweep"} <= called <= targets()
+    (kept,) = (
+        step["with"]["path"]
+        for job in jobs
+        for step in job["steps"]
+        if step.get("uses", "").startswith("actions/upload-artifact")
+    )
+    assert kept == "experiments/digits_lite0/report.html"
+
+
+def test_the_image_is_made_of_what_is_there() -> None:
+    lines = (DOCS / "Dockerfile").read_text().splitlines()
+    copied = [word for line in lines if line.startswith("COPY ") for word in line.split()[1:-1]]
+    assert copied
+    assert all((DOCS.parent / name).exists() for name in copied)
+    project = tomllib.loads((DOCS.parent / "pyproject.toml").read_text())["project"]
+    named = re.findall(r"EXTRAS=([\w,]+)", "\n".join(lines))
+    assert set(",".join(named).split(",")) <= set(project["optional-dependencies"])
+    assert 'ENTRYPOINT ["python", "-m", "sweeper"]' in lines
+
+
+def test_pages_name_targets_that_exist() -> None:
+    pages = [*DOCS.glob("*.md"), DOCS.parent / "README.md", DOCS.parent / "SECURITY.md"]
+    called = {name for page in pages for name in re.findall(r"`make ([a-z-]+)`", page.read_text())}
+    assert called <= targets()
