@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 from omegaconf import DictConfig, open_dict, read_write
 
 from sweeper.addresses import hide_credentials, redact
+from sweeper.app.kept_models import KeptModels
 from sweeper.app.ledger import add_prebuilt, close_ledger
 from sweeper.app.outstanding import say_outstanding
 from sweeper.app.pages.best_recipe import write_best_recipe, write_winner
@@ -16,7 +17,7 @@ from sweeper.app.pages.readme import Page
 from sweeper.app.preparing.preflight import compute_shared
 from sweeper.app.preparing.prepared_study import PreparedStudy
 from sweeper.app.study_report import make_report
-from sweeper.app.winner import evaluate_winner, keep_best, keep_models, winning_recipe
+from sweeper.app.winner import evaluate_winner, keep_models, winning_recipe
 from sweeper.display.wording import command, spelled_test, ui_command
 from sweeper.execute.executor import Executor, Placement
 from sweeper.records import State, StudySummary, TrialRow, TrialSpec
@@ -73,7 +74,8 @@ class FineTuneStudy(PreparedStudy):
 
         recipe, overrides = parse(config), sys.argv[1:]
         self._objectives, self._confirm = recipe.objectives, recipe.confirm
-        self._keep_weights = max(recipe.keep_weights, recipe.confirm.top if recipe.confirm else 0)
+        top = recipe.confirm.top if recipe.confirm else 0
+        self._kept = KeptModels(max(recipe.keep_weights, top))
         self._examine_data = recipe.examine_data
         name = str(config.hydra.sweeper.study_name or recipe.name)
         paths, delivery = StudyPaths(summary.folder), Delivery(recipe.tracking.uri, self._tell)
@@ -116,7 +118,7 @@ class FineTuneStudy(PreparedStudy):
         if self._open.pop(row.number, None) is not None:  # one that did not compose has none
             self._opened.end_trial(row)
         self._record_study(summary)
-        keep_best(summary, self._keep_weights, self._confirmed)
+        self._kept.update(summary, self._confirmed)
         self._pages.trial_ended(summary)
         self._summary = summary
 

@@ -1,5 +1,6 @@
 """The runs of a study, its own and those of its trials: recorded here, delivered to MLflow."""
 
+import re
 import time
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -57,7 +58,8 @@ class StudyRuns:
 
     def describe(self, text: str, rows: Iterable[TrialRow]) -> None:
         """Describe the study by ``text``, whose links name runs of ``rows`` by trial numbers."""
-        linked = {row.number: row.folder for row in rows if f"(run:{row.number})" in text}
+        named = {int(number) for number in re.findall(r"\(run:(\d+)\)", text)}
+        linked = {row.number: row.folder for row in rows if row.number in named}
         self.study.describe(text, linked)
         self.delivery.wake()
 

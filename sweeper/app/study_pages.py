@@ -2,6 +2,7 @@
 
 import time
 
+from sweeper.app.paced import Paced
 from sweeper.app.pages.readme import Page
 from sweeper.app.pages.study_description import StudyDescription
 from sweeper.app.runs import StudyRuns
@@ -31,6 +32,7 @@ class StudyPages:
         self._page = page
         self._description = description
         self._paths: StudyPaths = runs.paths
+        self._tables, self._texts = Paced(), Paced()
 
     def started(self, summary: StudySummary) -> None:
         """Say that trials run."""
@@ -38,13 +40,13 @@ class StudyPages:
         self._describe(summary)
 
     def trial_ended(self, summary: StudySummary) -> None:
-        """Bring the leaderboard up to date."""
-        # ties take time, and other slots wait here: they are found when the sweep ends
-        write_leaderboard(summary, self._paths.leaderboard, {}, self._confirmed)
-        self._describe(summary)
+        """Bring leaderboard and description up to date, unless they were so a moment ago."""
+        self._tables(lambda: self._write_leaderboard(summary))
+        self._texts(lambda: self._describe(summary))
 
     def interrupted(self, summary: StudySummary, reason: str) -> None:
         """Say that the study can be resumed."""
+        self._write_leaderboard(summary)
         state = f"interrupted at {_now()}: {' '.join(reason.split())}"
         self._page.write(summary, state, again=self._again)
 
@@ -82,6 +84,10 @@ class StudyPages:
             ("compare runs", self._page.ui),
         ):
             console.print(f"{f'{label}:':<15}{text}", soft_wrap=True)
+
+    def _write_leaderboard(self, summary: StudySummary) -> None:
+        # ties take time, and other slots wait here: they are found when the sweep ends
+        write_leaderboard(summary, self._paths.leaderboard, {}, self._confirmed)
 
     def _describe(self, summary: StudySummary, tested: str = "") -> None:
         """Describe the study in MLflow as it stands."""

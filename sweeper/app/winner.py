@@ -11,10 +11,8 @@ from sweeper.display.wording import spelled_test, spelled_values
 from sweeper.errors import SweeperError
 from sweeper.execute.executor import Executor, Placement, SilentChannel, WorkFiles, run_logged
 from sweeper.paths import shown_path
-from sweeper.ranking import best_rows
-from sweeper.records import StudySummary, TrialRow
+from sweeper.records import TrialRow
 from sweeper.report.reader import read_recipe
-from sweeper.study_files.confirmed import Confirmed
 from sweeper.study_files.result import Result, Status, read_result, write
 from sweeper.study_files.trial_paths import TrialPaths
 from sweeper.track.journal import Journal, data_of, last_run
@@ -22,24 +20,6 @@ from sweeper.train.trained_weights import load_trained_weights
 
 if TYPE_CHECKING:
     from sweeper.app.runs import StudyRuns
-
-
-def keep_best(summary: StudySummary, weights: int, confirmed: Confirmed | None = None) -> None:
-    """Remove what trials learned, but for the best ``weights`` ones and those on the front.
-
-    Models of trials that are no more on the front, of an earlier sweep of the study, go too. Trials
-    that were run again keep both: one of them may win.
-    """
-    front = {best.number for best in summary.front}
-    front |= {trial.number for trial in confirmed.trials} if confirmed is not None else set()
-    best = best_rows(summary.rows, weights, summary.maximize)
-    kept = front | {row.number for row in best}
-    for other in summary.rows:
-        trial = TrialPaths(other.folder)
-        if other.number not in kept:
-            trial.learned.unlink(missing_ok=True)
-        if other.number not in front:
-            trial.model.unlink(missing_ok=True)
 
 
 def winning_recipe(best: TrialRow, runs: "StudyRuns") -> Recipe:
