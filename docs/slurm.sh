@@ -11,7 +11,7 @@ set -euo pipefail
 [ -x .venv/bin/python ] || { echo "no .venv here; run 'make setup' in the project first" >&2; exit 1; }
 source .venv/bin/activate
 
-head_node=$(scontrol show hostnames "$SLURM_JOB_NODELIST" | head -n 1)
+head_node=$(scontrol show hostnames "$SLURM_JOB_NODELIST" | sed -n 1p)  # head would end scontrol early
 # jobs that share a node have a port each
 port=$((20000 + SLURM_JOB_ID % 10000))
 

@@ -8,7 +8,7 @@ from itertools import pairwise, takewhile
 from sweeper.errors import ConfigError
 from sweeper.execute.executor import Asked, Placement
 
-THREADS = "TF_NUM_INTRAOPTHREADS"
+THREADS = "TF_NUM_INTRAOP_THREADS"
 _UUID = ("GPU-", "MIG-")
 _NVIDIA_SMI = ("nvidia-smi", "--query-gpu=index", "--format=csv,noheader")
 _NVIDIA_SMI_SECONDS = 30
@@ -179,7 +179,7 @@ def _cpu(cores: Sequence[int], threads: int, hidden: dict[str, str]) -> Placemen
     # same for one slot and for many; only the cores that run the threads are divided.
     # The other variables are for libraries that would else count the machine's cores
     share = str(len(cores))
-    others = dict.fromkeys(("OMP_NUMTHREADS", "TF_NUM_INTEROPTHREADS"), share)
+    others = dict.fromkeys(("OMP_NUM_THREADS", "TF_NUM_INTEROP_THREADS"), share)
     environment = {**hidden, **others, THREADS: str(threads)}
     return Placement(environment=environment, cores=frozenset(cores))
 

@@ -13,7 +13,7 @@ from hydra.types import HydraContext
 from omegaconf import DictConfig, OmegaConf
 
 from sweeper.errors import ConfigError
-from sweeper.execute.executor import Asked
+from sweeper.execute.executor import Asked, Placement
 from sweeper.execute.kinds import EXECUTORS
 from sweeper.records import Value
 from sweeper.search.results import read_best
@@ -71,7 +71,6 @@ class Request:
         self.name = settings.study_name or unnamed
         self.executor_kind = EXECUTORS[settings.executor.kind]
         self.threads = settings.executor.threads or self.executor_kind.threads(self._asked())
-        self.placements = self.executor_kind.placements(self.asked)
         self.composer = Composer(context, master)
         parser = OverridesParser.create(config_loader=context.config_loader)
         params, self.notes = self._params()
@@ -107,7 +106,16 @@ class Request:
     def use_threads(self, threads: int) -> None:
         """Let each trial on the CPU have ``threads``, as many as the study began with."""
         self.threads = threads
-        self.placements = self.executor_kind.placements(self.asked)
+        self.__dict__.pop("placements", None)
+
+    @functools.cached_property
+    def placements(self) -> tuple[Placement, ...]:
+        """One for each slot; a cluster is looked at for the first time.
+
+        Raises:
+            ConfigError: they are not there, or do not fit.
+        """
+        return self.executor_kind.placements(self.asked)
 
     @property
     def asked(self) -> Asked:

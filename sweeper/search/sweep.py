@@ -100,6 +100,8 @@ class Sweep:
         findings.add(error_faults(self._request.settings.min_gain, self._hooks))
         with findings.collected():
             self._hooks.check(self._request.corners)
+        with findings.collected():
+            _ = self._request.placements
         findings.raise_if_any()
 
     def _open_executor(self) -> Executor:
