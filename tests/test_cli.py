@@ -435,7 +435,7 @@ def test_missing_data_and_weights_are_one_message_before_any_trial(
 @pytest.mark.parametrize(
     ("recipe", "missing"),
     [
-        ("dogs_b0_scratch", ("stanford_dogs",)),
+        pytest.param("dogs_b0_scratch", ("stanford_dogs",), marks=pytest.mark.more),
         pytest.param("cifar100_b0", ("cifar100", "EfficientNetB0"), marks=pytest.mark.more),
         pytest.param(
             "cats_dogs_mobilenet_v2", ("cats_vs_dogs", "MobileNetV2"), marks=pytest.mark.more
@@ -482,6 +482,7 @@ def test_composing_imports_nothing_heavy(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.more
 def test_a_folder_of_images_is_fine_tuned(cli: RunCli, tmp_path: Path) -> None:
     numbers = np.random.default_rng(0)
     for index, name in enumerate(("dark", "light", "middle")):

@@ -300,7 +300,7 @@ NEEDED = {
 }
 
 
-ALWAYS = ("digits_lite0", "folder_xception")
+ALWAYS = ("digits_lite0",)
 
 
 @pytest.mark.slow

@@ -12,6 +12,7 @@ def summary(folder: Path, *arguments: str) -> "subprocess.CompletedProcess[str]"
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
 
 
+@pytest.mark.more
 def test_the_tensorflow_tutorial_has_its_counts(tmp_path: Path) -> None:
     ended = summary(tmp_path, "+experiment=cats_dogs_mobilenet_v2", f"dataset.data_dir={tmp_path}")
     assert ended.returncode == 0, ended.stderr

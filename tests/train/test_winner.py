@@ -246,6 +246,7 @@ def test_what_is_no_image_is_named_with_its_row() -> None:
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("logged")
+@pytest.mark.more
 def test_what_mlflow_keeps_predicts_through_its_server(tmp_path: Path) -> None:
     folder = mlflow.artifacts.download_artifacts(winners_uri(), dst_path=str(tmp_path))
     with model_server(Path(folder)) as address:
