@@ -72,7 +72,7 @@ class RayExecutor:
         environment = {THREADS: str(asked.threads)} if asked.threads else {}
         if 0 < needs.get("GPU", 1) < 1:  # trials that share one take what they need, not all
             environment["TF_FORCE_GPU_ALLOW_GROWTH"] = "true"
-        return (Placement(ray_nodes.spelled(needs), environment),) * count
+        return (Placement(f"Ray, {ray_nodes.spelled(needs)}", environment),) * count
 
     @classmethod
     def open(cls, _preload: Sequence[str], log: Path, asked: Asked) -> "RayExecutor":
