@@ -15,7 +15,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from omegaconf import DictConfig, OmegaConf
-from optuna.samplers import BaseSampler, RandomSampler
+from optuna.samplers import BaseSampler, GridSampler, RandomSampler
 from optuna.trial import FrozenTrial, TrialState
 from patience import PATIENCE
 from search.studies import memory
@@ -804,3 +804,48 @@ def test_a_slot_without_room_takes_no_trial_and_ends_with_the_others() -> None:
     assert sweep.states == ["COMPLETE"] * 3
     assert {slot for slot, _ in sweep.received.of("started")} == {0}
     assert sweep.received.of("note") == [("waiting for room",)]
+
+
+class Once(InlineExecutor):
+    """Has room for each slot, unless nothing is left, as a cluster that takes its time."""
+
+    @contextmanager
+    def slot(  # type: ignore[override]
+        self, place: Placement, _say: Callable[[str], None], ended: Callable[[], bool]
+    ) -> Iterator[Placement | None]:
+        yield None if ended() else place
+
+
+@pytest.mark.parametrize("executor", [InlineExecutor, Once])
+def test_what_fails_after_the_others_found_no_work_is_tried_again(
+    executor: type[InlineExecutor],
+) -> None:
+    others_done = threading.Event()
+
+    def task(spec: TrialSpec, _channel: Channel) -> float:
+        if spec.number == 0:
+            assert others_done.wait(PATIENCE)
+            raise TrialFailed("killed", cause=Cause.KILLED)
+        return 0.0
+
+    sweep = Sweep(
+        task,
+        n_slots=2,
+        params={"x": "choice(1,2)"},
+        sampler=GridSampler({"x": [1, 2]}, seed=0),
+        retries={Cause.KILLED: 1},
+        executor=executor(),
+    )
+    found_none = sweep.slots._next
+
+    def next_work() -> Any:
+        work = found_none()
+        if work is None:
+            others_done.set()
+        return work
+
+    sweep.slots._next = next_work  # type: ignore[method-assign]
+    sweep.run()
+    complete = [trial for trial in sweep.trials if trial.state is TrialState.COMPLETE]
+    assert {trial.params["x"] for trial in complete} == {1, 2}
+    assert sweep.status.waiting == 0

@@ -32,6 +32,10 @@ class FilledSlots(ABC, Generic[Work]):
         """Wait until more may begin; None at the end. Called by all threads."""
 
     @abstractmethod
+    def _waits(self) -> bool:
+        """Whether there is work that was begun before, and is to be done again."""
+
+    @abstractmethod
     def _run(self, slot: int, place: Placement, work: Work) -> None:
         """Do ``work`` in a slot, at ``place``. What it raises ends the sweep."""
 
@@ -72,20 +76,24 @@ class FilledSlots(ABC, Generic[Work]):
 
     def _fill(self, slot: int) -> None:
         try:
-            while not self._has_ended():
-                # what there is room for later is alike
-                own = self._placements[min(slot, len(self._placements) - 1)]
-                with self._session.executor.slot(
-                    own, self._session.progress.note, self._has_ended
-                ) as place:
-                    work = self._next() if place is not None else None
-                    if place is None or work is None:
-                        self._done = True
-                    else:
-                        self._run(slot, place, work)
+            while self._do_one(slot):
+                pass
         except BaseException as error:
             self._session.stop_signal.fail(error)
 
+    def _do_one(self, slot: int) -> bool:
+        """Do the next piece of work in a slot; whether there was one."""
+        # what there is room for later is alike
+        own = self._placements[min(slot, len(self._placements) - 1)]
+        say = self._session.progress.note
+        with self._session.executor.slot(own, say, self._has_ended) as place:
+            work = self._next() if place is not None else None
+            if place is None or work is None:
+                self._done = True
+                return False
+            self._run(slot, place, work)
+            return True
+
     def _has_ended(self) -> bool:
-        """Whether no work follows: a slot found none, or the sweep is interrupted."""
-        return self._done or self._session.stop_signal.interrupted
+        """Whether no work is left for a slot without room: none waits, and a slot found none."""
+        return self._session.stop_signal.interrupted or (self._done and not self._waits())

@@ -60,6 +60,9 @@ class RerunSlots(FilledSlots[Rerun]):
             self._session.stop_signal.check_kept()
             return self._queue.popleft()
 
+    def _waits(self) -> bool:
+        return bool(self._queue)
+
     def _run(self, slot: int, place: Placement, work: Rerun) -> None:
         with self._session.stop_signal.changed:
             job, spec = self._prepare(work)
@@ -145,7 +148,6 @@ class RerunSlots(FilledSlots[Rerun]):
             self._stopped(rerun, f"{failed.reason}; tried again")
             with self._session.stop_signal.changed:
                 self._queue.appendleft(rerun)
-                self._done = False  # another slot may have found none
         return again
 
     def _stopped(self, rerun: Rerun, reason: str) -> None:

@@ -74,6 +74,9 @@ class Slots(FilledSlots[ExitStack]):
                 )
         return None
 
+    def _waits(self) -> bool:
+        return self._session.status.waiting > 0
+
     def _refresh(self) -> None:
         for trial in ran_out_of_memory(self._session.status.refresh()):
             self._session.study.learn_oom(trial)
