@@ -104,7 +104,8 @@ class Executor(Protocol):
     def slot(
         self, place: Placement, say: Callable[[str], None], ended: Callable[[], bool]
     ) -> AbstractContextManager[Placement | None]:
-        """Within the block there is room for one trial: what is yielded is for :meth:`run`.
+        """Within the block there is room for one trial at a time: what is yielded is for
+        :meth:`run`.
 
         Args:
             place: of the slot.
@@ -114,6 +115,10 @@ class Executor(Protocol):
         Raises:
             MachineFault: there will be no room.
         """
+        ...
+
+    def holds(self, place: Placement) -> bool:
+        """Whether there is still room at ``place``, which :meth:`slot` has yielded."""
         ...
 
     def room(self) -> int | None:

@@ -15,6 +15,10 @@ class OnThisMachine:
         """One for each processor."""
         return len(usable_cores())
 
+    def holds(self, _place: Placement) -> bool:
+        """Always."""
+        return True
+
     def room(self) -> None:
         """The machine stays as it is."""
 

@@ -1,5 +1,6 @@
 """A real Ray cluster: its processes speak, hang and die, and bring their files."""
 
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -114,7 +115,7 @@ def test_a_kill_ends_what_runs_and_nothing_after_it(executor: RayExecutor, study
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV])
 def test_a_process_that_dies_is_a_failure_and_its_children_end(
-    executor: RayExecutor, study: Path, number: int
+    executor: RayExecutor, study: Path, number: signal.Signals
 ) -> None:
     events = Events()
 
@@ -124,7 +125,7 @@ def test_a_process_that_dies_is_a_failure_and_its_children_end(
         channel.report(EpochReport(0, 0.0))
         os.kill(os.getpid(), number)
 
-    with pytest.raises(TrialFailed, match=r"its process on node .* died") as caught:
+    with pytest.raises(TrialFailed, match=f"killed by {number.name}") as caught:
         executor.run(die, study / "log", events)
     assert caught.value.cause is Cause.KILLED
     (note,) = events.notes
@@ -133,6 +134,28 @@ def test_a_process_that_dies_is_a_failure_and_its_children_end(
     while Path(f"/proc/{note.value}").exists():  # no event of another process' child
         assert time.monotonic() < deadline, f"process {note.value} still runs"
         time.sleep(0.1)
+
+
+def kill_actor(_channel: Channel) -> None:
+    """As Ray does where memory runs low: it knows the actor only."""
+    actor = multiprocessing.parent_process()
+    assert actor is not None
+    assert actor.pid is not None
+    os.kill(actor.pid, signal.SIGKILL)
+    time.sleep(3600)
+
+
+def test_a_slot_whose_actor_died_is_given_up(executor: RayExecutor, study: Path) -> None:
+    with executor.slot(Placement(), print, lambda: False) as place:
+        assert place is not None
+        pids = {executor.run(lambda _: os.getpid(), study / "log", IGNORE, place) for _ in "12"}
+        assert len(pids) == 2
+        assert executor.holds(place)
+        with pytest.raises(TrialFailed, match=r"its process on node .* died") as caught:
+            executor.run(kill_actor, study / "log", IGNORE, place)
+        assert caught.value.cause is Cause.KILLED
+        assert not executor.holds(place)
+    assert executor.run(lambda _: 1, study / "log", IGNORE) == 1
 
 
 def test_nothing_of_a_death_is_on_the_screen(
@@ -150,7 +173,7 @@ def test_nothing_of_a_death_is_on_the_screen(
     worker.print_to_stdstream = noticed
     try:
         with pytest.raises(TrialFailed):
-            executor.run(lambda _: os.kill(os.getpid(), signal.SIGKILL), study / "log", IGNORE)
+            executor.run(kill_actor, study / "log", IGNORE)
         assert was_shown.wait(60)
     finally:
         worker.print_to_stdstream = shown

@@ -1,7 +1,5 @@
 """The controller's end of the talk with one actor: its messages, files, decisions and death."""
 
-import contextlib
-import pickle
 import re
 import time
 from pathlib import Path
@@ -11,12 +9,11 @@ from sweeper.errors import TrialFailed
 from sweeper.execute.executor import Channel, WorkFiles
 from sweeper.execute.failures import described
 from sweeper.execute.on_ray import ray_nodes
+from sweeper.execute.on_ray.actor_work import read_outcome
 from sweeper.execute.on_ray.copied_files import ChangedFiles, CopiedFiles, Gone, Piece
 from sweeper.execute.on_ray.messages import Message, Node, Outcome, Task
 from sweeper.execute.outcome import Raised, Returned
 from sweeper.records import Cause, EpochReport
-
-_STACKS_SECONDS = 5.0
 
 _AGAIN_SECONDS = 1.0
 
@@ -24,18 +21,14 @@ _AGAIN_SECONDS = 1.0
 class Conversation:
     """The controller's end of the talk with one actor."""
 
-    def __init__(
-        self, actor: Any, node: Node, root: Path, channel: Channel, timeout: float | None
-    ) -> None:
+    def __init__(self, actor: Any, node: Node, root: Path, channel: Channel) -> None:
         self._actor, self._node = actor, node
         self._root = root
         self._channel = channel
-        self._timeout = timeout
-        self._deadline = None if timeout is None else time.monotonic() + timeout
         self._copies = CopiedFiles(root)
 
     def hold(self, task: Task, files: WorkFiles) -> Returned | Raised | TrialFailed:
-        """Hand over the work and answer it until it ends, dies or the deadline is there.
+        """Hand over the work and answer it until it ends, or the actor dies.
 
         Errors of the channel pass through.
         """
@@ -43,28 +36,24 @@ class Conversation:
 
         try:
             if not self._node.sees_study:
-                self._send_files(files)
+                self._send_files(task.number, files)
             self._ask("begin", task)
-            return self._listen()
-        except ray.exceptions.GetTimeoutError:
-            self._show_stacks()
-            return TrialFailed(f"no end after {self._timeout:g} s", cause=Cause.TIMEOUT)
+            return self._listen(task.number)
         except ray.exceptions.RayError as error:
             return self._death(error)
         finally:
             self._copies.close()
 
-    def _send_files(self, files: WorkFiles) -> None:
-        self._ask("make_copy")
+    def _send_files(self, number: int, files: WorkFiles) -> None:
+        self._ask("make_copy", number)
         for change in ChangedFiles(self._root, (*files.needed, *files.made)).changes():
             if isinstance(change, Piece):
-                self._ask("take", change)
+                self._ask("take", number, change)
 
     def _ask(self, method: str, *arguments: Any) -> Any:
         """Call the actor, again where the network lost the call: each may be made twice.
 
         Raises:
-            GetTimeoutError: the deadline is there.
             RayError: the actor is dead.
         """
         import ray
@@ -72,55 +61,37 @@ class Conversation:
         while True:
             try:
                 answer = getattr(self._actor, method).remote(*arguments)
-                return ray.get(answer, timeout=self._remaining())
+                return ray.get(answer)
             except ray.exceptions.ActorUnavailableError:
                 # the cluster finds out whether it is dead, in 15 s by default
                 time.sleep(_AGAIN_SECONDS)
 
-    def _listen(self) -> Returned | Raised:
-        import ray
-
+    def _listen(self, work: int) -> Returned | Raised:
         seen = 0
         while True:
-            first, messages = self._ask("messages", seen)
+            first, messages = self._ask("messages", work, seen)
             for number, message in enumerate(messages[seen - first :], seen):
-                outcome = self._take(number, message)
+                outcome = self._take(work, number, message)
                 if outcome is not None:
-                    self._ask("close")
+                    self._ask("close", work)
                     return outcome
             seen = first + len(messages)
-            if self._remaining() == 0:  # work that talks without a pause is late too
-                raise ray.exceptions.GetTimeoutError
 
-    def _take(self, number: int, message: Message) -> Returned | Raised | None:
+    def _take(self, work: int, number: int, message: Message) -> Returned | Raised | None:
         match message:
-            case Outcome(data):
+            case Outcome():
                 try:
-                    outcome: Returned | Raised = pickle.loads(data)
+                    return read_outcome(message)
                 except Exception as error:
                     reason = f"what the work sent cannot be read: {described(error)}"
                     return Raised(TrialFailed(reason))
-                return outcome
             case Piece() | Gone():
                 self._copies.take(message)
             case EpochReport():
-                self._ask("decide", number, self._channel.report(message))
+                self._ask("decide", work, number, self._channel.report(message))
             case _:
                 self._channel.note(message)
         return None
-
-    def _remaining(self) -> float | None:
-        return None if self._deadline is None else max(0.0, self._deadline - time.monotonic())
-
-    def _show_stacks(self) -> None:
-        import ray
-
-        with contextlib.suppress(Exception):
-            ray.get(self._actor.show_stacks.remote(), timeout=_STACKS_SECONDS)
-            _, messages = ray.get(self._actor.messages.remote(0), timeout=_STACKS_SECONDS)
-            for message in messages:
-                if isinstance(message, Piece | Gone):
-                    self._copies.take(message)
 
     def _death(self, error: Exception) -> TrialFailed:
         import ray

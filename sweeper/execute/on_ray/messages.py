@@ -31,25 +31,27 @@ class Node:
 
 @dataclass(frozen=True)
 class Task:
-    """What a process is to do.
+    """A piece of work for an actor.
 
     Attributes:
+        number: another one for each piece.
         work: pickled by :func:`sweeper.execute.on_ray.sent_work.dumps`.
         root: the study's folder on the controller's machine.
         log: below it, for what the work prints.
         made: files and folders below it that the work writes.
         environment: variables to set before the work begins.
         folder: the controller's working directory, used where this machine has it too.
-        paths: where the controller finds modules, likewise.
+        timeout: seconds after which the work is ended.
     """
 
+    number: int
     work: bytes
     root: Path
     log: Path
     made: tuple[Path, ...]
     environment: Mapping[str, str]
     folder: Path
-    paths: tuple[str, ...]
+    timeout: float | None
 
 
 class ActorChannel:

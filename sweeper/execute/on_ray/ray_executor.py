@@ -5,6 +5,7 @@ work makes are written to the study's folder here as they appear; no disk needs 
 """
 
 import contextlib
+import itertools
 import os
 import sys
 import threading
@@ -37,6 +38,9 @@ _SAY_SECONDS = 10.0
 
 _SAY_AGAIN_SECONDS = 300.0
 
+_END_SECONDS = 5.0
+"""What an actor may take to remove its files."""
+
 
 @dataclass(frozen=True)
 class RayPlacement(Placement):
@@ -54,6 +58,7 @@ class RayExecutor:
     Args:
         asked: what each trial needs, and where the cluster is.
         log: for what Ray writes; in the study's folder.
+        preload: modules that the processes of work find imported.
     """
 
     in_processes: ClassVar[bool] = True
@@ -75,21 +80,24 @@ class RayExecutor:
         return (Placement(f"Ray, {ray_nodes.spelled(needs)}", environment),) * count
 
     @classmethod
-    def open(cls, _preload: Sequence[str], log: Path, asked: Asked) -> "RayExecutor":
+    def open(cls, preload: Sequence[str], log: Path, asked: Asked) -> "RayExecutor":
         """One that is connected, to nodes of the same versions."""
-        return cls(asked, log)
+        # the script travels with the work, by value
+        return cls(asked, log, [module for module in preload if module != "__main__"])
 
-    def __init__(self, asked: Asked, log: Path) -> None:
+    def __init__(self, asked: Asked, log: Path, preload: Sequence[str] = ()) -> None:
         import ray
 
         ray_connection.connect(asked.address, log)
         ray_connection.reconnect(asked.address, log)
         self._asked = asked
+        self._preload = tuple(preload)
         self._needs = ray_nodes.of_each(asked)
         self._root = log.parent.parent
         # reentrant, for a signal handler that kills while its own thread begins or ends work
         self._lock = threading.RLock()
         self._actors: set[Any] = set()
+        self._numbers = itertools.count()
         self._kills = 0
         self._say_after = 0.0
         self._actor_class: Any = ray.remote(
@@ -109,11 +117,16 @@ class RayExecutor:
         try:
             node = self._await_room(actor, say, ended)
             if node is None:
+                self._end(actor)
                 yield None
             else:
                 yield RayPlacement(place.name, place.environment, actor=actor, node=node)
         finally:
-            self._end(actor)
+            self._leave(actor)
+
+    def holds(self, place: Placement) -> bool:
+        """Whether its actor lives, as far as is known."""
+        return isinstance(place, RayPlacement) and place.actor in self._actors
 
     def room(self) -> int | None:
         """As many as fit on the nodes of now, where nobody asked for a number."""
@@ -137,19 +150,26 @@ class RayExecutor:
 
     def kill(self) -> None:
         """End all work now: each :meth:`run` that has begun raises TrialFailed."""
-        import ray
-
         with self._lock:
             self._kills += 1
             actors = tuple(self._actors)
         for actor in actors:
-            ray.kill(actor)
+            self._end(actor)
 
     def _start(self) -> Any:
-        actor = self._actor_class.remote()
+        actor = self._actor_class.remote(self._preload, tuple(sys.path))
         with self._lock:
             self._actors.add(actor)
         return actor
+
+    def _leave(self, actor: Any) -> None:
+        """End an actor in peace, if it lives."""
+        import ray
+
+        if actor in self._actors:
+            with contextlib.suppress(Exception):  # it may have no place yet, or be dead
+                ray.get(actor.end.remote(), timeout=_END_SECONDS)
+        self._end(actor)
 
     def _end(self, actor: Any) -> None:
         import ray
@@ -223,9 +243,16 @@ class RayExecutor:
             raise TrialFailed(f"the work cannot be sent: {described(error)}") from error
         named = {name: os.environ[name] for name in _FOLDERS if name in os.environ}
         environment = named | dict(place.environment)
-        task = Task(payload, self._root, log, files.made, environment, Path.cwd(), tuple(sys.path))
-        talk = Conversation(place.actor, place.node, self._root, channel, timeout)
-        outcome = talk.hold(task, files)
+        number = next(self._numbers)
+        task = Task(number, payload, self._root, log, files.made, environment, Path.cwd(), timeout)
+        talk = Conversation(place.actor, place.node, self._root, channel)
+        try:
+            outcome = talk.hold(task, files)
+        except BaseException:  # of the channel: the work runs on
+            self._end(place.actor)
+            raise
+        if isinstance(outcome, TrialFailed):  # of the actor itself
+            self._end(place.actor)
         if isinstance(outcome, Returned):
             return outcome.value
         if isinstance(outcome, Raised):
@@ -236,7 +263,7 @@ class RayExecutor:
             failed = TrialFailed("killed by its controller", cause=Cause.KILLED)
         else:
             failed = outcome
-        raise TrialFailed(failed.reason, tail(log), failed.cause)
+        raise TrialFailed(failed.reason, failed.log_tail or tail(log), failed.cause)
 
 
 def _asked_slots(asked: Asked) -> int:

@@ -76,23 +76,24 @@ class FilledSlots(ABC, Generic[Work]):
 
     def _fill(self, slot: int) -> None:
         try:
-            while self._do_one(slot):
+            while self._work(slot):
                 pass
         except BaseException as error:
             self._session.stop_signal.fail(error)
 
-    def _do_one(self, slot: int) -> bool:
-        """Do the next piece of work in a slot; whether there was one."""
+    def _work(self, slot: int) -> bool:
+        """Work in a slot until nothing is left to do, or its place is lost; whether it was that."""
         # what there is room for later is alike
         own = self._placements[min(slot, len(self._placements) - 1)]
         say = self._session.progress.note
         with self._session.executor.slot(own, say, self._has_ended) as place:
-            work = self._next() if place is not None else None
-            if place is None or work is None:
-                self._done = True
-                return False
-            self._run(slot, place, work)
-            return True
+            while place is not None and self._session.executor.holds(place):
+                work = self._next()
+                if work is None:
+                    self._done = True
+                    return False
+                self._run(slot, place, work)
+            return place is not None
 
     def _has_ended(self) -> bool:
         """Whether no work is left for a slot without room: none waits, and a slot found none."""
