@@ -178,7 +178,8 @@ def test_nothing_of_a_death_is_on_the_screen(
     finally:
         worker.print_to_stdstream = shown
     printed = capfd.readouterr()
-    assert "raylet" not in printed.out + printed.err
+    assert printed.out + printed.err == ""
+    assert "Worker exit type" in (study / "logs/server.log").read_text()
 
 
 def test_files_go_there_and_come_back(elsewhere: RayExecutor, study: Path) -> None:

@@ -44,6 +44,7 @@ def connect(
             ]
         ) from None
     if ray.is_initialized():
+        _log_apart(log)
         return
     if address.startswith("ray://"):
         raise ConfigError(
@@ -55,7 +56,6 @@ def connect(
         )
     try:
         _look_for(address)
-        _log_apart(log)
         with _signals_kept(), _quiet(log):
             ray.init(
                 address,
@@ -65,6 +65,7 @@ def connect(
                 configure_logging=False,
                 include_dashboard=False if address == "local" else None,
             )
+        _log_apart(log)  # Ray takes handlers away while it connects
     except (OSError, ValueError, RuntimeError, ray.exceptions.RayError) as error:
         reason = str(error).strip().splitlines()
         raise ConfigError(
@@ -112,7 +113,7 @@ def _look_for(address: str) -> None:
 
 
 def _log_apart(log: Path | None) -> None:
-    """Keep what Ray says of nodes that are lost off the screen."""
+    """Send to ``log``, or nowhere, what Ray says of nodes that are lost: not to the screen."""
     logger = logging.getLogger("ray")
     logger.propagate = False
     for handler in tuple(logger.handlers):
