@@ -138,10 +138,10 @@ def curves(folder: Path) -> dict[str, list[Any]]:
     """Losses of each complete trial, by its overrides."""
     found = {}
     for result in (folder / "experiments/digits/trials").glob("*/result.json"):
-        if json.loads(result.read_text())["status"] == "complete":
+        if json.loads(result.read_text())["state"] == "complete":
             lines = (result.parent / "metrics.jsonl").read_text().splitlines()
             overrides = (result.parent / ".hydra/overrides.yaml").read_text()
-            found[overrides] = [json.loads(line)["val_loss"] for line in lines]
+            found[overrides] = [json.loads(line)["metrics"]["val_loss"] for line in lines]
     return found
 
 
@@ -150,16 +150,16 @@ def curves(folder: Path) -> dict[str, list[Any]]:
 def test_a_node_dies_and_all_is_as_on_one_machine(tmp_path: Path, nodes: Nodes) -> None:
     here, there = tmp_path / "here", tmp_path / "there"
     nodes.start_all(others=2)
-    process = begin(there, on(nodes))
-    assert process.stdout is not None
     printed, begun = "", set[str]()
-    for line in process.stdout:
-        printed += line
-        if line.startswith("trial ") and "epoch" in line and len(begun) < 3:
-            begun.add(line.split()[1])
-            if len(begun) == 3:  # on each node
-                nodes.kill_one()
-    assert process.wait(PATIENCE) == 0, printed
+    with begin(there, on(nodes)) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            printed += line
+            if line.startswith("trial ") and "epoch" in line and len(begun) < 3:
+                begun.add(line.split()[1])
+                if len(begun) == 3:  # on each node
+                    nodes.kill_one()
+    assert process.returncode == 0, printed
     assert "raylet" not in printed
     expected = finished(begin(here, "hydra.sweeper.executor.threads=2"))
 
