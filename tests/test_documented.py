@@ -42,7 +42,10 @@ def test_examples_give_what_they_show(module: str) -> None:
 
 
 @pytest.mark.parametrize(("page", "line"), sorted(set(commands())))
-def test_commands_of_the_documentation_run(page: str, line: str, tmp_path: Path) -> None:
+def test_commands_of_the_documentation_run(
+    page: str, line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:9")  # whatever cluster another test has
     # three dots stand for any recipe
     words = ["+experiment=digits_lite0" if w == "..." else w for w in shlex.split(line)[3:]]
     if any("<" in word or word.isupper() for word in words):

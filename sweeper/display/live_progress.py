@@ -2,17 +2,16 @@
 
 import itertools
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
-from rich.cells import cell_len
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.progress_bar import ProgressBar
-from rich.table import Table
 from rich.text import Text
 
 from sweeper.display.interface import Outline
+from sweeper.display.text_lines import columns, cut, folded, spread
 from sweeper.display.trial_text import (
     described,
     elapsed,
@@ -156,7 +155,7 @@ class LiveProgress:
         # parameters on lines of their own, where there is room for these
         below = min(self._folds, room // slots - 1)
         table = self._slot_table(shown, below)
-        return Group(*(_cut(line) for line in [*table, *more]), *standing)
+        return Group(*(cut(line) for line in [*table, *more]), *standing)
 
     @property
     def _folds(self) -> int:
@@ -185,7 +184,7 @@ class LiveProgress:
                 ]
             )
             params.append(described(spec.params, self._outline.parameters))
-        table = _columns([header, *rows], to_the_right={0, 2, 4, 5})
+        table = columns([header, *rows], to_the_right={0, 2, 4, 5})
         table[0].stylize("dim")
         for line, row in zip(table[1:], rows, strict=True):
             if not row[2]:
@@ -195,9 +194,7 @@ class LiveProgress:
             table[0].append("  parameters", style="dim")
             return [table[0], *(line.append("  " + "  ".join(parts)) for line, parts in both)]
         indent = len(header[0]) + 2
-        lines = [
-            [line, *_folded(parts, self._console.width, below, indent)] for line, parts in both
-        ]
+        lines = [[line, *folded(parts, self._console.width, below, indent)] for line, parts in both]
         return [table[0], *itertools.chain.from_iterable(lines)]
 
     def _study_lines(self) -> list[RenderableType]:
@@ -211,51 +208,11 @@ class LiveProgress:
         else:
             bar = ProgressBar(total=total, completed=standing.done, width=24)
             head = [bar, Text(f"{standing.done}/{total}")]
-        best = _folded(standing.best, self._console.width, self._folds)
+        best = folded(standing.best, self._console.width, self._folds)
         for line in best:
             line.stylize("bold")
         if not standing.best and self._outline.what == "trial":
             best[0] = Text("no result yet", style="dim")
         if self._console.width >= ONE_LINE:
-            return [_spread([*head, standing.counts, Text(times)]), *map(_cut, best)]
-        return [_spread([*head, Text(times)]), _cut(standing.counts), *map(_cut, best)]
-
-
-def _cut(line: Text) -> Text:
-    """``line`` on one line of the screen, however narrow that is."""
-    line = line.copy()
-    line.no_wrap, line.overflow = True, "ellipsis"
-    return line
-
-
-def _folded(parts: Sequence[str], width: int, count: int, indent: int = 0) -> list[Text]:
-    """``parts`` on exactly ``count`` lines, none of them broken; the last line may be too long."""
-    filled = [""] * count
-    at = 0
-    for part in parts:
-        longer = f"{filled[at]}  {part}" if filled[at] else part
-        if filled[at] and indent + cell_len(longer) > width and at < count - 1:
-            at, longer = at + 1, part
-        filled[at] = longer
-    return [Text(" " * indent + line) for line in filled]
-
-
-def _columns(rows: Sequence[Sequence[str]], to_the_right: set[int]) -> list[Text]:
-    """Lines of cells below each other, each column as wide as its longest cell."""
-    widths = [max(map(cell_len, column)) for column in zip(*rows, strict=True)]
-
-    def padded(index: int, cell: str) -> str:
-        blank = " " * (widths[index] - cell_len(cell))
-        return blank + cell if index in to_the_right else cell + blank
-
-    return [Text("  ".join(padded(index, cell) for index, cell in enumerate(row))) for row in rows]
-
-
-def _spread(cells: Sequence[RenderableType]) -> Table:
-    """``cells`` side by side on one line, whatever their width; an empty one takes none."""
-    line = Table.grid(padding=(0, 2))
-    filled = [cell for cell in cells if cell]
-    for _ in filled:
-        line.add_column(no_wrap=True)
-    line.add_row(*filled)
-    return line
+            return [spread([*head, standing.counts, Text(times)]), *map(cut, best)]
+        return [spread([*head, Text(times)]), cut(standing.counts), *map(cut, best)]

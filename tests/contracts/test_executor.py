@@ -21,8 +21,7 @@ from sweeper.errors import (
 from sweeper.execute.executor import Asked, Channel, Executor, Placement, SilentChannel
 from sweeper.execute.inline import InlineExecutor
 from sweeper.execute.on_ray import ray_connection
-from sweeper.execute.on_ray.messages import Node
-from sweeper.execute.on_ray.ray_executor import RayExecutor
+from sweeper.execute.on_ray.ray_executor import RayExecutor, RayPlacement
 from sweeper.execute.process import ProcessExecutor
 from sweeper.records import Attribute, Cause, Constraint, Decision, EpochReport
 
@@ -204,11 +203,11 @@ class TestRay(ExecutorContract):
 class OnAnotherDisk(RayExecutor):
     """One whose nodes do not see the study's folder."""
 
-    def _await_room(
-        self, actor: object, say: Callable[[str], None], ended: Callable[[], bool]
-    ) -> Node | None:
-        node = super()._await_room(actor, say, ended)
-        return replace(node, sees_study=False) if node else None
+    def _try_slot(
+        self, place: Placement, say: Callable[[str], None], ended: Callable[[], bool]
+    ) -> RayPlacement | None:
+        found = super()._try_slot(place, say, ended)
+        return found and replace(found, node=replace(found.node, sees_study=False))
 
 
 @pytest.mark.more

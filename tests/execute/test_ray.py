@@ -1,5 +1,6 @@
 """A real Ray cluster: its processes speak, hang and die, and bring their files."""
 
+import errno
 import multiprocessing
 import os
 import signal
@@ -8,15 +9,18 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from sweeper.errors import ConfigError, MachineFault, TrialFailed
 from sweeper.execute.executor import Asked, Channel, Placement, SilentChannel, WorkFiles
-from sweeper.execute.on_ray import ray_connection, ray_executor, ray_nodes
+from sweeper.execute.on_ray import ray_connection, ray_nodes, room
+from sweeper.execute.on_ray.conversation import Conversation
+from sweeper.execute.on_ray.copied_files import CopiedFiles
 from sweeper.execute.on_ray.messages import Node
-from sweeper.execute.on_ray.ray_executor import RayExecutor
+from sweeper.execute.on_ray.ray_executor import RayExecutor, RayPlacement
 from sweeper.execute.on_ray.versions import differing, versions
 from sweeper.records import Attribute, Cause, EpochReport, Note
 
@@ -35,11 +39,11 @@ def cluster() -> Iterator[None]:
 class OnAnotherDisk(RayExecutor):
     """One whose nodes do not see the study's folder."""
 
-    def _await_room(
-        self, actor: object, say: Callable[[str], None], ended: Callable[[], bool]
-    ) -> Node | None:
-        node = super()._await_room(actor, say, ended)
-        return None if node is None else Node(node.id, node.name, node.versions, sees_study=False)
+    def _try_slot(
+        self, place: Placement, say: Callable[[str], None], ended: Callable[[], bool]
+    ) -> RayPlacement | None:
+        found = super()._try_slot(place, say, ended)
+        return found and replace(found, node=replace(found.node, sees_study=False))
 
 
 @pytest.fixture
@@ -225,7 +229,7 @@ def test_where_the_disk_is_shared_nothing_is_copied(executor: RayExecutor, study
 def test_what_is_waited_for_is_said_and_the_wait_ends(
     executor: RayExecutor, study: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ray_executor, "_SAY_SECONDS", 0.0)
+    monkeypatch.setattr(room, "_SAY_SECONDS", 0.0)
     asked = Asked(num_cpus=1000, n_jobs=1)
     waiting = RayExecutor(asked, study / "logs" / "server.log")
     said = list[str]()
@@ -236,9 +240,9 @@ def test_what_is_waited_for_is_said_and_the_wait_ends(
 
 
 def test_there_are_as_many_slots_as_fit_or_as_asked_for() -> None:
-    room = int(ray_nodes.room({"CPU": 1}))
-    assert len(RayExecutor.placements(Asked())) == room
-    assert len(RayExecutor.placements(Asked(num_cpus=0.5))) == 2 * room
+    fitting = ray_nodes.room({"CPU": 1})
+    assert len(RayExecutor.placements(Asked())) == fitting
+    assert len(RayExecutor.placements(Asked(num_cpus=0.5))) == 2 * fitting
     assert len(RayExecutor.placements(Asked(n_jobs=7))) == 7
     assert RayExecutor.threads(Asked(num_cpus=4.0)) == 4
     assert RayExecutor.threads(Asked(num_cpus=0.5)) == 1
@@ -250,17 +254,26 @@ def test_there_are_as_many_slots_as_fit_or_as_asked_for() -> None:
         ("127.0.0.1:1", "no Ray cluster answers there"),
         ("ray://127.0.0.1:1", "address=auto"),
         ("nonsense", "start one with `ray start --head`"),
+        ("auto", "no Ray cluster answers there"),
     ],
 )
-def test_an_address_where_nothing_answers_is_one_message(address: str, printed: str) -> None:
+def test_an_address_where_nothing_answers_is_one_message(
+    address: str, printed: str, tmp_path: Path
+) -> None:
     script = (
         "from sweeper.execute.on_ray.ray_connection import connect\n"
         "from sweeper.errors import ConfigError\n"
         f"try: connect({address!r})\n"
         "except ConfigError as error: print(*error.faults, sep='\\n')\n"
     )
+    # as a cluster leaves it that ended without a word: nothing listens there any more
+    left = tmp_path / "ray" / "ray_current_cluster"
+    left.parent.mkdir()
+    left.write_text("127.0.0.1:9")
+    environment = {key: value for key, value in os.environ.items() if key != "RAY_ADDRESS"}
+    environment["RAY_TMPDIR"] = str(tmp_path)
     ended = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+        [sys.executable, "-c", script], capture_output=True, text=True, env=environment, check=True
     )
     (line,) = ended.stdout.splitlines()
     assert f"hydra.sweeper.executor.address={address}" in line
@@ -289,6 +302,52 @@ def test_a_node_with_other_versions_is_refused(
     )
     monkeypatch.undo()
     joined = RayExecutor(Asked(), study / "logs" / "server.log")
-    monkeypatch.setattr(ray_executor, "versions", lambda: {**versions(), "keras": "0.1"})
+    monkeypatch.setattr(room, "versions", lambda: {**versions(), "keras": "0.1"})
     with pytest.raises(MachineFault, match=r"\(0.1 here\)"):
         joined.run(lambda _: 1, study / "log", IGNORE)
+
+
+def test_an_actor_that_dies_before_it_has_work_is_replaced(
+    executor: RayExecutor, study: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import ray
+
+    made, awaited = list[object](), room.Room.awaited
+
+    def dies_at_first(
+        waiting: room.Room, actor: object, say: Callable[[str], None], ended: Callable[[], bool]
+    ) -> Node | None:
+        made.append(actor)
+        if len(made) == 1:
+            ray.kill(actor)
+        return awaited(waiting, actor, say, ended)
+
+    monkeypatch.setattr(room.Room, "awaited", dies_at_first)
+    assert executor.run(lambda _: 1, study / "log", IGNORE) == 1
+    assert len(made) == 2
+
+
+def test_a_result_that_is_here_counts_though_its_actor_died(
+    executor: RayExecutor, study: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import ray
+
+    close = Conversation._close
+
+    def dead(talk: Conversation, work: int) -> None:
+        ray.kill(talk._actor)
+        close(talk, work)
+
+    monkeypatch.setattr(Conversation, "_close", dead)
+    assert executor.run(lambda _: "result", study / "log", IGNORE) == "result"
+
+
+def test_a_full_disk_of_the_controller_is_no_failure_of_the_work(
+    elsewhere: RayExecutor, study: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_copies: CopiedFiles, _change: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", "trial.log")
+
+    monkeypatch.setattr(CopiedFiles, "take", full)
+    with pytest.raises(MachineFault, match="free some space on that disk"):
+        elsewhere.run(lambda _: print("a line of the log"), study / "log", IGNORE)

@@ -1,5 +1,6 @@
 """The controller's end of the talk with one actor: its messages, files, decisions and death."""
 
+import contextlib
 import re
 import time
 from pathlib import Path
@@ -7,7 +8,7 @@ from typing import Any
 
 from sweeper.errors import TrialFailed
 from sweeper.execute.executor import Channel, WorkFiles
-from sweeper.execute.failures import described
+from sweeper.execute.failures import described, failure
 from sweeper.execute.on_ray import ray_nodes
 from sweeper.execute.on_ray.actor_work import read_outcome
 from sweeper.execute.on_ray.copied_files import ChangedFiles, CopiedFiles, Gone, Piece
@@ -73,9 +74,16 @@ class Conversation:
             for number, message in enumerate(messages[seen - first :], seen):
                 outcome = self._take(work, number, message)
                 if outcome is not None:
-                    self._ask("close", work)
+                    self._close(work)
                     return outcome
             seen = first + len(messages)
+
+    def _close(self, work: int) -> None:
+        """Let the actor forget what is known here: its death costs nothing any more."""
+        import ray
+
+        with contextlib.suppress(ray.exceptions.RayError):
+            self._ask("close", work)
 
     def _take(self, work: int, number: int, message: Message) -> Returned | Raised | None:
         match message:
@@ -86,7 +94,10 @@ class Conversation:
                     reason = f"what the work sent cannot be read: {described(error)}"
                     return Raised(TrialFailed(reason))
             case Piece() | Gone():
-                self._copies.take(message)
+                try:
+                    self._copies.take(message)
+                except OSError as error:  # of the disk here
+                    raise failure(error) from error
             case EpochReport():
                 self._ask("decide", work, number, self._channel.report(message))
             case _:

@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+import os
 import signal
 import socket
 import threading
@@ -55,7 +56,7 @@ def connect(
             ]
         )
     try:
-        _look_for(address)
+        _look_for(_meant(address))
         with _signals_kept(), _quiet(log):
             ray.init(
                 address,
@@ -99,6 +100,16 @@ def reconnect(address: str, log: Path) -> None:
         env = code.runtime_env()
         ray.shutdown()
         connect(address, log, env)
+
+
+def _meant(address: str) -> str:
+    """What Ray takes for ``auto``: the variable, else what was started last on this machine."""
+    if address != "auto":
+        return address
+    last = Path(os.environ.get("RAY_TMPDIR", "/tmp"), "ray", "ray_current_cluster")
+    with contextlib.suppress(OSError):
+        return os.environ.get("RAY_ADDRESS") or last.read_text().strip()
+    return address
 
 
 def _look_for(address: str) -> None:

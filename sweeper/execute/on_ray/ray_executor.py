@@ -1,7 +1,8 @@
-"""Each piece of work in a fresh process on the nodes of a Ray cluster.
+"""Work on the nodes of a Ray cluster, each piece in a fresh process.
 
-An actor for each: Ray finds it room, gives it its devices and ends it. Files of the study that the
-work makes are written to the study's folder here as they appear; no disk needs to be shared.
+A slot is an actor: Ray finds it room and gives it its devices, and it starts the processes. Files
+of the study that the work makes are written to the study's folder here as they appear; no disk
+needs to be shared.
 """
 
 import contextlib
@@ -9,34 +10,26 @@ import itertools
 import os
 import sys
 import threading
-import time
-import uuid
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
-from sweeper.disk.files import write_aside
-from sweeper.errors import MachineFault, TrialFailed
+from sweeper.errors import TrialFailed
 from sweeper.execute.devices import THREADS
 from sweeper.execute.executor import Asked, Channel, Placement, Work, WorkFiles
 from sweeper.execute.failures import described
 from sweeper.execute.on_ray import ray_connection, ray_nodes, sent_work
-from sweeper.execute.on_ray.conversation import Conversation, in_a_line
+from sweeper.execute.on_ray.conversation import Conversation
 from sweeper.execute.on_ray.messages import Node, Task
 from sweeper.execute.on_ray.ray_actor import RayActor
-from sweeper.execute.on_ray.versions import differing, versions
+from sweeper.execute.on_ray.room import Room
 from sweeper.execute.outcome import Raised, Returned
 from sweeper.execute.output import tail
 from sweeper.records import Cause
 
 _FOLDERS = ("XDG_CACHE_HOME", "KERAS_HOME", "TFDS_DATA_DIR")
 """Variables that name folders of data. Where the controller has them, work has them too."""
-
-_SAY_SECONDS = 10.0
-"""A person is shown what is waited for when it takes longer."""
-
-_SAY_AGAIN_SECONDS = 300.0
 
 _END_SECONDS = 5.0
 """What an actor may take to remove its files."""
@@ -99,7 +92,7 @@ class RayExecutor:
         self._actors: set[Any] = set()
         self._numbers = itertools.count()
         self._kills = 0
-        self._say_after = 0.0
+        self._room = Room(self._needs, self._root)
         self._actor_class: Any = ray.remote(
             max_restarts=0,
             max_task_retries=0,
@@ -113,16 +106,14 @@ class RayExecutor:
         self, place: Placement, say: Callable[[str], None], ended: Callable[[], bool]
     ) -> Iterator[Placement | None]:
         """Wait until the cluster has room for a trial; see :class:`Executor`."""
-        actor = self._start()
+        found = None
+        while found is None and not ended():
+            found = self._try_slot(place, say, ended)
         try:
-            node = self._await_room(actor, say, ended)
-            if node is None:
-                self._end(actor)
-                yield None
-            else:
-                yield RayPlacement(place.name, place.environment, actor=actor, node=node)
+            yield found
         finally:
-            self._leave(actor)
+            if found is not None:
+                self._leave(found.actor)
 
     def holds(self, place: Placement) -> bool:
         """Whether its actor lives, as far as is known."""
@@ -144,8 +135,12 @@ class RayExecutor:
         """See :class:`~sweeper.execute.executor.Executor`."""
         if isinstance(place, RayPlacement):
             return self._run_at(place, work, log, channel, timeout, files or WorkFiles())
-        with self.slot(place or Placement(), lambda _text: None, lambda: False) as found:
-            assert isinstance(found, RayPlacement)
+        kills = self._kills
+        with self.slot(
+            place or Placement(), lambda _text: None, lambda: self._kills != kills
+        ) as found:
+            if not isinstance(found, RayPlacement):
+                raise _killed()
             return self._run_at(found, work, log, channel, timeout, files or WorkFiles())
 
     def kill(self) -> None:
@@ -156,18 +151,29 @@ class RayExecutor:
         for actor in actors:
             self._end(actor)
 
-    def _start(self) -> Any:
+    def _try_slot(
+        self, place: Placement, say: Callable[[str], None], ended: Callable[[], bool]
+    ) -> RayPlacement | None:
+        """A slot; None where nothing is to be run any more, or its node was lost meanwhile."""
         actor = self._actor_class.remote(self._preload, tuple(sys.path))
         with self._lock:
             self._actors.add(actor)
-        return actor
+        try:
+            node = self._room.awaited(actor, say, ended)
+        except BaseException:
+            self._end(actor)
+            raise
+        if node is None:
+            self._end(actor)
+            return None
+        return RayPlacement(place.name, place.environment, actor=actor, node=node)
 
     def _leave(self, actor: Any) -> None:
-        """End an actor in peace, if it lives."""
+        """End an actor; one that lives removes its files first."""
         import ray
 
         if actor in self._actors:
-            with contextlib.suppress(Exception):  # it may have no place yet, or be dead
+            with contextlib.suppress(Exception):  # it may be dead
                 ray.get(actor.end.remote(), timeout=_END_SECONDS)
         self._end(actor)
 
@@ -178,54 +184,6 @@ class RayExecutor:
             self._actors.discard(actor)
         with contextlib.suppress(Exception):
             ray.kill(actor)
-
-    def _await_room(
-        self, actor: Any, say: Callable[[str], None], ended: Callable[[], bool]
-    ) -> Node | None:
-        import ray
-
-        # a file of a new name: no node has looked for it before
-        text = uuid.uuid4().hex
-        mark = self._root / f".seen-{text}"
-        write_aside(mark, text)
-        try:
-            answer = actor.node.remote(mark, text)
-            began = time.monotonic()
-            while not ray.wait([answer], timeout=1)[0]:
-                if ended():
-                    return None
-                if time.monotonic() - began > _SAY_SECONDS and self._is_time_to_say():
-                    say(self._waiting())
-            node: Node = ray.get(answer)
-        except ray.exceptions.RayError as error:
-            if ended():
-                return None
-            raise MachineFault(f"Ray started no process: {in_a_line(error)}") from error
-        finally:
-            mark.unlink(missing_ok=True)
-        fault = differing(node.name, node.versions, versions())
-        if fault:
-            raise MachineFault(fault)
-        return node
-
-    def _is_time_to_say(self) -> bool:
-        """Whether nothing was said of waiting for a while, by any slot."""
-        with self._lock:
-            now = time.monotonic()
-            if now < self._say_after:
-                return False
-            self._say_after = now + _SAY_AGAIN_SECONDS
-            return True
-
-    def _waiting(self) -> str:
-        import ray
-
-        free = {name: ray.available_resources().get(name, 0.0) for name in self._needs}
-        return (
-            f"waiting for room on the Ray cluster: a trial needs "
-            f"{ray_nodes.spelled(self._needs)}, free are {ray_nodes.spelled(free)}; nodes that "
-            "join are used"
-        )
 
     def _run_at(
         self,
@@ -260,10 +218,14 @@ class RayExecutor:
                 raise outcome.error
             failed = outcome.error
         elif outcome.cause in (Cause.KILLED, Cause.LOST) and self._kills != kills:
-            failed = TrialFailed("killed by its controller", cause=Cause.KILLED)
+            failed = _killed()
         else:
             failed = outcome
         raise TrialFailed(failed.reason, failed.log_tail or tail(log), failed.cause)
+
+
+def _killed() -> TrialFailed:
+    return TrialFailed("killed by its controller", cause=Cause.KILLED)
 
 
 def _asked_slots(asked: Asked) -> int:
