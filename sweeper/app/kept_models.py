@@ -1,7 +1,9 @@
 """What trials learned is removed as the study grows, but for the best ones."""
 
+from collections.abc import Sequence
+
 from sweeper.ranking import best_rows
-from sweeper.records import StudySummary
+from sweeper.records import StudySummary, TrialRow
 from sweeper.study_files.confirmed import Confirmed
 from sweeper.study_files.trial_paths import TrialPaths
 
@@ -16,7 +18,7 @@ class KeptModels:
     def __init__(self, weights: int) -> None:
         self._weights = weights
         self._looked: set[int] = set()
-        self._kept: set[int] = set()
+        self._kept: list[TrialRow] = []
 
     def update(self, summary: StudySummary, confirmed: Confirmed | None = None) -> None:
         """Remove what trials learned, but for the best ones and those on the front.
@@ -27,18 +29,23 @@ class KeptModels:
         front = {best.number for best in summary.front}
         front |= {trial.number for trial in confirmed.trials} if confirmed is not None else set()
         # what was removed does not come back, however the others are judged later
-        rows = [
-            row
-            for row in summary.rows
-            if row.number in self._kept or row.number not in self._looked
-        ]
-        best = best_rows(rows, self._weights, summary.maximize)
-        kept = front | {row.number for row in best}
+        rows = [*self._kept, *self._new(summary.rows)]
+        kept = front | {row.number for row in best_rows(rows, self._weights, summary.maximize)}
         for row in rows:
             trial = TrialPaths(row.folder)
             if row.number not in kept:
                 trial.learned.unlink(missing_ok=True)
             if row.number not in front:
                 trial.model.unlink(missing_ok=True)
-        self._looked.update(row.number for row in rows)
-        self._kept = kept
+        self._kept = [row for row in rows if row.number in kept]
+
+    def _new(self, rows: Sequence[TrialRow]) -> list[TrialRow]:
+        """Those of ``rows`` that were not looked at before, which are among the last ones."""
+        found: list[TrialRow] = []
+        for row in reversed(rows):
+            if len(self._looked) == len(rows):
+                break
+            if row.number not in self._looked:
+                self._looked.add(row.number)
+                found.append(row)
+        return found

@@ -1,5 +1,6 @@
 """The state of a study: its trials as rows, how many count, which are best."""
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -37,7 +38,8 @@ class StudyStatus:
         # a study that was moved has its trials where it is now
         self._base = began if began.is_dir() else folder
         self.maximize = tuple(d is StudyDirection.MAXIMIZE for d in study.directions)
-        self._rows: dict[int, TrialRow] = {}
+        self._rows: list[TrialRow] = []
+        """By number."""
         self._front: list[TrialRow] = []
         self._known = 0
         self._open: set[int] = set()
@@ -80,9 +82,9 @@ class StudyStatus:
         if number in self._superseded:
             return
         self._superseded.add(number)
-        row = self._rows.get(number)
+        row = self.row(number)
         if row is not None and row.counts:
-            self._rows[number] = replace(row, counts=False)
+            self._rows[self._place(number)] = replace(row, counts=False)
             self.counted -= 1
             self.failed -= row.state is State.FAILED
 
@@ -100,7 +102,7 @@ class StudyStatus:
             feasible=all(value <= 0 for value in trial.constraints.values()),
             counts=trial.number not in self._superseded,
         )
-        self._rows[row.number] = row
+        self._rows.insert(self._place(row.number), row)
         if row.counts:
             self.counted += 1
             self.failed += state is State.FAILED
@@ -116,7 +118,13 @@ class StudyStatus:
 
     def row(self, number: int) -> TrialRow | None:
         """The finished trial ``number``, None where it was interrupted."""
-        return self._rows.get(number)
+        place = self._place(number)
+        found = self._rows[place : place + 1]
+        return found[0] if found and found[0].number == number else None
+
+    def _place(self, number: int) -> int:
+        """Where the row of trial ``number`` is, or would be."""
+        return bisect_left(self._rows, number, key=lambda row: row.number)
 
     def is_superseded(self, number: int) -> bool:
         """Whether another trial stands for trial ``number``."""
@@ -139,8 +147,8 @@ class StudyStatus:
 
     def last(self, state: State) -> TrialRow | None:
         """The counted trial with the highest number that ended in ``state``."""
-        found = [row for row in self._rows.values() if row.state is state and row.counts]
-        return max(found, key=lambda row: row.number, default=None)
+        found = (row for row in reversed(self._rows) if row.state is state and row.counts)
+        return next(found, None)
 
     def of_reruns(self, rows: Sequence[TrialRow]) -> StudySummary:
         """``rows`` of trials that were run again, as a study of their own, of which none leads."""
@@ -149,12 +157,11 @@ class StudyStatus:
     def summary(self) -> StudySummary:
         """The study as it was at the last :meth:`refresh`."""
         front = tuple(sorted(self._front, key=lambda row: row.number))
-        rows: Sequence[TrialRow] = [self._rows[number] for number in sorted(self._rows)]
         return StudySummary(
             self._study.study_name,
             self._folder,
             self.maximize,
-            tuple(rows),
+            tuple(self._rows),
             self.best,
             front,
             self._objectives,

@@ -44,6 +44,11 @@ class Outbox:
         """Whether there may be entries that the store lacks; a look at the file's size."""
         return self.journal.size() > self._state.offset
 
+    @property
+    def at_rest(self) -> bool:
+        """Whether its run was closed, and nothing waits."""
+        return self._state.ended and not self.waits
+
     def outstanding(self) -> int:
         """How many entries the store lacks."""
         return len(self.journal.entries(read_delivered(self.journal.paths).offset))

@@ -14,12 +14,11 @@ from sweeper.disk.locks import InUse
 from sweeper.errors import TrackerError
 from sweeper.study_files.mlflow_paths import MlflowPaths
 from sweeper.track.backend.mlflow_store import Refused
-from sweeper.track.outbox import Outbox
+from sweeper.track.posts import Post, Posts, pause
 from sweeper.track.store import Store
 
 LOOK_SECONDS = 1.0
 """Between two looks: epochs on kept features take less than a request."""
-_LONGEST_PAUSE = 30.0
 
 
 @dataclass(frozen=True)
@@ -32,22 +31,6 @@ class Outstanding:
 
     def __bool__(self) -> bool:
         return self.entries > 0
-
-
-@dataclass
-class _Post:
-    """A journal, and when it may be tried again."""
-
-    outbox: Outbox
-    failures: int = 0
-    not_before: float = 0.0
-    reason: str = ""
-    refused: bool = False
-
-    def put_off(self, reason: str) -> None:
-        self.failures += 1
-        self.reason = redact(reason)
-        self.not_before = time.monotonic() + _pause(self.failures)
 
 
 class Rounds:
@@ -66,7 +49,7 @@ class Rounds:
         self._store = store
         self._say = say
         self._on_delivered = on_delivered
-        self._posts: dict[MlflowPaths, _Post] = {}
+        self._posts = Posts()
         self._down = ""
         self._silent = 0
         self.busy = False
@@ -74,8 +57,7 @@ class Rounds:
 
     def add(self, paths: Iterable[MlflowPaths]) -> None:
         """Deliver these journals too; those of parents come first."""
-        for one in paths:
-            self._posts.setdefault(one, _Post(Outbox(one)))
+        self._posts.add(paths)
 
     def look(self, first: int | None = None, urgent: bool = False) -> float:
         """Deliver what waits, of the ``first`` journals or all; returns seconds until the next.
@@ -83,16 +65,17 @@ class Rounds:
         ``urgent`` leaves out the pauses of single journals.
         """
         now, failed, tried = time.monotonic(), False, False
-        for post in tuple(self._posts.values())[:first]:
+        for post in self._posts.at(look_at_all=urgent)[:first]:
             if not post.outbox.waits or (post.not_before > now and not urgent):
                 failed |= post.outbox.waits and not post.refused
                 continue
             if (failed or self._down) and not self._store.answers():
                 self._silent += 1
-                return _pause(self._silent)
+                return pause(self._silent)
             tried = True
             failed |= not self._deliver(post)
         self._silent = 0
+        self._posts.rest()
         if self._down and tried and not failed:
             self._say(f"MLflow at {redact(self._store.uri)} answers again")
             self._down = ""
@@ -101,16 +84,15 @@ class Rounds:
     @property
     def waiting(self) -> bool:
         """Whether something may be outstanding; a look at the sizes of files."""
-        return any(post.outbox.waits for post in tuple(self._posts.values()))
+        return self._posts.waiting
 
     def outstanding(self) -> Outstanding:
         """What the store lacks."""
-        posts = tuple(self._posts.values())
-        counts = [post.outbox.outstanding() for post in posts]
-        reasons = [self._down, *(post.reason for post in posts)]
-        return Outstanding(sum(counts), sum(map(bool, counts)), next(filter(None, reasons), ""))
+        counts, reasons = self._posts.outstanding()
+        reason = self._down or next(iter(reasons), "")
+        return Outstanding(sum(counts), sum(map(bool, counts)), reason)
 
-    def _deliver(self, post: _Post) -> bool:
+    def _deliver(self, post: Post) -> bool:
         """Deliver one journal; returns False where the store was at fault."""
         self.busy = True
         try:
@@ -133,7 +115,7 @@ class Rounds:
             self.busy = False
         return True
 
-    def _failed(self, post: _Post, reason: str) -> bool:
+    def _failed(self, post: Post, reason: str) -> bool:
         """Put the journal off, and say once that the store does not take what it is sent."""
         post.put_off(reason)
         if not self._down:
@@ -144,7 +126,3 @@ class Rounds:
             )
         self._down = post.reason
         return False
-
-
-def _pause(failures: int) -> float:
-    return min(_LONGEST_PAUSE, 2.0 ** (failures - 1))

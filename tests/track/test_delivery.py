@@ -46,7 +46,7 @@ def front(server: MlflowServer) -> Iterator[Proxy]:
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "2")
     monkeypatch.setattr("sweeper.track.backend.mlflow_store._ANSWER_SECONDS", 1)
-    monkeypatch.setattr("sweeper.track.rounds._LONGEST_PAUSE", 0.5)
+    monkeypatch.setattr("sweeper.track.posts.LONGEST_PAUSE", 0.5)
 
 
 class Shown:

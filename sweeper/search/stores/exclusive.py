@@ -14,6 +14,7 @@ from optuna.trial import FrozenTrial
 
 from sweeper.addresses import sqlite_file
 from sweeper.errors import MachineFault
+from sweeper.search.stores.sole_writer import SoleWriter
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine, ExceptionContext
@@ -85,7 +86,7 @@ class SqliteStore(Store):
         except OperationalError as error:
             _check_lock(error.orig, url, patience)
             raise
-        super().__init__(storage)
+        super().__init__(SoleWriter(storage))
         self._engine: Engine = storage.engine
 
         def failed(context: "ExceptionContext") -> None:
