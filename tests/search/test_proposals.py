@@ -15,7 +15,7 @@ from optuna.trial import FrozenTrial, TrialState
 from sweeper.search.attributes import FOLDER, REASON, RETRY_OF
 from sweeper.search.queue import enqueue_next, requeue_interrupted
 from sweeper.search.settings.defaults import PRUNERS, SAMPLERS
-from sweeper.search.settings.proposals import proposal_numbers
+from sweeper.search.settings.proposals import Proposals
 from sweeper.search.settings.samplers import build_pruner, build_sampler
 from sweeper.search.stores.exclusive import Store
 from sweeper.search.study import Study, open_study
@@ -219,10 +219,16 @@ def test_other_seeds_propose_otherwise_and_no_seed_anew() -> None:
 
 def test_proposals_are_counted_without_what_is_tried_again() -> None:
     study = optuna.create_study(storage=storage())
+    proposals = Proposals()
     for earlier in (None, None, 1, None, 2, 3):
         attributes = {} if earlier is None else {RETRY_OF: earlier}
         study.add_trial(optuna.create_trial(value=1.0, user_attrs=attributes))
-    assert proposal_numbers(study.trials) == [0, 1, 1, 2, 1, 2]
+        proposals.add(study.trials)
+    assert proposals.numbers == [0, 1, 1, 2, 1, 2]
+    assert proposals.replaced == {1, 2, 3}
+    at_once = Proposals()
+    at_once.add(study.trials)
+    assert at_once == proposals
 
 
 def storage() -> BaseStorage:

@@ -1,7 +1,7 @@
 """Pruners whose decisions do not change when a study is resumed; see ``proposals.py``."""
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import cast
 
 import optuna
@@ -9,7 +9,7 @@ from optuna.pruners import BasePruner, HyperbandPruner, SuccessiveHalvingPruner
 from optuna.trial import FrozenTrial, TrialState
 
 from sweeper.search.attributes import RETRY_OF
-from sweeper.search.settings.proposals import proposal_numbers, trials_of
+from sweeper.search.settings.proposals import proposals_of, trials_of
 
 
 def _first_length(study: optuna.Study) -> int | None:
@@ -51,9 +51,6 @@ class _WithoutReplaced:
 class _Hyperband(HyperbandPruner):
     """Optuna deals out brackets by the trial's number, and forgets the first length."""
 
-    _numbers: Sequence[int] = ()
-    _replaced: frozenset[int] = frozenset()
-
     def _try_initialization(self, study: optuna.Study) -> None:
         if self._max_resource == "auto":
             length = _first_length(study)
@@ -65,15 +62,11 @@ class _Hyperband(HyperbandPruner):
     def _get_bracket_id(self, study: optuna.Study, trial: FrozenTrial) -> int:
         if not self._pruners:
             self._try_initialization(study)
-        if trial.number >= len(self._numbers):
-            trials = trials_of(study)
-            attributes = [other.user_attrs for other in trials]
-            self._replaced = frozenset(a[RETRY_OF] for a in attributes if RETRY_OF in a)
-            self._numbers = proposal_numbers(trials)
-        if trial.number in self._replaced:
+        proposals = proposals_of(study, trial.number)
+        if trial.number in proposals.replaced:
             return -1  # in no bracket
         numbered = copy.copy(trial)
-        numbered.number = self._numbers[trial.number]
+        numbered.number = proposals.numbers[trial.number]
         return super()._get_bracket_id(study, numbered)
 
 

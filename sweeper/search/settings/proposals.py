@@ -8,8 +8,11 @@ them.
 """
 
 import copy
+import threading
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import optuna
@@ -24,21 +27,44 @@ from optuna.samplers import (
 )
 from optuna.samplers._ga import BaseGASampler
 from optuna.samplers._lazy_random_state import LazyRandomState
+from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState
 
 from sweeper.search.attributes import REASON, RETRY_OF, WARM_START
 
 
-def proposal_numbers(trials: Sequence[FrozenTrial]) -> list[int]:
-    """The number of the proposal that each of a study's ``trials`` (all, in order) runs."""
-    numbers: list[int] = []
-    count = 0
-    for trial in trials:
-        earlier = trial.user_attrs.get(RETRY_OF)
-        numbers.append(count if earlier is None else numbers[earlier])
-        if earlier is None and WARM_START not in trial.user_attrs:
-            count += 1
-    return numbers
+@dataclass
+class Proposals:
+    """The proposals that the trials of a study run, of which each trial is looked at once."""
+
+    numbers: list[int] = field(default_factory=list)
+    """That of each trial."""
+    replaced: set[int] = field(default_factory=set)
+    """Trials that were tried again."""
+    _count: int = 0
+
+    def add(self, trials: Sequence[FrozenTrial]) -> None:
+        """Look at those of a study's ``trials`` (all, in order) that are new."""
+        for trial in trials[len(self.numbers) :]:
+            earlier = trial.user_attrs.get(RETRY_OF)
+            self.numbers.append(self._count if earlier is None else self.numbers[earlier])
+            if earlier is not None:
+                self.replaced.add(earlier)
+            elif WARM_START not in trial.user_attrs:
+                self._count += 1
+
+
+_KNOWN: WeakKeyDictionary[BaseStorage, dict[int, Proposals]] = WeakKeyDictionary()
+_LOCK = threading.Lock()
+
+
+def proposals_of(study: optuna.Study, number: int) -> Proposals:
+    """Those of a study, of trial ``number`` too; slots may ask at once."""
+    with _LOCK:
+        known = _KNOWN.setdefault(study._storage, {}).setdefault(study._study_id, Proposals())
+        if number >= len(known.numbers):
+            known.add(trials_of(study))
+        return known
 
 
 def trials_of(study: optuna.Study, *states: TrialState) -> list[FrozenTrial]:
@@ -50,7 +76,7 @@ def trials_of(study: optuna.Study, *states: TrialState) -> list[FrozenTrial]:
 def _numbered(study: optuna.Study, trial: FrozenTrial) -> FrozenTrial:
     """``trial`` with the number of its proposal."""
     numbered = copy.copy(trial)
-    numbered.number = proposal_numbers(trials_of(study))[trial.number]
+    numbered.number = proposals_of(study, trial.number).numbers[trial.number]
     return numbered
 
 
