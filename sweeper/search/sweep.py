@@ -3,13 +3,14 @@
 import contextlib
 import time
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from hydra.types import HydraContext
 from omegaconf import DictConfig, OmegaConf
 
 from sweeper.disk.files import undone_on
+from sweeper.disk.locks import held
 from sweeper.disk.watched_files import WatchedFiles
 from sweeper.display.console import open_console
 from sweeper.errors import ConfigError, Findings, MissingInput, SweeperError
@@ -37,6 +38,9 @@ from sweeper.study_files.gain import write_gain
 from sweeper.study_files.study_paths import StudyPaths
 
 Task = Callable[[DictConfig], Any]
+
+_FOR_EVER = -1
+"""Seconds to wait for a lock, as filelock spells it."""
 
 _PRELOAD_FIRST = "sweeper.collector"
 _PRELOAD_LAST = ("__main__", "sweeper.search.running.fork_warmup")
@@ -83,7 +87,13 @@ class Sweep:
             with undone_on((ConfigError, MissingInput), request.folder):
                 executor = self._open_executor()
                 self._hooks.preflight(request.corners, executor)
-            store = open_store(settings.storage, request.name, settings.heartbeat_interval)
+            store = open_store(
+                settings.storage,
+                request.name,
+                settings.heartbeat_interval,
+                settings.storage_timeout,
+            )
+            store.say = self._say
             try:
                 return self._search(self._open_session(store, executor))
             finally:
@@ -173,7 +183,7 @@ class Sweep:
             if stopping.reason:
                 self._say(f"ended early: {stopping.reason}")
             self._say_gain(session.study, summary)
-            with session.store.finishing():
+            with self._finishing(session.store):
                 summary = self._work.run_again(session, summary)
                 placement = request.placements[0]
                 self._hooks.study_finished(summary, session.executor, placement)
@@ -189,6 +199,18 @@ class Sweep:
                 f"under {request.folder}"
             )
         return summary
+
+    @contextlib.contextmanager
+    def _finishing(self, store: Store) -> Iterator[None]:
+        """Within the block no other controller finishes the study.
+
+        A server's lock is lost where the server is restarted meanwhile, so that the folder, which
+        controllers share, has one too.
+        """
+        with store.finishing(), contextlib.ExitStack() as locks:
+            if store.shared:  # else it is claimed already
+                locks.enter_context(held(self._request.folder, _FOR_EVER))
+            yield
 
     def _gain_watch(self, study: Study) -> GainWatch | None:
         least = self._request.settings.min_gain

@@ -41,8 +41,9 @@ ConfigStore.instance().store(
 @hydra.main(version_base="1.3", config_path=None, config_name="mortal")
 def main(config: DictConfig) -> float:
     job = HydraConfig.get().job
-    Path("pids").mkdir(exist_ok=True)
-    Path("pids", f"{job.num}-{os.getpid()}").touch()
+    pids = Path(HydraConfig.get().runtime.output_dir).parents[1] / "pids"
+    pids.mkdir(exist_ok=True)
+    (pids / f"{job.num}-{os.getpid()}").touch()
     result = Path(HydraConfig.get().runtime.output_dir, "seen.json")
     if result.exists():
         raise FileExistsError(f"{result} is there already")

@@ -43,6 +43,7 @@ def test_what_is_left_out_has_its_default() -> None:
         "min_gain": None,
         "resume": True,
         "heartbeat_interval": 60,
+        "storage_timeout": 600,
         "executor": {
             "kind": "process",
             "devices": "auto",

@@ -10,7 +10,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from pathlib import Path
 
-import optuna
 import pytest
 from data.pictures import as_nobody, open_folder
 from search.studies import a_study, finish, sqlite
@@ -161,7 +160,6 @@ def test_heartbeat_is_on_where_controllers_share(tmp_path: Path) -> None:
         store.close()
     assert heartbeat == 7
     assert store.poll_seconds == 7
-    assert isinstance(store.storage, optuna.storages.RDBStorage)
 
 
 def test_threads_that_begin_at_once_make_the_tables_once(tmp_path: Path) -> None:

@@ -111,7 +111,7 @@ class SlotWork:
     def _in_slots(self, session: Session, slots: Slots | RerunSlots) -> list[int]:
         """Run ``slots``; returns the numbers of the signals that came."""
         progress = session.progress
-        self._hooks.say = progress.note
+        self._hooks.say = session.store.say = progress.note
         try:
             with handle_interrupts(
                 slots.interrupt, lambda: self._end_now(session.executor), progress.note
@@ -119,7 +119,7 @@ class SlotWork:
                 slots.run()
         finally:
             progress.close()
-            self._hooks.say = self._say
+            self._hooks.say = session.store.say = self._say
         return signals
 
     def _interruption(self, when: str, signals: Sequence[int]) -> SweepInterrupted:

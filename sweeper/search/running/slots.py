@@ -4,6 +4,7 @@ No slot waits for another. One thread a slot runs Optuna's own ``study.optimize`
 time, which keeps its heartbeat working; trials themselves run in processes of their own.
 """
 
+import contextlib
 from collections.abc import Sequence
 from contextlib import ExitStack
 from typing import Any
@@ -18,6 +19,7 @@ from sweeper.search.running.filled_slots import FilledSlots
 from sweeper.search.session import Session
 from sweeper.search.status import ran_out_of_memory
 from sweeper.search.stopping import Stopping
+from sweeper.search.stores.exclusive import GateLost
 from sweeper.search.trials.runner import Interrupted, TrialRunner
 from sweeper.search.trials.trial_plan import TrialPlan
 
@@ -49,13 +51,15 @@ class Slots(FilledSlots[ExitStack]):
         """Trial that runs in each slot."""
         self._stale: list[FrozenTrial] = []
         session.store.on_stale = self._on_stale
+        session.store.ends = lambda: session.stop_signal.interrupted
 
     def _next(self) -> ExitStack | None:
         """Wait until a trial may begin; returns the study's gate, held, or None at the end."""
         with self._session.stop_signal.changed:
             while not self._session.stop_signal.interrupted:
                 self._session.stop_signal.check_kept()
-                with ExitStack() as gate:
+                elsewhere: set[int] | None = None
+                with contextlib.suppress(GateLost), ExitStack() as gate:
                     gate.enter_context(self._session.store.gate())
                     self._session.store.fail_stale(self._session.study)
                     self._refresh()
@@ -68,10 +72,11 @@ class Slots(FilledSlots[ExitStack]):
                         if not waiting:
                             enqueue_next(self._session.study, self._points)
                         return gate.pop_all()
-                elsewhere = self._session.status.running - set(self._running.values())
-                self._session.stop_signal.changed.wait(
-                    self._session.store.poll_seconds if elsewhere else None
-                )
+                    elsewhere = set(self._session.status.running) - set(self._running.values())
+                if elsewhere is not None:  # else the gate was lost: look again
+                    self._session.stop_signal.changed.wait(
+                        self._session.store.poll_seconds if elsewhere else None
+                    )
         return None
 
     def _waits(self) -> bool:
@@ -99,9 +104,11 @@ class Slots(FilledSlots[ExitStack]):
                     n_trials=1,
                     catch=(TrialFailed, Interrupted),
                 )
-        except Exception:
-            # Optuna refuses the result of a trial that another controller took for dead
+        except Exception as error:
             number = self._running.get(slot)
+            if number is None and isinstance(error, GateLost):
+                return  # what was asked for has no heartbeat, and is found by that
+            # Optuna refuses the result of a trial that another controller took for dead
             with self._session.stop_signal.changed:
                 self._refresh()
             if number is None or number in self._session.status.running:

@@ -52,6 +52,8 @@ SWEEPER: Mapping[str, Any] = {
     "resume": True,
     # seconds between the signs of life of a running trial, in a store that machines share
     "heartbeat_interval": 60,
+    # seconds for which a store that machines share may be away before the sweep ends
+    "storage_timeout": 600,
     "executor": {
         # process; inline: in this process, one after the other; or ray: on a Ray cluster
         "kind": "process",

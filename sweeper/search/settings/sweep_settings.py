@@ -156,6 +156,7 @@ class SweepSettings(Closed):
     min_gain: Annotated[float | str | None, PlainValidator(_least)]
     resume: bool
     heartbeat_interval: Count
+    storage_timeout: Positive
     executor: Annotated[ExecutorSettings, BeforeValidator(_with_defaults)]
 
     @classmethod

@@ -3,26 +3,35 @@
 import contextlib
 import sqlite3
 import threading
-import warnings
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import optuna
-from optuna.exceptions import ExperimentalWarning
 from optuna.storages import BaseStorage, RDBStorage
 from optuna.trial import FrozenTrial
 
 from sweeper.addresses import sqlite_file
-from sweeper.errors import MachineFault
+from sweeper.errors import MachineFault, Outage
 from sweeper.search.stores.sole_writer import SoleWriter
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine, ExceptionContext
 
 OnStale = Callable[[optuna.Study, FrozenTrial], None]
+T = TypeVar("T")
+
+_DAMAGED = ("database disk image is malformed", "file is not a database")
+"""What SQLite says of a file with damage."""
 
 GATE_SECONDS = 120
 """How long to wait for what another process does with the store; it takes a fraction of one."""
+
+
+class GateLost(Outage):
+    """The store opened the gate to others while it was held; who held it begins again.
+
+    What was written behind it before that stays written, and nothing after it was.
+    """
 
 
 class Store:
@@ -37,13 +46,27 @@ class Store:
         self.storage = storage
         self.on_stale: OnStale | None = None
         """Called with a trial that another controller left when it died."""
+        self.say: Callable[[str], None] = lambda _text: None
+        """Called with a sentence about the store that a person should see."""
+        self.ends: Callable[[], bool] = lambda: False
+        """Whether the sweep ends, so that nothing is waited for any more."""
         self._gate = threading.Lock()
 
     @contextlib.contextmanager
     def gate(self) -> Iterator[None]:
-        """Within the block no other slot, nor another controller, counts or asks for trials."""
+        """Within the block no other slot, nor another controller, counts or asks for trials.
+
+        Raises:
+            GateLost: the store may be shared, and is no longer reached by the block's operations.
+        """
         with self._gate:
             yield
+
+    def behind_gate(self, work: Callable[[], T]) -> T:
+        """What ``work`` returns, done behind the gate; done again as often as that is lost."""
+        while True:
+            with contextlib.suppress(GateLost), self.gate():
+                return work()
 
     @contextlib.contextmanager
     def finishing(self) -> Iterator[None]:
@@ -67,15 +90,15 @@ class SqliteStore(Store):
     """A SQLite file. Reports are synced to disk with the end of their trial, not each by itself.
 
     Its methods, and those of its storage, raise MachineFault where another process keeps the file
-    locked for longer than ``patience`` seconds.
+    locked for longer than ``patience`` seconds, and where it is damaged.
     """
 
     def __init__(self, url: str, patience: float = GATE_SECONDS) -> None:
         from sqlalchemy import event
-        from sqlalchemy.exc import OperationalError
+        from sqlalchemy.exc import DatabaseError
 
         try:
-            storage = open_database(
+            storage = RDBStorage(
                 url,
                 engine_kwargs={
                     "pool_events": [(_write_ahead, "connect")],
@@ -83,14 +106,14 @@ class SqliteStore(Store):
                     "connect_args": {"timeout": patience},
                 },
             )
-        except OperationalError as error:
-            _check_lock(error.orig, url, patience)
+        except DatabaseError as error:
+            _check_file(error.orig, url, patience)
             raise
         super().__init__(SoleWriter(storage))
         self._engine: Engine = storage.engine
 
         def failed(context: "ExceptionContext") -> None:
-            _check_lock(context.original_exception, url, patience)
+            _check_file(context.original_exception, url, patience)
 
         event.listen(self._engine, "handle_error", failed)
 
@@ -105,12 +128,17 @@ class SqliteStore(Store):
         self._engine.dispose()
 
 
-def _check_lock(error: BaseException | None, url: str, patience: float) -> None:
-    """Raise MachineFault where ``error`` is SQLite's about a lock of another process."""
+def _check_file(error: BaseException | None, url: str, patience: float) -> None:
+    """Raise MachineFault where ``error`` is SQLite's about another's lock, or about damage."""
     if isinstance(error, sqlite3.OperationalError) and "database is locked" in str(error):
         raise MachineFault(
             f"another process has kept {sqlite_file(url) or url} locked for {patience:g} s; end it "
             "(a tool that shows databases, a copy that hangs), then run the same command again"
+        ) from None
+    if isinstance(error, sqlite3.DatabaseError) and str(error) in _DAMAGED:
+        raise MachineFault(
+            f"{sqlite_file(url) or url} is damaged ({error}); put a copy of it in its place, or "
+            "move it away to begin anew, then run the same command again"
         ) from None
 
 
@@ -121,11 +149,3 @@ def _write_ahead(connection: Any, _record: object) -> None:
     if mode == "wal":
         cursor.execute("pragma synchronous=normal")
     cursor.close()
-
-
-def open_database(url: str, **settings: Any) -> RDBStorage:
-    """Optuna's storage in a database."""
-    with warnings.catch_warnings():
-        # the heartbeat is experimental to Optuna; a person cannot act on that
-        warnings.simplefilter("ignore", ExperimentalWarning)
-        return RDBStorage(url, **settings)

@@ -149,8 +149,16 @@ def written_by(url: str | None) -> list[Path]:
     return [] if file is None else [file]
 
 
-def open_store(url: str | None, study_name: str, heartbeat_interval: int) -> Store:
+def open_store(
+    url: str | None, study_name: str, heartbeat_interval: int, patience: float = GATE_SECONDS
+) -> Store:
     """Open the store at ``url`` for study ``study_name``, which is :func:`claimed`.
+
+    Args:
+        url: ``hydra.sweeper.storage``.
+        study_name: of the study.
+        heartbeat_interval: seconds between two signs of life of a trial, where stores are shared.
+        patience: seconds for which a server may be away later.
 
     Raises:
         MachineFault: another process keeps the store locked.
@@ -161,7 +169,7 @@ def open_store(url: str | None, study_name: str, heartbeat_interval: int) -> Sto
     file = _file(url)
     try:
         if file is None:
-            return ServerStore(url, study_name, heartbeat_interval)
+            return ServerStore(url, study_name, heartbeat_interval, patience)
         file.parent.mkdir(parents=True, exist_ok=True)
         if url.startswith(_JOURNAL):
             return Store(JournalStorage(JournalFileBackend(str(file))))

@@ -40,6 +40,7 @@ from sweeper.search.attributes import (
 )
 from sweeper.search.queue import requeue
 from sweeper.search.session import Session
+from sweeper.search.stores.exclusive import GateLost
 from sweeper.search.trials.compose import number_job
 from sweeper.search.trials.job import TrialJob
 from sweeper.search.trials.listener import TrialListener
@@ -83,6 +84,8 @@ class TrialRunner:
         except TrialFailed as failure:
             self._record_failure(trial, failure)
             raise
+        except GateLost:  # while its parameters were asked for
+            raise self._interruption(trial) from None
         except BaseException as error:
             self._end_with(error, trial)
             raise
@@ -171,9 +174,11 @@ class TrialRunner:
 
     def _requeue(self, trial: optuna.Trial, attempts: Mapping[str, int] | None = None) -> None:
         # behind the gate no other controller takes the trial for dead and does the same
-        with self._session.store.gate():
+        def again() -> None:
             frozen = self._session.study.get_trials(deepcopy=False)[trial.number]
             requeue(self._session.study, frozen, attempts)
+
+        self._session.store.behind_gate(again)
 
     def _record_failure(self, trial: optuna.Trial, error: SweeperError) -> None:
         reason = _clip(str(error))

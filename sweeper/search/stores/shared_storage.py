@@ -1,0 +1,163 @@
+"""Optuna's storage on a server: what a lost connection has interrupted is done again."""
+
+import contextlib
+import functools
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
+from typing import Concatenate, ParamSpec, TypeVar
+
+from optuna.exceptions import UpdateFinishedTrialError
+from optuna.storages import RDBStorage, _CachedStorage
+from optuna.trial import TrialState
+from sqlalchemy import Connection, text
+
+from sweeper.errors import Outage
+from sweeper.search.stores.exclusive import GateLost
+from sweeper.search.stores.outages import ConnectionLost
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+_ATTEMPTS = 30
+"""How often a connection may be lost in one operation; a server may close each that it accepts."""
+
+_PAUSES = (0.0, 0.1, 0.2, 0.4, 0.8)
+"""Seconds before the first further attempts; the last of them before each later one."""
+
+_HEARTBEATS = text(
+    "select number, heartbeat from trials "
+    "join studies on studies.study_id = trials.study_id "
+    "left join trial_heartbeats on trial_heartbeats.trial_id = trials.trial_id "
+    "where study_name = :name and state = 'RUNNING'"
+)
+
+Operation = Callable[Concatenate["SharedStorage", P], T]
+
+
+class _Held(threading.local):
+    connection: Connection | None = None
+
+
+def _attempted(times: int) -> Callable[[Operation[P, T]], Operation[P, T]]:
+    """Let an operation be done up to ``times`` times, as long as connections are lost.
+
+    Behind the gate it is done once, since the gate is lost with its connection.
+    """
+
+    def decorated(operation: Operation[P, T]) -> Operation[P, T]:
+        def attempted(self: "SharedStorage", /, *words: P.args, **named: P.kwargs) -> T:
+            for count in range(times):
+                connection = self.held.connection
+                # SQLAlchemy would connect it anew, without the lock
+                if connection is not None and connection.invalidated:
+                    raise GateLost("the connection that held the study's lock was lost")
+                try:
+                    return operation(self, *words, **named)
+                except ConnectionLost as lost:
+                    if connection is not None:
+                        raise GateLost(lost.reason) from lost
+                    if count == times - 1:
+                        raise
+                    time.sleep(_PAUSES[min(count, len(_PAUSES) - 1)])
+            raise AssertionError
+
+        return functools.wraps(operation)(attempted)
+
+    return decorated
+
+
+_once, _again = _attempted(1), _attempted(_ATTEMPTS)
+
+
+class SharedStorage(_CachedStorage):
+    """Done again is what may be done twice: reading, and writing a value under its key.
+
+    A second attempt to write a parameter that is there already is no error to Optuna. New trials
+    and studies are made behind the gate only.
+    """
+
+    def __init__(self, database: RDBStorage) -> None:
+        super().__init__(database)
+        self._database = database
+        self.held = _Held()
+
+    @contextlib.contextmanager
+    def only_over(self, connection: Connection) -> Iterator[None]:
+        """Within the block this thread's operations need ``connection``, and use no other.
+
+        So what is done behind the lock that it holds is undone where that is lost.
+        """
+        sessions = self._database.scoped_session
+        sessions.remove()
+        sessions(bind=connection)
+        self.held.connection = connection
+        try:
+            yield
+        finally:
+            self.held.connection = None
+            sessions.remove()
+
+    create_new_study = _once(_CachedStorage.create_new_study)
+    create_new_trial = _once(_CachedStorage.create_new_trial)
+    delete_study = _once(_CachedStorage.delete_study)
+
+    set_study_user_attr = _again(_CachedStorage.set_study_user_attr)
+    set_study_system_attr = _again(_CachedStorage.set_study_system_attr)
+    set_trial_param = _again(_CachedStorage.set_trial_param)
+    set_trial_user_attr = _again(_CachedStorage.set_trial_user_attr)
+    set_trial_system_attr = _again(_CachedStorage.set_trial_system_attr)
+    set_trial_intermediate_value = _again(_CachedStorage.set_trial_intermediate_value)
+
+    get_study_id_from_name = _again(_CachedStorage.get_study_id_from_name)
+    get_study_name_from_id = _again(_CachedStorage.get_study_name_from_id)
+    get_study_directions = _again(_CachedStorage.get_study_directions)
+    get_study_user_attrs = _again(_CachedStorage.get_study_user_attrs)
+    get_study_system_attrs = _again(_CachedStorage.get_study_system_attrs)
+    get_all_studies = _again(_CachedStorage.get_all_studies)
+    get_trial_id_from_study_id_trial_number = _again(
+        _CachedStorage.get_trial_id_from_study_id_trial_number
+    )
+    get_best_trial = _again(_CachedStorage.get_best_trial)
+    get_trial = _again(_CachedStorage.get_trial)
+    get_all_trials = _again(_CachedStorage.get_all_trials)
+
+    _end_trial = _again(_CachedStorage.set_trial_state_values)
+    _beat = _again(_CachedStorage.record_heartbeat)
+
+    def set_trial_state_values(
+        self, trial_id: int, state: TrialState, values: Sequence[float] | None = None
+    ) -> bool:
+        """As Optuna's; what the trial has already was written by a first attempt.
+
+        The answer to that was lost with its connection.
+        """
+        try:
+            return self._end_trial(trial_id, state, values)
+        except UpdateFinishedTrialError:
+            known = self.get_trial(trial_id)
+            if known.state is state and list(known.values or ()) == list(values or ()):
+                return True
+            raise
+
+    def record_heartbeat(self, trial_id: int) -> None:
+        """As Optuna's, whose thread must not end: what a server lacks, its next call writes."""
+        try:
+            self._beat(trial_id)
+        except GateLost:
+            raise
+        except Outage:
+            return
+
+    def _get_stale_trial_ids(self, study_id: int) -> list[int]:
+        """None: Optuna asks before each trial, and judges by the server's clock."""
+        return []
+
+    @_once
+    def heartbeats(self, study_name: str) -> dict[int, datetime | None]:
+        """The last heartbeat of each running trial by number, None where it never had one."""
+        with self._database.scoped_session() as session:
+            rows = session.execute(_HEARTBEATS, {"name": study_name}).all()
+            session.commit()
+        return dict(rows)
