@@ -237,20 +237,36 @@ class TestTimeout:
         pids: list[int] = []
 
         def lost_in_thought(channel: Channel) -> None:
-            channel.report(EpochReport(os.getpid(), 0))
+            channel.note(Attribute("pid", os.getpid()))
             time.sleep(600)
 
-        def a_minute_passes(report: EpochReport) -> None:
-            pids.append(report.step)
-            monkeypatch.setattr(worker, "time", SimpleNamespace(monotonic=lambda: math.inf))
+        class AMinutePasses(SilentChannel):
+            def note(self, note: Attribute | Constraint) -> None:
+                pids.append(int(str(note.value)))
+                monkeypatch.setattr(worker, "time", SimpleNamespace(monotonic=lambda: math.inf))
 
         with pytest.raises(TrialFailed) as caught:
-            executor.run(lost_in_thought, log, Ask(a_minute_passes), timeout=60)
+            executor.run(lost_in_thought, log, AMinutePasses(), timeout=60)
         assert caught.value.reason == "no end after 60 s"
         assert caught.value.cause is Cause.TIMEOUT
         assert "in lost_in_thought" in caught.value.log_tail
         with pytest.raises(ProcessLookupError):
             os.kill(pids[0], 0)
+
+    def test_a_wait_for_the_answer_to_a_report_does_not_count(
+        self, executor: ProcessExecutor, log: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def work(channel: Channel) -> int:
+            channel.report(EpochReport(0, 0))
+            channel.note(Attribute("pid", os.getpid()))
+            return 7
+
+        def a_day_passes(_report: EpochReport) -> None:
+            real = time.monotonic
+            later = SimpleNamespace(monotonic=lambda: real() + 24 * 3600)
+            monkeypatch.setattr(worker, "time", later)
+
+        assert executor.run(work, log, Ask(a_day_passes), timeout=PATIENCE) == 7
 
     def test_talking_does_not_prolong_it(self, executor: ProcessExecutor, log: Path) -> None:
         def work(channel: Channel) -> None:
