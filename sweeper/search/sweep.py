@@ -208,8 +208,10 @@ class Sweep:
         controllers share, has one too.
         """
         with store.finishing(), contextlib.ExitStack() as locks:
-            if store.shared:  # else it is claimed already
-                locks.enter_context(held(self._request.folder, _FOR_EVER))
+            # one that is not shared is claimed already; some file systems have no locks
+            with contextlib.suppress(OSError, NotImplementedError):
+                if store.shared:
+                    locks.enter_context(held(self._request.folder, _FOR_EVER))
             yield
 
     def _gain_watch(self, study: Study) -> GainWatch | None:

@@ -175,6 +175,17 @@ def test_threads_that_begin_at_once_make_the_tables_once(tmp_path: Path) -> None
     assert (tmp_path / "new {x}" / "studies.db").exists()
 
 
+@pytest.mark.parametrize("intact", [0, 4096])
+def test_a_sqlite_file_with_damage_is_named(tmp_path: Path, intact: int) -> None:
+    sqlite(tmp_path).close()
+    file = tmp_path / "deep" / "studies.db"
+    content = file.read_bytes()
+    file.write_bytes(content[:intact] + b"\xa5" * (len(content) - intact))
+    with pytest.raises(MachineFault, match=r"studies\.db is damaged \(.*\); put a copy") as caught:
+        a_study(sqlite(tmp_path))
+    assert "run the same command again" in str(caught.value)
+
+
 @pytest.mark.parametrize("mode", ["wal", "delete"])
 def test_a_file_that_another_process_keeps_locked_is_a_sentence(tmp_path: Path, mode: str) -> None:
     """Only in the mode of the write-ahead log may the file be opened and read meanwhile."""
