@@ -1,18 +1,22 @@
 """A shared store whose server is restarted, whose connections end, whose answers are lost."""
 
+import math
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from typing import Any
 
 import optuna
 import pytest
-from optuna.trial import TrialState
+from optuna.storages import RDBStorage
+from optuna.trial import FrozenTrial, TrialState
 from servers import PostgresServer, postgres_server
 from tcp_proxy import tcp_proxy
 
 from sweeper.errors import Outage
 from sweeper.search.queue import requeue
+from sweeper.search.stores import shared_storage
 from sweeper.search.stores.exclusive import GateLost
 from sweeper.search.stores.heartbeats import Heartbeats
 from sweeper.search.stores.opening import open_store
@@ -190,3 +194,42 @@ def test_an_outage_makes_nobody_dead() -> None:
     assert heartbeats.dead(beats, outages=1) == []
     clock.now += 21
     assert heartbeats.dead(beats, outages=1) == [1]
+
+
+def test_a_look_reads_what_was_written_and_what_others_began(
+    server: PostgresServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of 30 trials that run each look would read all reports; counting needs them not."""
+    name, asked = "looks", list[set[int]]()
+    plain = RDBStorage._get_trials
+
+    def get_trials(storage: RDBStorage, study: int, **more: Any) -> list[FrozenTrial]:
+        asked.append(set(more["included_trial_ids"]))
+        return plain(storage, study, **more)
+
+    with opened(server.url, name) as (here, _), opened(server.url, f"{name} 2") as (there, _):
+        mine = optuna.load_study(study_name=name, storage=here.storage)
+        theirs = optuna.load_study(study_name=name, storage=there.storage)
+        monkeypatch.setattr(shared_storage, "_LOOK_SECONDS", math.inf)
+        mine.add_trial(optuna.create_trial(state=TrialState.WAITING))
+        running = [mine.ask() for _ in range(30)]
+        assert len(theirs.get_trials(deepcopy=False)) == 30
+        mine.get_trials(deepcopy=False)
+        monkeypatch.setattr(RDBStorage, "_get_trials", get_trials)
+        running[3].report(0.5, 1)
+        seen = mine.get_trials(deepcopy=False)
+        assert asked == [{running[3]._trial_id}]
+        assert seen[3].intermediate_values == {1: 0.5}
+        # what another controller takes of the queue, begins and ends
+        theirs.add_trial(optuna.create_trial(state=TrialState.WAITING))
+        assert mine.get_trials(deepcopy=False)[30].state is TrialState.WAITING
+        assert theirs.ask().number == 30
+        began = theirs.ask()
+        states = [trial.state for trial in mine.get_trials(deepcopy=False)[30:]]
+        assert states == [TrialState.RUNNING, TrialState.RUNNING]
+        theirs.tell(began, 0.5)
+        assert mine.get_trials(deepcopy=False)[31].state is TrialState.RUNNING
+        monkeypatch.setattr(shared_storage, "_LOOK_SECONDS", 0.0)
+        assert mine.get_trials(deepcopy=False)[31].state is TrialState.COMPLETE
+        kept = here.storage.get_all_trials(mine._study_id)
+        assert kept == there.storage.get_all_trials(mine._study_id)

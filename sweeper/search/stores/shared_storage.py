@@ -2,11 +2,12 @@
 
 import contextlib
 import functools
+import math
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
-from typing import Concatenate, ParamSpec, TypeVar
+from typing import Concatenate, ParamSpec, TypeVar, cast
 
 from optuna.exceptions import UpdateFinishedTrialError
 from optuna.storages import RDBStorage, _CachedStorage
@@ -32,6 +33,9 @@ _HEARTBEATS = text(
     "left join trial_heartbeats on trial_heartbeats.trial_id = trials.trial_id "
     "where study_name = :name and state = 'RUNNING'"
 )
+
+_LOOK_SECONDS = 1.0
+"""How old what other controllers reported may be; what they began is read at each look."""
 
 Operation = Callable[Concatenate["SharedStorage", P], T]
 
@@ -71,6 +75,19 @@ def _attempted(times: int) -> Callable[[Operation[P, T]], Operation[P, T]]:
 _once, _again = _attempted(1), _attempted(_ATTEMPTS)
 
 
+def _writing(operation: Operation[P, T]) -> Operation[P, T]:
+    """Let an operation that writes to a trial be done again, and the trial be read after it."""
+    again = _again(operation)
+
+    def writing(self: "SharedStorage", /, *words: P.args, **named: P.kwargs) -> T:
+        try:
+            return again(self, *words, **named)
+        finally:  # also where the trial was found ended
+            self.written.add(cast("int", words[0] if words else named["trial_id"]))
+
+    return functools.wraps(operation)(writing)
+
+
 class SharedStorage(_CachedStorage):
     """Done again is what may be done twice: reading, and writing a value under its key.
 
@@ -82,6 +99,10 @@ class SharedStorage(_CachedStorage):
         super().__init__(database)
         self._database = database
         self.held = _Held()
+        self.written: set[int] = set()
+        """Ids of trials that were written here since they were read."""
+        self._looked: dict[int, float] = {}
+        self._reading = threading.Lock()
 
     @contextlib.contextmanager
     def only_over(self, connection: Connection) -> Iterator[None]:
@@ -105,10 +126,10 @@ class SharedStorage(_CachedStorage):
 
     set_study_user_attr = _again(_CachedStorage.set_study_user_attr)
     set_study_system_attr = _again(_CachedStorage.set_study_system_attr)
-    set_trial_param = _again(_CachedStorage.set_trial_param)
-    set_trial_user_attr = _again(_CachedStorage.set_trial_user_attr)
-    set_trial_system_attr = _again(_CachedStorage.set_trial_system_attr)
-    set_trial_intermediate_value = _again(_CachedStorage.set_trial_intermediate_value)
+    set_trial_param = _writing(_CachedStorage.set_trial_param)
+    set_trial_user_attr = _writing(_CachedStorage.set_trial_user_attr)
+    set_trial_system_attr = _writing(_CachedStorage.set_trial_system_attr)
+    set_trial_intermediate_value = _writing(_CachedStorage.set_trial_intermediate_value)
 
     get_study_id_from_name = _again(_CachedStorage.get_study_id_from_name)
     get_study_name_from_id = _again(_CachedStorage.get_study_name_from_id)
@@ -123,7 +144,7 @@ class SharedStorage(_CachedStorage):
     get_trial = _again(_CachedStorage.get_trial)
     get_all_trials = _again(_CachedStorage.get_all_trials)
 
-    _end_trial = _again(_CachedStorage.set_trial_state_values)
+    _end_trial = _writing(_CachedStorage.set_trial_state_values)
     _beat = _again(_CachedStorage.record_heartbeat)
 
     def set_trial_state_values(
@@ -149,6 +170,40 @@ class SharedStorage(_CachedStorage):
             raise
         except Outage:
             return
+
+    def _read_trials_from_remote_storage(self, study_id: int) -> None:
+        """As Optuna's, but for trials that run and that nobody here has written to.
+
+        Those are read once a second: each look would read all that thousands of them reported.
+        Counting needs no more: a trial counts as long as it runs, and when it has ended.
+        """
+        with self._reading:
+            known = self._studies.get(study_id)
+            now = time.monotonic()
+            if known is None or now - self._looked.get(study_id, -math.inf) >= _LOOK_SECONDS:
+                self.written.clear()
+                super()._read_trials_from_remote_storage(study_id)
+                self._looked[study_id] = now
+                return
+            unfinished = known.unfinished_trial_ids
+            due = {one for one in unfinished if one in self.written or self._waits(one)}
+            others = unfinished - due
+            # what was made since has a higher id: all are made behind the gate
+            known.last_finished_trial_id = max(unfinished | {known.last_finished_trial_id})
+            known.unfinished_trial_ids, asked = set(due), self.written & due
+            self.written -= asked
+            try:
+                super()._read_trials_from_remote_storage(study_id)
+            except BaseException:
+                self.written |= asked
+                raise
+            finally:
+                known.unfinished_trial_ids |= others
+
+    def _waits(self, trial_id: int) -> bool:
+        """Whether a trial was queued when it was read: another controller may have taken it."""
+        study_id, number = self._trial_id_to_study_id_and_number[trial_id]
+        return self._studies[study_id].trials[number].state is TrialState.WAITING
 
     def _get_stale_trial_ids(self, study_id: int) -> list[int]:
         """None: Optuna asks before each trial, and judges by the server's clock."""
