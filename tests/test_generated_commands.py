@@ -3,15 +3,17 @@
 ``SWEEPER_COMMANDS=5000`` (``make test-commands``) says how many; the suite tries a few.
 """
 
+import contextlib
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from entry import WOULD_RUN, run
+from entry import WOULD_RUN, Ended, run
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
@@ -139,6 +141,79 @@ overrides = st.one_of(
     st.tuples(misspelled(), plain).map("=".join),
     keys.map(lambda key: f"~{key}"),
 )
+counts = st.one_of(
+    st.integers(-1, 5).map(str), st.sampled_from(["null", "1.5", "two", "''", "1e9"])
+)
+
+
+def mapping(key: str, **good: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+    """An override of some keys of a mapping, each with its own or any other value."""
+    entries = st.one_of(
+        *(st.tuples(st.just(name), st.one_of(own, own, plain)) for name, own in good.items()),
+        st.tuples(words, plain),
+    )
+    items = st.lists(entries, max_size=len(good)).map(
+        lambda pairs: "{" + ",".join(f"{name}:{value}" for name, value in pairs) + "}"
+    )
+    return st.one_of(items, items, items, plain).map(lambda value: f"{key}={value}")
+
+
+# names that a file system, a database or an address might take for something else
+study_names = st.one_of(
+    st.sampled_from(
+        ["a/b", "'../../up'", "'/abs'", "'a b'", ".", "..", "'~'", "'%2e'", "'a%b'", "'a:b'",
+         "con", "'?x'", "'#1'", "é", "日本", "'\u202ename'", "'x\x1b[31m'", "'<b>'", "a" * 300,
+         "''", "null", "7", "true", "'a\\b'", "'a;b'", "'$(x)'", "'`x`'", "'\N{GRINNING FACE}'", "'-x'"]
+    ),
+    st.text(st.characters(blacklist_categories=["Cs"]), min_size=1, max_size=12),
+)  # fmt: skip
+stores = st.sampled_from(
+    ["sqlite:///mine.db", "sqlite://", "sqlite:////no/such/folder/mine.db", "sqlite:mine.db",
+     "postgresql://me:secret@127.0.0.1:1/none", "postgresql+psycopg://127.0.0.1:1/none", "mlruns",
+     "file:mlruns", "file:///no/such/folder", "http://127.0.0.1:9", "http://", "http://[::1", "://",
+     "'http://127.0.0.1:port'", "mysql://127.0.0.1:1/none", "ftp://127.0.0.1/x", "databricks", "''",
+     "http://me:secret@127.0.0.1:9", "'sqlite:///a b.db'", "'sqlite:///a%b.db'", "null", "7", "[]"]
+)  # fmt: skip
+shares = st.one_of(
+    st.floats(-0.1, 1.1).map(lambda number: f"{number:.3g}"),
+    st.sampled_from(["0", "1", "1.0", "nan", "null", "1e-12", "'0.5'", "[0.8,0.2]"]),
+)
+splits = st.sampled_from(
+    ["train", "test", "null", "'train[:80%]'", "'train[80%:'", "train+test", "''", "7", "'[x]'",
+     "../up", "validation", "'train[:-1]'", "all"]
+)  # fmt: skip
+newest = st.one_of(
+    mapping(
+        "hydra.sweeper.executor",
+        kind=st.sampled_from(["process", "inline", "ray", "slurm"]),
+        address=st.sampled_from(["auto", "local", "'127.0.0.1:9'", "'ray://127.0.0.1:9'", "null"]),
+        num_cpus=counts,
+        num_gpus=counts,
+        devices=st.sampled_from(["auto", "cpu", "[0]", "[0,0]", "[-1]", "[x]"]),
+        threads=counts,
+        trials_per_device=counts,
+    ),
+    mapping(
+        "hydra.sweeper.retries",
+        **dict.fromkeys(("killed", "raised", "timeout", "oom", "nonsense", "lost"), counts),
+    ),
+    mapping("confirm", top=counts, seeds=counts),
+    st.one_of(shares, st.just("error")).map("hydra.sweeper.min_gain={}".format),
+    counts.map("keep_weights={}".format),
+    st.sampled_from(["true", "false", "yes", "1", "null", "maybe"]).map("examine_data={}".format),
+    stores.map("tracking.uri={}".format),
+    stores.map("hydra.sweeper.storage={}".format),
+    st.tuples(
+        st.sampled_from(["fraction", "validation_fraction", "test_fraction", "split_seed"]), shares
+    ).map(lambda one: f"dataset.{one[0]}={one[1]}"),
+    st.tuples(
+        st.sampled_from(["train_split", "validation_split", "test_split", "split_column"]), splits
+    ).map(lambda one: f"dataset.{one[0]}={one[1]}"),
+    st.tuples(
+        st.sampled_from(["name", "hydra.sweeper.study_name", "tracking.experiment"]), study_names
+    ).map("=".join),
+)
+overrides = st.one_of(overrides, overrides, newest)
 flags = st.sampled_from(
     [[], [], [], [], ["-m"], ["-m"], ["-m"], ["--cfg", "job"], ["--info"], ["--help"],
      ["--resolve"], ["--package", "x"], ["--cfg", "hydra", "-p", "hydra.sweeper"], ["-x"],
@@ -212,6 +287,48 @@ def tree(flat: dict[str, Any]) -> dict[str, Any]:
     return made
 
 
+# what is asked for by name: nothing of it is there
+models = st.one_of(
+    st.sampled_from(
+        ["mine", "experiments/mine", "../up", ".", "", "x.keras", "/no/such.keras",
+         "models:/mine@x", "models:/mine/1", "models:/", "models:/mine/x", "0" * 32, "runs:/x/model", "-", "~/mine"]
+    ),
+    study_names,
+)  # fmt: skip
+options_of = {
+    "backbones": ["--x", "extra"],
+    "cache": [
+        "verify",
+        "clear",
+        "list",
+        "--kind",
+        "x",
+        "--unused-for",
+        "-1",
+        "1d",
+        "--yes",
+        "name",
+    ],
+    "compare": ["--out", "", "x/y.html", "."],
+    "completion": ["bash", "zsh", "tcsh", "--x"],
+    "dashboard": ["--port", "-1", "70000", "--x", "sqlite:///none.db", "--storage", "ftp://x"],
+    "data": ["--out", "", "-m", "dataset=folder", "dataset.path=none", "dataset.path=''", "--x"],
+    "evaluate": ["--part", "test", "most", "--out", "", "--trial", "7", "-1", "dataset.path=none"],
+    "export": ["--format", "keras", "onnx,x", "", "--out", ".", "--images", "0", "--trial", "x"],
+    "improve": ["--trial", "-1", "--uri", "sqlite:///none.db", "ftp://x", "--x"],
+    "predict": ["none.jpg", "*.png", "-", "--top", "0", "--json", "--csv", "out.csv", "--batch"],
+    "promote": ["--refit", "--soup", "--name", "", "a/b", "--alias", "a b", "--force", "--trial"],
+    "report": ["--data", "--quick", "--x", "extra"],
+    "serve": ["--host", "", "256.0.0.1", "--port", "70000", "-1", "x"],
+    "summary": ["-m", "--layers", "backbone=none", "+experiment=none", "image_size=0", "--cfg"],
+    "sync": ["none", "", "--uri", "ftp://x", "http://127.0.0.1:9", "sqlite:///none.db"],
+    "sumary": ["x"],
+}
+asked = st.sampled_from(sorted(options_of)).flatmap(
+    lambda name: st.lists(
+        st.one_of(models, *[st.sampled_from(options_of[name])] * 2), max_size=5
+    ).map(lambda more: [name, *more])
+)
 bases = st.one_of(
     st.sampled_from(EXPERIMENTS).map(lambda name: (f"+experiment={name}", None)),
     st.just((None, None)),
@@ -228,18 +345,38 @@ bases = st.one_of(
 def test_a_generated_command_ends_with_a_message_or_would_run(
     base: tuple[str | None, str | None], words: list[str], options: list[str]
 ) -> None:
-    folder = Path(tempfile.mkdtemp())
-    try:
+    with emptied() as folder:
         experiment, text = base
         first = [experiment] if experiment else yaml_of(folder, text) if text else []
-        ended = run(folder, *first, *options, *words)
-        assert "Traceback" not in ended.screen, ended
-        assert "should not happen" not in ended.screen, ended
-        assert ended.code in (0, 1, 2), ended
-        assert ended.code == 0 or ended.screen.strip(), ended
-        if ended.code:  # it is refused, or the harness stops it where it would begin
-            assert ended.left == (), ended
-        if ended.code == 1:
-            assert WOULD_RUN not in ended.screen, ended
+        check(run(folder, *first, *options, *words))
+
+
+@pytest.mark.slow
+@given(asked)
+@settings(
+    max_examples=COMMANDS, deadline=None, suppress_health_check=list(HealthCheck), print_blob=True
+)
+def test_a_generated_command_about_nothing_ends_with_a_message(words: list[str]) -> None:
+    with emptied() as folder:
+        check(run(folder, *words))
+
+
+@contextlib.contextmanager
+def emptied() -> Iterator[Path]:
+    folder = Path(tempfile.mkdtemp())
+    try:
+        yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def check(ended: Ended) -> None:
+    """One message where it is refused, which left nothing; never a traceback."""
+    assert "Traceback" not in ended.screen, ended
+    assert "should not happen" not in ended.screen, ended
+    assert ended.code in (0, 1, 2), ended
+    assert ended.code == 0 or ended.screen.strip(), ended
+    if ended.code:  # it is refused, or the harness stops it where it would begin
+        assert ended.left == (), ended
+    if ended.code == 1:
+        assert WOULD_RUN not in ended.screen, ended
