@@ -163,7 +163,8 @@ study_names = st.one_of(
     st.sampled_from(
         ["a/b", "'../../up'", "'/abs'", "'a b'", ".", "..", "'~'", "'%2e'", "'a%b'", "'a:b'",
          "con", "'?x'", "'#1'", "é", "日本", "'\u202ename'", "'x\x1b[31m'", "'<b>'", "a" * 300,
-         "''", "null", "7", "true", "'a\\b'", "'a;b'", "'$(x)'", "'`x`'", "'\N{GRINNING FACE}'", "'-x'"]
+         "''", "null", "7", "true", "'a\\b'", "'a;b'", "'$(x)'", "'`x`'", "'-x'",
+         "'\N{GRINNING FACE}'"]
     ),
     st.text(st.characters(blacklist_categories=["Cs"]), min_size=1, max_size=12),
 )  # fmt: skip
@@ -291,7 +292,8 @@ def tree(flat: dict[str, Any]) -> dict[str, Any]:
 models = st.one_of(
     st.sampled_from(
         ["mine", "experiments/mine", "../up", ".", "", "x.keras", "/no/such.keras",
-         "models:/mine@x", "models:/mine/1", "models:/", "models:/mine/x", "0" * 32, "runs:/x/model", "-", "~/mine"]
+         "models:/mine@x", "models:/mine/1", "models:/", "models:/mine/x", "0" * 32,
+         "runs:/x/model", "-", "~/mine"]
     ),
     study_names,
 )  # fmt: skip
