@@ -2,8 +2,8 @@
 
 import contextlib
 import os
+import secrets
 import shutil
-import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -22,17 +22,24 @@ def write_aside(path: Path, content: str | bytes) -> None:
 def open_aside(path: Path) -> Iterator[BinaryIO]:
     """A file to write in, which becomes ``path`` when the block ends; what is too much to hold."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, aside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    aside = aside_of(path)
     try:
-        with os.fdopen(handle, "wb") as file:
+        with aside.open("xb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        Path(aside).chmod(0o644)
-        Path(aside).replace(path)
+        aside.replace(path)
     except BaseException:
-        Path(aside).unlink(missing_ok=True)
+        aside.unlink(missing_ok=True)
         raise
+
+
+def aside_of(path: Path) -> Path:
+    """A new name beside ``path``, for a file that becomes it.
+
+    Unlike a file of ``tempfile`` it is made as any other, as readable as the umask says.
+    """
+    return path.with_name(f".{path.name}.{secrets.token_hex(6)}")
 
 
 @contextlib.contextmanager

@@ -6,12 +6,13 @@ renamed, so that nobody ever reads half of it.
 
 import contextlib
 import os
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
+
+from sweeper.disk.files import aside_of
 
 _GROWING = (".jsonl", ".log")
 """Files that are appended to and never changed otherwise."""
@@ -157,7 +158,6 @@ class CopiedFiles:
         if change.last:
             del self._open[change.path]
             file.close()
-            aside.chmod(0o644)
             aside.replace(path)
 
     def close(self) -> None:
@@ -168,8 +168,8 @@ class CopiedFiles:
         self._open.clear()
 
     def _begin(self, path: Path, name: str) -> tuple[BinaryIO, Path]:
-        handle, aside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        self._open[name] = os.fdopen(handle, "wb"), Path(aside)
+        aside = aside_of(path)
+        self._open[name] = aside.open("xb"), aside
         return self._open[name]
 
     def _continue(self, path: Path, piece: Piece) -> None:
