@@ -14,7 +14,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from sweeper.data import jxl
+from sweeper.data import icons, jxl
 from sweeper.data.channels import Pixels, without_alpha
 from sweeper.data.formats import HEAD, INSTALL_HEIF, kind_of, reads_heif
 
@@ -29,7 +29,7 @@ NUMBERS = 1
 when others may come out; ``tests/test_golden_numbers.py`` notices."""
 
 _FORMATS = (
-    *("AVIF", "BMP", "DIB", "GIF", "HEIF", "ICO", "JPEG", "JPEG2000", "MPO"),
+    *("AVIF", "BMP", "DIB", "GIF", "HEIF", "JPEG", "JPEG2000", "MPO"),
     *("PCX", "PNG", "PPM", "QOI", "TGA", "TIFF", "WEBP"),
 )
 """Pillow's readers of pixels; not those that run a program, as for EPS."""
@@ -207,6 +207,8 @@ def open_image(file: BinaryIO) -> "Image":
     import PIL.Image
 
     PIL.Image.MAX_IMAGE_PIXELS = None  # dataset.max_pixels is the limit
+    if icons.is_icon(file):
+        return icons.open_icon(file)
     return PIL.Image.open(file, formats=_formats())
 
 

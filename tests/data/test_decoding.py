@@ -2,6 +2,7 @@
 
 import importlib.util
 import io
+import struct
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -179,6 +180,62 @@ def test_too_many_pixels_are_refused_before_they_are_decoded(kind):
     ):
         DECODER(tf.constant(data))
     assert in_graph(data, Decoder(1_001_000)).shape == (1000, 1001, 3)
+
+
+def jxl_of(width: int, height: int) -> bytes:
+    """The header of a JPEG XL picture of that size, each side up to 2 ** 30, and nothing else."""
+    bits, place = 0, 0
+    for value, length in ((0, 1), (3, 2), (height - 1, 30), (0, 3), (3, 2), (width - 1, 30)):
+        bits |= value << place
+        place += length
+    return b"\xff\x0a" + bits.to_bytes(14, "little")
+
+
+def icon_of(inside: bytes, side: int = 16) -> bytes:
+    """An icon whose list promises another size than its picture has."""
+    entry = struct.pack("<BBBBHHII", side, side, 0, 0, 1, 32, len(inside), 22)
+    return struct.pack("<HHH", 0, 1, 1) + entry + inside
+
+
+def bitmap_of(width: int, height: int) -> bytes:
+    """The header of a bitmap as icons have them."""
+    return struct.pack("<IiiHHIIiiII", 40, width, 2 * height, 1, 32, 0, 0, 0, 0, 0, 0)
+
+
+SIZED = ("AVIF", "BMP", "GIF", "ICO", "JPEG", "JPEG2000", "PCX", "PNG", "PPM", "QOI", "TGA", "TIFF")
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        *(pytest.param(encoded(Image.new("RGB", (250, 240)), kind), id=kind) for kind in SIZED),
+        pytest.param(encoded(Image.new("RGB", (250, 240)), "WEBP"), id="WEBP"),
+        pytest.param(encoded(Image.new("RGBA", (250, 240)), "WEBP"), id="WEBP with alpha"),
+        pytest.param(jxl_of(2**30, 2**30), id="JXL"),
+        pytest.param(icon_of(encoded(Image.new("RGB", (250, 240)), "PNG")), id="ICO of PNG"),
+    ],
+)
+def test_a_bomb_of_any_format_is_refused_before_it_is_decoded(data, monkeypatch):
+    def decodes(*_arguments, **_more):
+        raise AssertionError("it was decoded")
+
+    monkeypatch.setattr("PIL.ImageFile.ImageFile.load", decodes)
+    monkeypatch.setattr("sweeper.data.decoding._by_tensorflow", decodes)
+    with pytest.raises(ValueError, match=r"pixels are more than dataset\.max_pixels=5000"):
+        Decoder(5000)(tf.constant(data))
+
+
+def test_a_bitmap_that_no_icon_can_have_is_not_decoded(monkeypatch):
+    monkeypatch.setattr("PIL.IcoImagePlugin.IcoFile.frame", lambda *_: pytest.fail("decoded"))
+    with pytest.raises(ValueError, match="a damaged ico image"):
+        DECODER(tf.constant(icon_of(bitmap_of(30_000, 30_000))))
+
+
+@pytest.mark.parametrize("kind", ["png", "bmp"])
+def test_an_icon_is_its_largest_picture(kind):
+    picture = noise(40, 40)
+    data = encoded(picture, "ICO", sizes=[(16, 16), (40, 40)], bitmap_format=kind)
+    np.testing.assert_array_equal(in_graph(data), np.asarray(picture))
 
 
 @settings(max_examples=30, deadline=None)
