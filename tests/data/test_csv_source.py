@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pictures import as_nobody, decoded, faults, names, open_folder, picture, truncated
 
 from sweeper.config import Csv
 from sweeper.data.sources import csv_source, loading
-from sweeper.errors import MissingInput
+from sweeper.errors import ConfigError, MissingInput
 
 
 def recipe(path: Path, **changes: Any) -> Csv:
@@ -202,6 +202,30 @@ def test_what_is_no_table(tmp_path, content, fault):
 def test_one_class(images):
     path = table(images, "image,label", "images/0.png,cat", "images/1.png,cat")
     assert "one class only, 'cat'" in faults(recipe(path))[0]
+
+
+@pytest.mark.parametrize("image", ["../{0}/out.png", "{1}/out.png", "images/../../{0}/out.png"])
+def test_a_path_that_leads_out_of_the_folder_is_refused(images, image):
+    outside = images.parent / f"{images.name}-outside"
+    picture(outside / "out.png", level=9)
+    away = image.format(outside.name, outside)
+    path = table(images, "image,label", "images/0.png,cat", f"{away},dog", "images/1.png,dog")
+    (fault,) = faults(recipe(path))
+    assert "line 3" in fault
+    assert f"{away} leads out of {images}; set dataset.root to a folder that holds all" in fault
+    whole = table(outside, "image,label", f"{images}/images/0.png,cat", f"{outside}/out.png,dog")
+    assert loading.prepare(recipe(whole, root=images.parent, test_fraction=0)) is not None
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@given(parts=st.lists(st.sampled_from(["..", ".", "images", "x", "", "~", "0.png", "\\", "/"])))
+def test_no_path_of_a_table_leads_out_of_the_folder(images, parts):
+    path = table(images, "image,label", f"{'/'.join(['a', *parts])[1:]},cat", "images/1.png,dog")
+    try:
+        listed = csv_source.listing(recipe(path))
+    except ConfigError:
+        return
+    assert all(Path(file).is_relative_to(images) for part in listed.parts for file in part.files)
 
 
 def test_splits_with_other_classes(images):

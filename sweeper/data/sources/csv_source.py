@@ -216,14 +216,22 @@ def _filled(
 def _find_images(
     rows: Sequence[_Row], root: Path, stored: StoredNames, faults: _Faults
 ) -> dict[int, str]:
-    """Where the image of each line is."""
+    """Where the image of each line is: below ``root``, since a table may come from a stranger."""
     lines: dict[str, int] = {}
+    above = Path(os.path.normpath(root))
     for row in rows:
         path = Path(os.path.normpath(root / row.image))
         fault = why_not("file", path)
         if fault:  # it may be there in another Unicode form
             path = Path(os.path.normpath(stored.find(root / row.image)))
             fault = why_not("file", path)
+        if not path.is_relative_to(above):
+            fault = (
+                f"{printable(row.image)} leads out of {printable(above)}; set dataset.root to a "
+                "folder that holds all images"
+            )
+            faults.add("with such a path", row.line, fault)
+            continue
         if str(path) in lines:
             fault = f"{printable(path)} is in line {lines[str(path)]} already"
             faults.add("with such an image", row.line, fault)
