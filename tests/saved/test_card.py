@@ -10,6 +10,7 @@ from saved.saved_models import SIDE, card, network, saved
 
 from sweeper.errors import SweeperError
 from sweeper.saved.card import read_card, write_card
+from sweeper.saved.classifier import SavedClassifier
 
 
 def test_a_card_is_read_as_it_was_written_and_keras_reads_the_network(tmp_path: Path) -> None:
@@ -61,3 +62,17 @@ def test_a_card_of_a_later_version_is_not_guessed_at(tmp_path: Path) -> None:
         file.writestr("sweeper.json", '{"format": 2}')
     with pytest.raises(SweeperError, match="later version"):
         read_card(path)
+
+
+def test_members_of_an_archive_do_not_lead_out_of_it(tmp_path: Path) -> None:
+    path = saved(tmp_path / "deep" / "model.keras")
+    names = ["../x", "../../x", "assets/../../../x", str(tmp_path / "x")]
+    with zipfile.ZipFile(path, "a") as archive:
+        for name in names:
+            archive.writestr(name, "not here")
+    assert read_card(path).class_names == card().class_names
+    SavedClassifier.load(path)
+    write_card(path, card(), tmp_path / "deep" / "copy.keras")
+    files = {str(one.relative_to(tmp_path)) for one in tmp_path.rglob("*")}
+    assert files == {"deep", "deep/model.keras", "deep/copy.keras"}
+    assert not (tmp_path.parent / "x").exists()
