@@ -89,7 +89,8 @@ def batches(
     """Decode, resize (bilinear, aspect ratio not kept) and batch.
 
     Args:
-        examples: what to read; the raw elements of all of them are held for shuffling.
+        examples: what to read. Shuffling holds a number of each, or its raw element where
+            ``elements`` does not give that.
         image_size: side of the square images, in pixels.
         batch_size: of all batches but the last.
         target: what a batch of labels becomes.
@@ -98,10 +99,10 @@ def batches(
     """
     cores = parallelism()
     count = len(examples)
-    labels = tf.data.Dataset.from_tensor_slices(examples.labels)
-    source = tf.data.Dataset.zip(examples.raw(), labels)
+    source, fetch = _source(examples)
 
-    def decoded(raw: Any, label: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    def decoded(*one: Any) -> tuple[tf.Tensor, tf.Tensor]:
+        raw, label = fetch(*one)
         return examples.decode(raw), label
 
     def resized(images: tf.Tensor, label: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -114,12 +115,12 @@ def batches(
     def epoch(number: Any) -> tf.data.Dataset:
         dataset = shuffled(source, count, shuffle_seed, number)
         if examples.size is None:
-            dataset = dataset.map(lambda raw, label: resized(*decoded(raw, label)), cores)
+            dataset = dataset.map(lambda *one: resized(*decoded(*one)), cores)
             return dataset.batch(batch_size).map(finished)
         # one size: a whole batch is resized in one operation, and decoded in one where that can be
         if examples.batched:
             dataset = dataset.batch(batch_size)
-            return dataset.map(lambda raw, label: finished(*resized(*decoded(raw, label))), cores)
+            return dataset.map(lambda *many: finished(*resized(*decoded(*many))), cores)
         dataset = dataset.map(decoded, cores).batch(batch_size)
         return dataset.map(lambda images, label: finished(*resized(images, label)), cores)
 
@@ -129,6 +130,23 @@ def batches(
         steps=math.ceil(count / batch_size),
         epoch=epoch,
     )
+
+
+def _source(examples: Examples) -> tuple[tf.data.Dataset, Callable[..., tuple[Any, tf.Tensor]]]:
+    """What is shuffled, and from some of it to raw elements and labels."""
+    if examples.elements is None:
+        labels = tf.data.Dataset.from_tensor_slices(examples.labels)
+        return tf.data.Dataset.zip(examples.raw(), labels), lambda raw, label: (raw, label)
+    # each tensor that a shuffle holds takes hundreds of bytes: no path and no label is there
+    with tf.device("CPU"):
+        held = tf.constant(examples.elements(examples.indices)), tf.constant(examples.labels)
+
+    def fetch(places: tf.Tensor) -> tuple[Any, tf.Tensor]:
+        with tf.device("CPU"):
+            raw, label = (tf.gather(one, places) for one in held)
+        return raw, label
+
+    return tf.data.Dataset.range(len(examples)), fetch
 
 
 def shuffled(

@@ -22,7 +22,8 @@ class Examples:
     Attributes:
         labels: ``[n]`` int64, known without decoding an image.
         indices: ``[n]`` ascending positions in the source, which these examples are.
-        read: from ascending positions to a ``tf.data.Dataset`` of raw elements in that order.
+        read: from ascending positions to a ``tf.data.Dataset`` of raw elements in that order. None
+            where ``elements`` gives them.
         decode: from one raw element to an image, ``[height, width, 3]`` uint8, as graph operations.
         size: height and width in pixels when all images share them, else None.
         name: from a position to what a person calls that image: its file, or its record.
@@ -35,13 +36,16 @@ class Examples:
         hashes: from ascending positions to the hash of each image, by its content alone: images of
             one hash are the same pixels, as ``decode`` gives them, in whatever data set. It may
             read all of them, and raises what reading them does. None where the source cannot say.
+        elements: from ascending positions to the raw elements as one array, where these are small
+            (a path, a place): epochs then shuffle numbers of 8 bytes. None where they are large, or
+            come one after the other.
         batched: ``decode`` takes a batch of raw elements ``[b, ...]`` as well, and gives images
             ``[b, height, width, 3]`` of one ``size``.
     """
 
     labels: Indices
     indices: Indices
-    read: Callable[[Indices], tf.data.Dataset]
+    read: Callable[[Indices], tf.data.Dataset] | None
     decode: Callable[[Any], tf.Tensor]
     size: tuple[int, int] | None
     name: Callable[[int], str] = "image {}".format
@@ -49,6 +53,7 @@ class Examples:
     class_names: tuple[str, ...] = ()
     content: Callable[[], str] | None = None
     hashes: Callable[[Indices], Hashes] | None = None
+    elements: Callable[[Indices], NDArray[Any]] | None = None
     batched: bool = False
 
     def __len__(self) -> int:
@@ -56,6 +61,9 @@ class Examples:
 
     def raw(self) -> tf.data.Dataset:
         """The elements as the source holds them (encoded bytes, a path), cheap to shuffle."""
+        if self.elements is not None:
+            return tf.data.Dataset.from_tensor_slices(self.elements(self.indices))
+        assert self.read is not None, "a source gives one of the two"
         return self.read(self.indices)
 
     def fingerprint(self) -> str | None:

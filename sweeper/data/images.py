@@ -174,16 +174,14 @@ def _read(
 ) -> Examples:
     """``examples`` whose raw elements are places in ``pixels``."""
 
-    def read(indices: Indices) -> tf.data.Dataset:
-        return tf.data.Dataset.from_tensor_slices(np.searchsorted(examples.indices, indices))
-
     def decode(places: tf.Tensor) -> tf.Tensor:
         with tf.device("CPU"):  # the file stays where it is
             return tf.gather(pixels, places)
 
     return replace(
         examples,
-        read=read,
+        read=None,
+        elements=lambda indices: np.searchsorted(examples.indices, indices),
         decode=decode,
         size=tuple(pixels.shape[1:3]),
         content=lambda: key.name,

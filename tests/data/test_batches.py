@@ -205,3 +205,45 @@ def test_images_decoded_in_batches_are_those_decoded_one_by_one(size):
         again, labels_again = read(one_by_one.epochs(0, 2))
         np.testing.assert_array_equal(images, again)
         np.testing.assert_array_equal(labels, labels_again)
+
+
+# private memory of a process that has begun an epoch, for each image: with few images first, so
+# that what is there once is not counted
+SHUFFLES = """
+import sys
+from pathlib import Path
+import numpy as np
+import tensorflow as tf
+from sweeper.data.batches import batches
+from sweeper.data.examples import Examples
+
+def private():
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(1024 * int(line.split()[1]) for line in lines if line.startswith("RssAnon"))
+
+def begun(count):
+    def decode(places):
+        return tf.zeros((tf.size(places), 4, 4, 3), tf.uint8)
+
+    labels, places = np.ones(count, np.int64), np.arange(count)
+    elements = lambda indices: indices
+    examples = Examples(labels, places, None, decode, (4, 4), elements=elements, batched=True)
+    dataset = batches(examples, 4, 8, target=lambda label: label, shuffle_seed=1).dataset
+    iterator = iter(dataset)
+    next(iterator)
+    return dataset, iterator
+
+few = begun(100)
+before = private()
+many = begun(int(sys.argv[1]))
+print((private() - before) // int(sys.argv[1]))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc")
+def test_a_shuffle_holds_one_number_of_each_image() -> None:
+    ended = subprocess.run(
+        [sys.executable, "-c", SHUFFLES, "400000"], capture_output=True, text=True, check=True
+    )
+    # a tensor takes 195 bytes: 420 where the label of each image is held too
+    assert int(ended.stdout) < 320, ended.stderr

@@ -18,7 +18,7 @@ from painted import CLASSES, FEATURES, SIZES, painted, prepared, recipe
 from pictures import decoded, faults, names
 from PIL import Image
 
-from sweeper.data.sources import loading
+from sweeper.data.sources import loading, tfds_source
 from sweeper.data.splits import given_validation, split_validation
 from sweeper.errors import ConfigError, MissingInput
 
@@ -66,6 +66,22 @@ def test_validation_reads_only_its_own_images_in_order(data_dir):
     for part in (train, validation):
         assert [picture[0, 0, 0] for picture in decoded(part)] == [names[i] for i in part.indices]
         assert part.raw().cardinality() == len(part)
+
+
+def test_records_are_read_again_and_do_not_stay_in_memory(data_dir, monkeypatch):
+    read = []
+
+    def counted(*of):
+        def seen(record):
+            return tf.numpy_function(lambda image: read.append(1) or image, [record], tf.string)
+
+        return records_of(*of).map(lambda record: {"image": seen(record["image"])})
+
+    records_of = tfds_source.records_of
+    monkeypatch.setattr(tfds_source, "records_of", counted)
+    raw = loading.load(recipe(data_dir)).train.raw()
+    assert len(list(raw)) == len(list(raw)) == 30
+    assert len(read) == 60
 
 
 def test_test_from_train(data_dir):

@@ -8,6 +8,7 @@ import numpy as np
 from sweeper.data.examples import Source
 from sweeper.data.sources.listing import Listing
 from sweeper.data.sources.scan import Scan
+from sweeper.data.stratified import Indices
 
 _NAMED = 3
 """Images named in one sentence."""
@@ -64,12 +65,16 @@ def unvalidated(source: Source) -> list[str]:
 
 @dataclass(frozen=True)
 class _Twins:
-    """Groups of images that are the same bytes, with what each image is for."""
+    """Groups of images that are the same bytes, with what each image of them is for.
+
+    ``totals`` says how many images of all are for each use.
+    """
 
     listing: Listing
     groups: Sequence[Sequence[_Image]]
     labels: Mapping[_Image, int]
     uses: Mapping[_Image, str]
+    totals: Mapping[str, int]
 
     def name(self, image: _Image) -> str:
         return self.listing.parts[image[0]].examples.name(image[1])
@@ -83,15 +88,29 @@ def twins(listing: Listing, source: Source, found: Scan) -> list[str]:
 
     ``source`` is what was made of ``listing``.
     """
-    labels = {
-        (number, position): label
-        for number, part in enumerate(listing.parts)
-        for position, label in zip(
-            part.examples.indices.tolist(), part.examples.labels.tolist(), strict=True
-        )
-    }
+    labels: dict[_Image, int] = {}
+    for number, part in enumerate(listing.parts):
+        of_part = _among(found.twins, number, part.examples.indices)
+        places = np.searchsorted(part.examples.indices, of_part)
+        of_places = part.examples.labels[places].tolist()
+        labels |= dict(zip([(number, one) for one in of_part.tolist()], of_places, strict=True))
     groups = [[image for image in group if image in labels] for group in found.twins]
-    same = _Twins(listing, groups, labels, _uses(source, len(listing.parts)))
+    # images that validate and are drawn from train later are train
+    train = np.setdiff1d(source.train.indices, source.validation)
+    validation = np.intersect1d(source.train.indices, source.validation)
+    test = source.train.indices[:0] if source.test is None else source.test.indices
+    parts = {
+        "train": (0, train),
+        "validation": (0, validation),
+        "test": (len(listing.parts) - 1, test),
+    }
+    uses = {
+        (number, position): use
+        for use, (number, positions) in parts.items()
+        for position in _among(found.twins, number, positions).tolist()
+    }
+    totals = {use: len(positions) for use, (_, positions) in parts.items()}
+    same = _Twins(listing, groups, labels, uses, totals)
     pairs = (("test", "train"), ("test", "validation"), ("validation", "train"))
     return [
         *_conflicts(same),
@@ -118,7 +137,7 @@ def _shared(same: _Twins, one: str, other: str) -> Iterator[str]:
         for image in same.used(group, one)
     ]
     if shared:
-        total = sum(use == one for use in same.uses.values())
+        total = same.totals[one]
         pairs = [f"{same.name(image)} = {same.name(twin)}" for image, twin in shared]
         yield (
             f"warning: {len(shared):,} of {total:,} {one} images are {other} images too, byte "
@@ -142,16 +161,13 @@ def _copies(same: _Twins, drawn: bool) -> Iterator[str]:
         )
 
 
-def _uses(source: Source, parts: int) -> dict[_Image, str]:
-    """What each image is for; validation images that are drawn from train later are train."""
-    given = set(source.validation.tolist())
-    uses = {
-        (0, position): "validation" if position in given else "train"
-        for position in source.train.indices.tolist()
-    }
-    if source.test is not None:
-        uses |= {(parts - 1, position): "test" for position in source.test.indices.tolist()}
-    return uses
+def _among(groups: Sequence[Sequence[_Image]], part: int, positions: Indices) -> Indices:
+    """Positions of images of ``groups`` that are in ``part`` and among its ``positions``.
+
+    They alone become objects of Python: twins are few, and images may be millions.
+    """
+    of_part = [position for group in groups for number, position in group if number == part]
+    return np.intersect1d(np.array(of_part, np.int64), positions)
 
 
 def _of(where: str, count: int, total: int) -> str:

@@ -49,7 +49,6 @@ def contents(folder: Path, faults: list[str]) -> tuple[list[Path], list[Path]]:
         faults.append(f"{printable(folder)} cannot be read ({error.strerror}); fix or remove it")
         return [], []
     for entry in entries:
-        name = printable(folder / entry.name)
         try:
             if entry.is_dir():
                 if entry.name not in _OF_SYSTEMS:
@@ -58,8 +57,10 @@ def contents(folder: Path, faults: list[str]) -> tuple[list[Path], list[Path]]:
                 files.append(folder / entry.name)
             else:
                 entry.stat()  # a link to nothing says so here
+                name = printable(entry.path)
                 unreadable.append(f"{name} is no file and no folder; remove it")
         except OSError as error:
+            name = printable(entry.path)
             unreadable.append(f"{name} cannot be read ({error.strerror}); fix or remove it")
     faults += shortened(unreadable, f"of this kind in {printable(folder)}")
     return folders, files

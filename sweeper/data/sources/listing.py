@@ -150,12 +150,13 @@ def image_files(
     examples = Examples(
         labels=np.array(list(labels), dtype=np.int64),
         indices=np.arange(len(paths)),
-        read=lambda indices: tf.data.Dataset.from_tensor_slices(array[indices]),
+        read=None,
         decode=lambda path: decoder(tf.io.read_file(path)),
         size=None,
         name=lambda position: printable(paths[position]),
         identify=lambda position: printable(paths[position].removeprefix(f"{root}{os.sep}")),
         class_names=class_names,
+        elements=lambda indices: array[indices],
         content=lambda: files_content(root.name, root, paths, decoder.key),
         hashes=lambda indices: hashed_files(
             tf.data.Dataset.from_tensor_slices(array[indices]), f"{decoder.key}, of any size"

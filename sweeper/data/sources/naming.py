@@ -41,6 +41,8 @@ def composed(name: str) -> str:
 def printable(path: object) -> str:
     """A name for a message: bytes that are no UTF-8, and control characters, as escapes."""
     text = str(path).encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    if text.isprintable():  # nearly all are, and there may be a million
+        return text
     return "".join(c if c.isprintable() or c == "\u3000" else ascii(c)[1:-1] for c in text)
 
 

@@ -190,9 +190,8 @@ def _part(dataset: Tfds, builder: Any, split: str, key: str) -> Part:
         chosen = tf.data.Dataset.zip(tf.data.Dataset.from_tensor_slices(wanted), images)
         chosen = chosen.filter(as_written(lambda keep, _: keep))
         encoded = chosen.map(as_written(lambda _, one: one[dataset.image_key]))
-        # the encoded bytes stay in memory: a shuffle holds them anyway, and reading the records
-        # again would read those of the other parts as well
-        return encoded.apply(tf.data.experimental.assert_cardinality(len(indices))).cache()
+        # not .cache(): all encoded images would stay in memory
+        return encoded.apply(tf.data.experimental.assert_cardinality(len(indices)))
 
     decoder = Decoder(dataset.max_pixels)
     size = (height, width) if height and width else None

@@ -109,6 +109,8 @@ class Images:
         Other rows stand in the order of the examples.
         """
         count, seed = len(self), self._shuffle_seed
+        if seed is None:
+            return np.arange(count)
 
         def placed(number: tf.Tensor) -> tf.data.Dataset:
             return shuffled(tf.data.Dataset.range(count), count, seed, number).batch(count)
