@@ -121,7 +121,7 @@ class Constraint:
 
 @dataclass(frozen=True)
 class Advance:
-    """How far work is that is no trial: ``done`` of ``total`` images of what ``work`` names."""
+    """How far work is, in a trial or before it: ``done`` of ``total`` images of ``work``."""
 
     work: str
     done: int

@@ -1,11 +1,14 @@
 """What a person sees of the work before the first trial."""
 
 import io
+import os
 import re
 
+import pytest
 from rich.console import Console
 
-from sweeper.display.stage_progress import Stages
+from sweeper.display import stage_progress
+from sweeper.display.stage_progress import LongWork, Stages
 from sweeper.records import Advance, Attribute
 
 
@@ -56,6 +59,52 @@ def test_a_pipe_gets_a_line_now_and_then_with_the_time_left() -> None:
         "  1,000 of 2,000 images, about 00:12 left",
         "  2,000 images in 00:12",
     ]
+
+
+def test_a_pipe_gets_a_line_every_ten_seconds_of_work_that_says_nothing() -> None:
+    (console, file), clock = pipe(), Clock()
+    with Stages(console, "looking", clock) as stages:
+        for _ in range(25):
+            clock.now += 1
+            stages.look()
+        stages.note(Advance("decoding images", 64, 100))
+        clock.now += 10
+        stages.look()
+        clock.now += 10
+        stages.look()
+        stages.note(Advance("decoding images", 100, 100))
+        clock.now += 10
+        stages.look()
+    assert file.getvalue().splitlines() == [
+        "  looking for 00:10",
+        "  looking for 00:20",
+        "decoding images",
+        "  64 of 100 images, about 00:05 left",
+        "  at work for 00:20",
+        "  at work for 00:30",
+        "  100 images in 00:30",
+    ]
+
+
+def test_nobody_need_look_for_the_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stage_progress, "SECONDS_BETWEEN_LINES", 0.01)
+    read, write = os.pipe()
+    with (
+        os.fdopen(read) as lines,
+        os.fdopen(write, "w") as file,
+        Stages(Console(file=file, force_terminal=False, width=200), "looking"),
+    ):
+        assert lines.readline().startswith("  looking for ")
+
+
+def test_work_that_is_short_with_few_images_is_a_line_every_ten_seconds() -> None:
+    (console, file), clock = pipe(), Clock()
+    work = LongWork(console, clock)
+    for done in range(1, 16):
+        clock.now += 1
+        work.note(Advance("testing the model", done, 15))
+    work.note(Attribute("a", 1))
+    assert file.getvalue().splitlines() == ["  testing the model: 10 of 15 images"]
 
 
 def test_where_everything_was_there_nothing_is_reported() -> None:

@@ -29,7 +29,7 @@ from sweeper.execute.failures import failure
 from sweeper.execute.output import output_to
 from sweeper.execute.process import ProcessExecutor
 from sweeper.exits import reported, stopped_by_signals
-from sweeper.records import EpochReport, Owner, State, TrialSpec
+from sweeper.records import Advance, EpochReport, Owner, State, TrialSpec
 from sweeper.study_files.trial_paths import TrialPaths
 from sweeper.track.delivery import Delivery
 from sweeper.track.journal import Journal, NewRun
@@ -96,6 +96,7 @@ def _run(recipe: Recipe, paths: TrialPaths, overrides: list[str], screen: Any) -
 
     from sweeper.display.interface import Outline
     from sweeper.display.line_progress import LineProgress
+    from sweeper.display.stage_progress import Stages
     from sweeper.train.folds import settled
     from sweeper.train.prepare import prepare
     from sweeper.train.runtime import numerics
@@ -105,7 +106,8 @@ def _run(recipe: Recipe, paths: TrialPaths, overrides: list[str], screen: Any) -
     lines = LineProgress(console, Outline(total=1))
     numerics.set_up(recipe)  # TensorFlow reads what XLA is to do once, before its first operation
     advice = [*warnings(recipe), *unused_overrides([recipe], [overrides])]
-    prepared = prepare([recipe])
+    with Stages(console, "looking for data and weights") as stages:
+        prepared = prepare([recipe], lambda *advance: stages.note(Advance(*advance)))
     for text in [*prepared.data, *prepared.noticed, *(f"warning: {text}" for text in advice)]:
         lines.note(text)
     recipe = settled(recipe)
@@ -123,10 +125,13 @@ def _run(recipe: Recipe, paths: TrialPaths, overrides: list[str], screen: Any) -
         if metrics:
             lines.epoch(0, spec, EpochReport(step, value, phase, metrics, compared, steps))
 
+    def on_advance(work: str, done: int, total: int) -> None:
+        lines.advance(0, spec, Advance(work, done, total))
+
     owner = Owner(uuid.uuid4().hex)
     with _recorded(recipe, paths, overrides, owner, lines.note) as delivery:
-        trained = train(recipe, paths, on_screen, owner, prune_high=False)
-        test = finish(recipe, paths, owner)
+        trained = train(recipe, paths, on_screen, owner, prune_high=False, on_advance=on_advance)
+        test = finish(recipe, paths, owner, on_advance)
     named = zip(recipe.objectives, trained.values, strict=True)
     results = ", ".join(f"{name} {value:.4g}" for name, value in named)
     lines.note(f"{results}, {spelled_test(test)}")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import yaml
 
+from sweeper.advance import OnAdvance, no_advance
 from sweeper.config import Recipe, warnings
 from sweeper.disk.files import write_aside
 from sweeper.errors import TrialPruned
@@ -40,6 +41,7 @@ def train(
     owner: Owner,
     prune_high: bool,
     known: "BackboneSummary | None" = None,
+    on_advance: OnAdvance = no_advance,
 ) -> Trained:
     """Train ``recipe`` in the folder of ``paths``, and record it there; MLflow is not waited for.
 
@@ -60,7 +62,8 @@ def train(
         # MLflow's pages open on the metric that came first, which is to be what the trial is for
         seconds, due = recipe.tracking.system_metrics_seconds, lambda: journal.has_metrics
         with system_metrics(journal.log_metrics, seconds, due):
-            values = Trial(recipe, paths, tracker, report, prune_high, known, owner).run()
+            trial = Trial(recipe, paths, tracker, report, prune_high, known, owner, on_advance)
+            values = trial.run()
     except BaseException as error:
         local.end(*_end(error))
         raise

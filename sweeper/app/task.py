@@ -32,4 +32,4 @@ def _in_study(config: DictConfig, trial: CurrentTrial) -> tuple[float, ...]:
     known = find(context["known"], recipe)
     owner = Owner(str(trial.number), context["study_id"])
     prunes = "rerun" not in context  # a trial that is run again counts, whatever its loss
-    return train(recipe, paths, trial.report, owner, prune_high=prunes, known=known).values
+    return train(recipe, paths, trial.report, owner, prunes, known, trial.advance).values

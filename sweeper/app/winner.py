@@ -7,11 +7,19 @@ from typing import TYPE_CHECKING
 
 from sweeper.config import Recipe
 from sweeper.display.console import open_console
+from sweeper.display.stage_progress import LongWork
 from sweeper.display.wording import spelled_test, spelled_values
 from sweeper.errors import SweeperError
-from sweeper.execute.executor import Executor, Placement, SilentChannel, WorkFiles, run_logged
+from sweeper.execute.executor import (
+    Channel,
+    Executor,
+    Placement,
+    SilentChannel,
+    WorkFiles,
+    run_logged,
+)
 from sweeper.paths import shown_path
-from sweeper.records import TrialRow
+from sweeper.records import Advance, TrialRow
 from sweeper.report.reader import read_recipe
 from sweeper.study_files.result import Result, Status, read_result, write
 from sweeper.study_files.trial_paths import TrialPaths
@@ -60,13 +68,13 @@ def evaluate_winner(
     of_model = known.tested
     if of_model is None:
 
-        def work(_channel: object) -> dict[str, float]:
+        def work(channel: Channel) -> dict[str, float]:
             from sweeper.train.winning_model import finish
 
-            return finish(recipe, trial, owner)
+            return finish(recipe, trial, owner, lambda *done: channel.note(Advance(*done)))
 
         files = WorkFiles((trial.folder,))
-        tested = run_logged(executor, work, log, SilentChannel(), place, files)
+        tested = run_logged(executor, work, log, LongWork(open_console()), place, files)
         runs.delivery.add([trial.mlflow])  # it may have been delivered whole by an earlier command
         named = ("test_", "model_")
         of_model = {key: value for key, value in tested.items() if key.startswith(named)}

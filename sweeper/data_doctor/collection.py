@@ -1,13 +1,14 @@
 """All images of a data set, split as a sweep would split them, under one numbering."""
 
 import contextlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sweeper.advance import OnAdvance
 from sweeper.cache.shared_cache import Cache
 from sweeper.config import Dataset, Digits, KFold, Recipe, TestSet
 from sweeper.data.examples import Examples, Source
@@ -16,9 +17,6 @@ from sweeper.data.sources.loading import Inspected, inspect, load
 from sweeper.data.stratified import Indices
 from sweeper.errors import ConfigError
 from sweeper.train.folds import spelled_split, splits_of
-
-OnAdvance = Callable[[str, int, int], None]
-"""Called with what is done, how many of its images are done, and how many there are."""
 
 TRAIN, VALIDATION, TEST = "train", "validation", "test"
 SPLITS = (TRAIN, VALIDATION, TEST)

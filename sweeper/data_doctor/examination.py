@@ -6,11 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sweeper.advance import OnAdvance
 from sweeper.cache.shared_cache import Cache
 from sweeper.config import Recipe
 from sweeper.data.sources.findings import unvalidated
 from sweeper.data_doctor.class_sizes import ClassSize, class_sizes, too_small
-from sweeper.data_doctor.collection import SPLITS, Collection, OnAdvance, opened
+from sweeper.data_doctor.collection import SPLITS, Collection, opened
 from sweeper.data_doctor.copies import Copies, Pair, find_copies
 from sweeper.data_doctor.image_features import features_of
 from sweeper.data_doctor.image_properties import Properties, properties_of

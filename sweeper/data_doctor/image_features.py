@@ -9,12 +9,13 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from sweeper.advance import OnAdvance
 from sweeper.cache.shared_cache import Cache
 from sweeper.config import Recipe
 from sweeper.data.examples import Examples
 from sweeper.data.images import OnImages
 from sweeper.data.targets import Targets
-from sweeper.data_doctor.collection import Collection, OnAdvance
+from sweeper.data_doctor.collection import Collection
 from sweeper.models.build import Classifier
 from sweeper.models.prefix import Prefix
 from sweeper.train.building import build_classifier_for

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
+from sweeper.advance import OnAdvance
 from sweeper.data.headers import UPRIGHT, Header, read_header
 from sweeper.data.sources.listing import Part
-from sweeper.data_doctor.collection import Collection, OnAdvance
+from sweeper.data_doctor.collection import Collection
 
 HEADERS = "reading the header of every image"
 _LONG = 2.0

@@ -8,8 +8,9 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from sweeper.advance import OnAdvance
 from sweeper.data.batches import as_written, batches
-from sweeper.data_doctor.collection import Collection, OnAdvance
+from sweeper.data_doctor.collection import Collection
 
 SIDE = 32
 """Of a thumbnail, in pixels: 1 KB an image."""

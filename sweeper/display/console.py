@@ -6,6 +6,9 @@ import sys
 
 from rich.console import Console
 
+SECONDS_BETWEEN_LINES = 10.0
+"""Of lines that say how far work is, where no bar does."""
+
 
 def open_console() -> Console:
     """The screen. A pipe has no width, and 80 columns would fold every line of a table.

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Protocol
 
-from sweeper.records import EpochReport, StudySummary, TrialRow, TrialSpec
+from sweeper.records import Advance, EpochReport, StudySummary, TrialRow, TrialSpec
 
 
 class Progress(Protocol):
@@ -23,6 +23,10 @@ class Progress(Protocol):
 
     def epoch(self, slot: int, spec: TrialSpec, report: EpochReport) -> None:
         """An epoch of trial ``spec`` has ended."""
+        ...
+
+    def advance(self, slot: int, spec: TrialSpec, advance: Advance) -> None:
+        """Trial ``spec`` is so far with what it does before or within an epoch."""
         ...
 
     def trial_finished(self, slot: int, row: TrialRow, summary: StudySummary) -> None:

@@ -23,7 +23,7 @@ from sweeper.display.trial_text import (
     point,
     spelled_values,
 )
-from sweeper.records import EpochReport, State, StudySummary, TrialRow, TrialSpec
+from sweeper.records import Advance, EpochReport, State, StudySummary, TrialRow, TrialSpec
 
 STYLES: Mapping[State, str] = {State.COMPLETE: "", State.PRUNED: "yellow", State.FAILED: "red"}
 ROOM_ABOVE = 4
@@ -39,6 +39,15 @@ class _Running:
     spec: TrialSpec
     started: float
     report: EpochReport | None = None
+    advance: Advance | None = None
+
+    @property
+    def point(self) -> str:
+        """How far it is; of work that takes long the share that is done."""
+        if self.advance is not None and self.advance.done < self.advance.total:
+            share = self.advance.done / self.advance.total
+            return f"{one_line(self.advance.work)} {share:.0%}"
+        return point(self.report) if self.report else "starting"
 
 
 @dataclass(frozen=True)
@@ -98,7 +107,13 @@ class LiveProgress:
         with self._lock:
             running = self._running.get(slot)
             if running and running.spec.number == spec.number:
-                self._running[slot] = replace(running, report=report)
+                self._running[slot] = replace(running, report=report, advance=None)
+
+    def advance(self, slot: int, spec: TrialSpec, advance: Advance) -> None:
+        with self._lock:
+            running = self._running.get(slot)
+            if running and running.spec.number == spec.number:
+                self._running[slot] = replace(running, advance=advance)
 
     def trial_finished(self, slot: int, row: TrialRow, summary: StudySummary) -> None:
         with self._lock:
@@ -178,7 +193,7 @@ class LiveProgress:
                     str(slot),
                     one_line(place),
                     str(spec.number),
-                    point(report) if report else "starting",
+                    running.point,
                     number(report.value) if report else "",
                     elapsed(self._clock() - running.started),
                 ]

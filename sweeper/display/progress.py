@@ -27,4 +27,4 @@ def open_progress(
     """
     if console.is_interactive and not console.options.ascii_only:
         return LiveProgress(console, outline, so_far, clock)
-    return LineProgress(console, outline)
+    return LineProgress(console, outline, clock)

@@ -6,7 +6,7 @@ from datetime import timedelta
 from rich.text import Text
 
 from sweeper.display.short_names import short_names
-from sweeper.records import EpochReport, StudySummary, TrialRow, Value
+from sweeper.records import Advance, EpochReport, StudySummary, TrialRow, Value
 
 
 def described(params: Mapping[str, Value], parameters: Iterable[str] = ()) -> tuple[str, ...]:
@@ -36,6 +36,11 @@ def point(report: EpochReport) -> str:
     if report.steps is not None:
         return f"{phase} epoch {report.step + 1} of {report.steps}".lstrip()
     return f"{phase or 'step'} {report.step}"
+
+
+def advanced(advance: Advance) -> str:
+    """How far work within a trial is: ``decoding images: 1,200 of 80,000``."""
+    return f"{one_line(advance.work)}: {advance.done:,} of {advance.total:,}"
 
 
 def number(value: float) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from sweeper.advance import OnAdvance
 from sweeper.config import Recipe
 from sweeper.errors import SweeperError
 from sweeper.report.reader import StudyReader, read_recipe
@@ -10,9 +11,6 @@ from sweeper.report_material.worst_mistakes import save_worst_mistakes
 from sweeper.study_files.study_paths import StudyPaths
 from sweeper.study_files.trial_paths import TrialPaths
 from sweeper.train.runtime import numerics
-
-OnAdvance = Callable[[str, int, int], None]
-"""Called with what is done, how many of its images are done, and how many there are."""
 
 
 def make_material(paths: StudyPaths, on_advance: OnAdvance, *, examine: bool) -> list[str]:

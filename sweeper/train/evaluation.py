@@ -13,6 +13,7 @@ from scipy.special import log_softmax
 from sweeper.config import Recipe
 from sweeper.data.batches import Batches, batches
 from sweeper.data.examples import Examples
+from sweeper.data.images import OnImages, no_callback
 from sweeper.data.targets import Targets
 from sweeper.train.runtime import numerics
 
@@ -134,12 +135,19 @@ class Evaluation:
         signature = examples.dataset.element_spec
         self._step = tf.function(step, input_signature=signature, autograph=False)
 
-    def __call__(self) -> tuple[dict[str, float], NDArray[np.float32]]:
+    def __call__(
+        self, on_images: OnImages = no_callback
+    ) -> tuple[dict[str, float], NDArray[np.float32]]:
         """``val_loss`` in nats and ``val_accuracy``, means over all images; and the logits.
 
-        These are ``[n, units]``, in the order of the examples.
+        These are ``[n, units]``, in the order of the examples. ``on_images`` is called after each
+        batch.
         """
-        found = list(self._batches())
+        found, done = list[tuple[Any, Any, Any]](), 0
+        for batch in self._batches():
+            found.append(batch)
+            done += len(batch[2])
+            on_images(done, self._examples.images)
         images = [len(logits) for _, _, logits in found]
         losses, accuracies = np.array([batch[:2] for batch in found], np.float64).T
         metrics = {

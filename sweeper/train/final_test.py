@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from sweeper.data.batches import Batches
 from sweeper.data.examples import Examples
+from sweeper.data.images import OnImages, no_callback
 from sweeper.statistics.intervals import of_share
 from sweeper.study_files.predictions import Predictions, halved
 
@@ -16,7 +17,11 @@ Predict = Callable[[tf.Tensor], tf.Tensor]
 
 
 def final_test(
-    predict: Predict, images: Batches, examples: Examples, names: Sequence[str]
+    predict: Predict,
+    images: Batches,
+    examples: Examples,
+    names: Sequence[str],
+    on_images: OnImages = no_callback,
 ) -> tuple[dict[str, float], Predictions]:
     """What :func:`evaluate` gives, and what ``predict`` says of each of ``examples``.
 
@@ -25,8 +30,9 @@ def final_test(
         images: ``examples`` in batches, in their order.
         examples: the test images.
         names: of the classes.
+        on_images: called after each batch.
     """
-    probabilities = probabilities_of(predict, images)
+    probabilities = probabilities_of(predict, images, on_images)
     return _metrics(probabilities, images.labels), _predictions(probabilities, examples, names)
 
 
@@ -67,9 +73,16 @@ def _predictions(
     )
 
 
-def probabilities_of(predict: Predict, examples: Batches) -> NDArray[np.float32]:
+def probabilities_of(
+    predict: Predict, examples: Batches, on_images: OnImages = no_callback
+) -> NDArray[np.float32]:
     """``[n, classes]``, what ``predict`` gives for all ``examples``, in their order."""
-    return np.concatenate([predict(images).numpy() for images, _ in examples.dataset])
+    found, done = [], 0
+    for images, _ in examples.dataset:
+        found.append(predict(images).numpy())
+        done += len(found[-1])
+        on_images(done, examples.images)
+    return np.concatenate(found)
 
 
 def judge(

@@ -2,9 +2,10 @@
 
 import contextlib
 import functools
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from sweeper.advance import OnAdvance, no_advance
 from sweeper.cache.shared_cache import Cache
 from sweeper.config import Affects, Freeze, Pooling, Recipe
 from sweeper.data.images import kept
@@ -20,15 +21,8 @@ from sweeper.train.folds import splits_of
 from sweeper.train.frozen.features import Features
 from sweeper.train.runtime import numerics
 
-OnAdvance = Callable[[str, int, int], None]
-"""Called with what is computed, how many of its images are done, and how many there are."""
-
 DECODING = "decoding images"
 FROZEN = "computing features for all trials: images (each view) through frozen layers"
-
-
-def no_callback(_work: str, _done: int, _total: int) -> None:
-    """Do nothing: nobody is shown how far it is."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +42,7 @@ class Prebuilt:
     reused: int = 0
 
 
-def prebuild(recipes: Sequence[Recipe], on_advance: OnAdvance = no_callback) -> Prebuilt:
+def prebuild(recipes: Sequence[Recipe], on_advance: OnAdvance = no_advance) -> Prebuilt:
     """Keep the features that trials within the corners ``recipes`` need, if all need the same.
 
     Where trials differ in data, backbone or augmentation, few may need the same: each computes what

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import keras
 import tensorflow as tf
 
+from sweeper.advance import OnAdvance, no_advance
 from sweeper.config import Backbone, Dataset, Freeze, Recipe, Validation, large_for
 from sweeper.data.examples import Source
 from sweeper.data.sources import loading
@@ -20,13 +21,12 @@ from sweeper.pictures.lettering import undrawable
 from sweeper.records import Prepared
 from sweeper.train.folds import hashed_split, spelled_split
 from sweeper.train.optimizers.by_name import check_optimizer
-from sweeper.train.prebuild import OnAdvance, no_callback
 from sweeper.train.runtime import numerics
 
 SCAN = "decoding every image once, to find broken ones"
 
 
-def prepare(recipes: Sequence[Recipe], on_advance: OnAdvance = no_callback) -> Prepared:
+def prepare(recipes: Sequence[Recipe], on_advance: OnAdvance = no_advance) -> Prepared:
     """Fetch data and weights that ``recipes`` need, each once, and check what only they can tell.
 
     ``on_advance`` is called while images are looked at.

@@ -7,9 +7,11 @@ import contextlib
 import logging
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 
 import tensorflow as tf
 
+from sweeper.advance import OnAdvance, no_advance, once_a_second
 from sweeper.cache.shared_cache import Cache
 from sweeper.config import Recipe
 from sweeper.data.examples import Examples, Source
@@ -32,6 +34,7 @@ from sweeper.train.fit.inputs import Feed
 from sweeper.train.fit.stages import planned, stage_keys
 from sweeper.train.fit.starting_point import start_of
 from sweeper.train.folds import Fit, objectives, splits_of
+from sweeper.train.prebuild import DECODING
 from sweeper.train.recorder import Recorder, Report
 from sweeper.train.runtime import numerics
 from sweeper.train.sanity import LossCheck, Verdict
@@ -54,6 +57,7 @@ class Trial:
             warning (for a person). NaN always ends it.
         known: of the backbone of ``recipe``, which is then built only where it is needed.
         owner: whose files this trial writes, and whose checkpoints it may resume from.
+        on_advance: called with how far what takes long is, at most once a second.
     """
 
     def __init__(
@@ -65,7 +69,9 @@ class Trial:
         prune_high: bool,
         known: BackboneSummary | None = None,
         owner: Owner = UNOWNED,
+        on_advance: OnAdvance = no_advance,
     ) -> None:
+        self._on_advance = once_a_second(on_advance)
         self._owner = owner
         self._recipe = recipe
         self._paths = paths
@@ -96,7 +102,8 @@ class Trial:
         with contextlib.suppress(OSError):  # reading the image will report it
             self._tracker.log_data(data_uses(source, recipe))
         try:
-            with kept(self._cache, source.train, recipe.image_size) as train:
+            decoded = partial(self._on_advance, DECODING)
+            with kept(self._cache, source.train, recipe.image_size, decoded) as train:
                 values = self._train(replace(source, train=train), check)
         except tf.errors.InvalidArgumentError as error:
             # TensorFlow cannot say which image it was
@@ -167,10 +174,13 @@ class Trial:
         log.info("%d training and %d validation images", len(train), len(held_out))
         classifier = build_classifier_for(recipe, len(class_names), self._known)
         with contextlib.ExitStack() as held:
-            feed = Feed.open(recipe, classifier, train, held_out, targets, self._cache, held, whole)
+            passed = partial(self._on_advance, "computing features")
+            feed = Feed.open(
+                recipe, classifier, train, held_out, targets, self._cache, held, whole, passed
+            )
             keys = stage_keys(recipe, start_of(recipe, self._owner, train, held_out))
             checkpoint = Checkpoint(self._paths.checkpoint(fold), keys)
-            fine_tune = FineTune(recipe, classifier, feed, checkpoint)
+            fine_tune = FineTune(recipe, classifier, feed, checkpoint, on_advance=self._on_advance)
             pruned = False
             try:
                 outcome = fine_tune.run(recorder.on_untrained, recorder.on_epoch)

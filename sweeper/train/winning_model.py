@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 import keras
@@ -11,9 +12,11 @@ import numpy as np
 import tensorflow as tf
 
 from sweeper import __version__
+from sweeper.advance import OnAdvance, no_advance, once_a_second
 from sweeper.config import Recipe
 from sweeper.config.data import MAX_PIXELS
 from sweeper.data.examples import Source
+from sweeper.data.images import OnImages
 from sweeper.data.sources.loading import load
 from sweeper.models.inference import compiled
 from sweeper.pictures.confusion_matrix import save_confusion_matrix
@@ -32,9 +35,15 @@ from sweeper.train.folds import splits_of
 from sweeper.train.runtime import numerics
 from sweeper.train.trained_weights import load_trained_weights
 
+TESTING, VALIDATING = "testing the model", "validating the model"
 
-def finish(recipe: Recipe, paths: TrialPaths, owner: Owner) -> dict[str, float]:
+
+def finish(
+    recipe: Recipe, paths: TrialPaths, owner: Owner, on_advance: OnAdvance = no_advance
+) -> dict[str, float]:
     """Make the trial's model, evaluate it on the test set, time it, and record all that.
+
+    ``on_advance`` is called as images are predicted, at most once a second.
 
     Returns:
         What :func:`evaluate` measures of the test images, unless there are none;
@@ -44,6 +53,7 @@ def finish(recipe: Recipe, paths: TrialPaths, owner: Owner) -> dict[str, float]:
     Raises:
         SweeperError: what the trial learned is not there any more.
     """
+    on_advance = once_a_second(on_advance)
     source = load(recipe.dataset)
     names = source.class_names
     images = evaluation_batches(
@@ -53,9 +63,10 @@ def finish(recipe: Recipe, paths: TrialPaths, owner: Owner) -> dict[str, float]:
     predict = compiled(model)
     metrics: dict[str, float] = {}
     if source.test is not None:
-        metrics, predictions = final_test(predict, images, source.test, names)
+        tested = partial(on_advance, TESTING)
+        metrics, predictions = final_test(predict, images, source.test, names, tested)
         save(paths.test_predictions, predictions)
-    metrics |= _validate(predict, source, recipe, paths)
+    metrics |= _validate(predict, source, recipe, paths, partial(on_advance, VALIDATING))
     if "milliseconds_per_image" not in recipe.objectives:  # else the trial has measured it
         metrics["milliseconds_per_image"] = milliseconds_per_image(predict, images)
     journal = Journal(paths.mlflow)
@@ -147,7 +158,7 @@ def _data_hash(source: Source) -> str:
 
 
 def _validate(
-    predict: Predict, source: Source, recipe: Recipe, paths: TrialPaths
+    predict: Predict, source: Source, recipe: Recipe, paths: TrialPaths, on_images: OnImages
 ) -> dict[str, float]:
     """What the model itself gives for the validation images, and its confusion matrix.
 
@@ -158,7 +169,7 @@ def _validate(
     if len(splits) > 1:
         return {}
     examples = evaluation_batches(splits[0][1], recipe, len(source.class_names))
-    probabilities, truth = probabilities_of(predict, examples), examples.labels
+    probabilities, truth = probabilities_of(predict, examples, on_images), examples.labels
     loss, right = judge(probabilities, truth)
     predicted = probabilities.argmax(axis=1)
     save_confusion_matrix(paths.confusion_matrix, truth, predicted, source.class_names)

@@ -13,7 +13,7 @@ from rich.console import Console
 
 from sweeper.display.interface import Outline
 from sweeper.display.live_progress import ROOM_ABOVE, LiveProgress
-from sweeper.records import EpochReport, State, StudySummary, TrialRow, TrialSpec, Value
+from sweeper.records import Advance, EpochReport, State, StudySummary, TrialRow, TrialSpec, Value
 
 FOLDER = Path("study")
 ENVIRONMENT = {"TERM": "xterm-256color"}
@@ -143,6 +143,19 @@ def test_each_slot_shows_its_trial_and_an_idle_one_waits() -> None:
             "   1  gpu 1         waiting",
             "   2  gpu 2         waiting",
         ]
+
+
+def test_what_takes_long_within_a_trial_is_shown_until_it_is_done() -> None:
+    with display(slots=1, width=120) as shown:
+        shown.progress.trial_started(0, spec(4))
+        shown.progress.advance(0, spec(3), Advance("decoding images", 40, 50))
+        assert "starting" in shown.frame()[1]
+        for done, progress in ((20, "decoding images 40%"), (50, "starting")):
+            shown.progress.advance(0, spec(4), Advance("decoding images", done, 50))
+            assert progress in shown.frame()[1]
+        shown.progress.advance(0, spec(4), Advance("frozen epoch 1", 20, 50))
+        shown.progress.epoch(0, spec(4), EpochReport(0, 0.9, "frozen", steps=6))
+        assert "frozen epoch 1 of 6" in shown.frame()[1]
 
 
 def test_a_report_that_comes_after_its_trial_has_ended_is_not_shown() -> None:

@@ -12,7 +12,7 @@ from sweeper.display.line_progress import LineProgress
 from sweeper.display.live_progress import LiveProgress
 from sweeper.display.progress import open_progress
 from sweeper.display.trial_text import describe, number, one_line, point
-from sweeper.records import EpochReport, State, StudySummary, TrialRow, TrialSpec, Value
+from sweeper.records import Advance, EpochReport, State, StudySummary, TrialRow, TrialSpec, Value
 
 FOLDER = Path("study")
 
@@ -226,6 +226,24 @@ def test_what_is_run_again_is_called_so_and_counts_towards_no_total() -> None:
         "rerun of trial 2 started: seed=1000",
         "rerun of trial 2 step 0: 0.5",
         "rerun of trial 2 complete after 3.2 s: 0.5 with seed=1000",
+    ]
+
+
+def test_work_within_a_trial_is_a_line_every_ten_seconds() -> None:
+    file, now = io.StringIO(), [0.0]
+    progress = LineProgress(Console(file=file), Outline(), lambda: now[0])
+    progress.trial_started(0, spec(3))
+    for second in range(1, 26):
+        now[0] = second
+        progress.advance(0, spec(3), Advance("decoding images", 1000 * second, 80_000))
+    progress.epoch(0, spec(3), EpochReport(0, 0.5))
+    now[0] = 34
+    progress.advance(0, spec(3), Advance("frozen epoch 2", 64, 80_000))
+    assert file.getvalue().splitlines() == [
+        "trial 3 started",
+        "trial 3 decoding images: 10,000 of 80,000",
+        "trial 3 decoding images: 20,000 of 80,000",
+        "trial 3 step 0: 0.5",
     ]
 
 

@@ -17,7 +17,16 @@ from search.studies import a_study, finish, memory
 from sweeper.errors import MachineFault, TrialFailed, TrialPruned
 from sweeper.execute.executor import Channel, Placement
 from sweeper.execute.inline import InlineExecutor
-from sweeper.records import Cause, EpochReport, Rerun, State, StudySummary, TrialRow, TrialSpec
+from sweeper.records import (
+    Advance,
+    Cause,
+    EpochReport,
+    Rerun,
+    State,
+    StudySummary,
+    TrialRow,
+    TrialSpec,
+)
 from sweeper.search.hooks import StudyHooks
 from sweeper.search.running.reruns import RerunSlots
 from sweeper.search.session import Session
@@ -60,6 +69,7 @@ class Quiet:
     def slot_added(self, place: str) -> None: ...
     def trial_started(self, slot: int, spec: TrialSpec) -> None: ...
     def epoch(self, slot: int, spec: TrialSpec, report: EpochReport) -> None: ...
+    def advance(self, slot: int, spec: TrialSpec, advance: Advance) -> None: ...
     def trial_finished(self, slot: int, row: TrialRow, summary: StudySummary) -> None: ...
     def close(self) -> None: ...
 

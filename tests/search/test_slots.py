@@ -32,6 +32,7 @@ from sweeper.errors import (
 from sweeper.execute.executor import Channel, Executor, Placement
 from sweeper.execute.inline import InlineExecutor
 from sweeper.records import (
+    Advance,
     Attribute,
     Cause,
     Constraint,
@@ -102,6 +103,9 @@ class Heard:
 
     def epoch(self, slot: int, spec: TrialSpec, report: EpochReport) -> None:
         self.events.append(("epoch", slot, spec.number, report))
+
+    def advance(self, slot: int, spec: TrialSpec, advance: Advance) -> None:
+        self.events.append(("advance", slot, spec.number, advance))
 
     def trial_finished(self, slot: int, row: TrialRow, summary: StudySummary) -> None:
         self.events.append(("finished", slot, row))
@@ -712,6 +716,7 @@ def test_notes_of_a_trial_reach_the_study() -> None:
     def task(spec: TrialSpec, channel: Channel) -> float:
         channel.note(Attribute("parameters", 10))
         channel.note(Constraint("size", 1.0 - spec.number))
+        channel.note(Advance("decoding images", 16, 100))
         return 1.0 - spec.number
 
     sweep = Sweep(task, stops={"n_trials": 2}).run()
@@ -719,6 +724,8 @@ def test_notes_of_a_trial_reach_the_study() -> None:
     assert first.user_attrs["parameters"] == 10
     assert (first.constraints, second.constraints) == ({"size": 1.0}, {"size": 0.0})
     assert [row.feasible for row in sweep.status.summary().rows] == [False, True]
+    shown = Advance("decoding images", 16, 100)
+    assert sweep.received.of("advance") == [(0, 0, shown), (0, 1, shown)]
 
 
 def test_several_objectives_make_a_front() -> None:

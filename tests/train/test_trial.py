@@ -400,6 +400,39 @@ def test_a_trial_that_is_pruned_between_folds_is_ranked_by_those_it_has(tmp_path
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(
+    ("views", "works"),
+    [
+        (1, ["computing features", "frozen validation 1", "unfrozen validation 2"]),
+        (
+            0,
+            ["frozen epoch 1", "frozen validation 1", "unfrozen epoch 2", "unfrozen validation 2"],
+        ),
+    ],
+)
+def test_how_far_it_is_is_reported_where_it_computes_for_itself(
+    views: int, works: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sweeper.train.trial.once_a_second", lambda on_advance: on_advance)
+    calls: list[tuple[str, int, int]] = []
+    short = ("dataset.fraction=0.2", "batch_size=64", "phases.frozen.epochs=1")
+    Trial(
+        recipe(*DIGITS, *short, f"cache.views={views}"),
+        TrialPaths(tmp_path),
+        Recorder(),
+        lambda *_report, **_more: None,
+        prune_high=True,
+        on_advance=lambda *call: calls.append(call),
+    ).run()
+    assert list(dict.fromkeys(work for work, _, _ in calls)) == ["decoding images", *works]
+    for work in works:
+        done = [done for one, done, _ in calls if one == work]
+        (total,) = {total for one, _, total in calls if one == work}
+        assert done == sorted(done)
+        # an epoch says so before a step, all others after a batch
+        assert 0 < done[-1] < total if " epoch " in work else done[-1] == total
+
+
 def test_the_test_set_validates_where_the_recipe_says_so(tmp_path: Path) -> None:
     from sweeper.data.sources.loading import load
     from sweeper.train.folds import splits_of

@@ -26,7 +26,7 @@ from omegaconf import DictConfig, open_dict, read_write
 
 from sweeper.errors import TrialFailed, TrialPruned
 from sweeper.execute.executor import Channel
-from sweeper.records import Attribute, Cause, Constraint, EpochReport, TrialSpec, Value
+from sweeper.records import Advance, Attribute, Cause, Constraint, EpochReport, TrialSpec, Value
 
 if TYPE_CHECKING:
     from hydra.types import HydraContext
@@ -74,6 +74,10 @@ class CurrentTrial:
         decision = self.channel.report(report)
         if decision.stop:
             raise TrialPruned(decision.reason)
+
+    def advance(self, work: str, done: int, total: int) -> None:
+        """Show how far ``work`` within the trial is, in images; nothing is kept of it."""
+        self.channel.note(Advance(work, done, total))
 
     def set_user_attr(self, key: str, value: Value) -> None:
         """Keep ``value`` (text, number, bool or None) with the trial in the study."""

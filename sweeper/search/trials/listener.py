@@ -9,7 +9,15 @@ from optuna.trial import TrialState
 
 from sweeper.display.trial_text import point
 from sweeper.errors import StudyLost
-from sweeper.records import Attribute, Constraint, Decision, EpochReport, Note, TrialSpec
+from sweeper.records import (
+    Advance,
+    Attribute,
+    Constraint,
+    Decision,
+    EpochReport,
+    Note,
+    TrialSpec,
+)
 from sweeper.search.session import Session
 
 
@@ -39,7 +47,9 @@ class StopListener:
         return Decision()
 
     def note(self, note: Note) -> None:
-        """Keep nothing: the work is no trial of the study."""
+        """Show how far the work is; keep nothing: it is no trial of the study."""
+        if isinstance(note, Advance):
+            self._session.progress.advance(self._slot, self._spec, note)
 
     def _interruption(self, reason: str) -> Decision:
         self.interrupted = True
@@ -87,8 +97,10 @@ class TrialListener(StopListener):
         return f"{pruner} pruner: {report.value:.4g} at {point(report)}{median}"
 
     def note(self, note: Note) -> None:
-        """Keep ``note`` with the trial; how far work is that is no trial is not kept."""
+        """Keep ``note`` with the trial; how far its work is, is shown."""
         if isinstance(note, Attribute):
             self._trial.set_user_attr(note.key, note.value)
         elif isinstance(note, Constraint):
             self._trial.set_constraint(note.key, note.value)
+        else:
+            super().note(note)

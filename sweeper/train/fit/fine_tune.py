@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sweeper.advance import OnAdvance, no_advance
 from sweeper.config import Recipe
 from sweeper.models.build import Classifier
 from sweeper.train.fit.checkpoint import Checkpoint, Saved
@@ -40,7 +41,8 @@ class FineTune:
     """Trains ``classifier`` on what ``feed`` gives, from where ``checkpoint`` stands.
 
     ``followed`` has, by the name of a phase, metrics of an earlier run of it, by which this one
-    decides; see :class:`~sweeper.train.fit.phase_state.Progress`.
+    decides; see :class:`~sweeper.train.fit.phase_state.Progress`. ``on_advance`` is called with how
+    far each epoch is, where it trains on images.
     """
 
     recipe: Recipe
@@ -48,6 +50,7 @@ class FineTune:
     feed: Feed
     checkpoint: Checkpoint
     followed: Mapping[str, Sequence[Mapping[str, float]]] = field(default_factory=dict)
+    on_advance: OnAdvance = no_advance
 
     def run(self, on_untrained: OnUntrained, on_epoch: OnEpoch) -> Outcome:
         """Train both phases, and leave the classifier with the weights of the outcome.
@@ -109,4 +112,5 @@ class FineTune:
             multipliers,
             first_step,
             self.followed.get(planned.name, ()),
+            self.on_advance,
         )

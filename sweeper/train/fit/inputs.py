@@ -10,6 +10,7 @@ from sweeper.config import Recipe
 from sweeper.data.augment.augmentation import build_augment
 from sweeper.data.batches import Batches, batches
 from sweeper.data.examples import Examples
+from sweeper.data.images import OnImages, no_callback
 from sweeper.data.targets import Targets
 from sweeper.models.build import Classifier
 from sweeper.models.split_model import Change, SplitModel
@@ -69,6 +70,7 @@ class Feed:
         cache: Cache,
         held: contextlib.ExitStack,
         whole: Examples | None = None,
+        on_images: OnImages = no_callback,
     ) -> "Feed":
         """Open what ``cache`` keeps, and compute what it lacks.
 
@@ -81,6 +83,7 @@ class Feed:
             cache: where features are kept.
             held: takes what is in use of the cache.
             whole: as for :func:`images_of`.
+            on_images: called as images go through frozen layers here.
         """
         parts = recipe, classifier, train, held_out, targets
         if not recipe.cache.views:
@@ -91,7 +94,8 @@ class Feed:
         images = images_of(recipe, train, held_out, targets.plain, epochs, whole)
         if not images:
             return cls(*parts, {}, 0.0)
-        features = Features(cache, [prefix for _, prefix in frozen], recipe.precision)
+        prefixes = [prefix for _, prefix in frozen]
+        features = Features(cache, prefixes, recipe.precision, on_images)
         # the held-out images, and as many views as the phase has epochs
         wanted = [images[: 1 + phase.phase.epochs] for phase, _ in frozen]
         opened = zip(frozen, features.open(wanted, held), strict=True)

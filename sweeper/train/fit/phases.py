@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -9,6 +10,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from sweeper.advance import OnAdvance, no_advance
 from sweeper.config import Phase, Recipe
 from sweeper.models.split_model import Weigh
 from sweeper.train.evaluation import (
@@ -49,6 +51,7 @@ class PhaseRun:
         multipliers: of the learning rate, one for each trainable variable; None for one rate.
         first_step: number of the phase's first epoch, across phases.
         followed: see :class:`Progress`.
+        on_advance: called with how far each epoch is, where it trains on images.
     """
 
     def __init__(
@@ -61,6 +64,7 @@ class PhaseRun:
         multipliers: Sequence[float] | None,
         first_step: int,
         followed: Sequence[Mapping[str, float]] = (),
+        on_advance: OnAdvance = no_advance,
     ) -> None:
         self._name = name
         self._phase = phase
@@ -90,6 +94,7 @@ class PhaseRun:
         model.optimizer.build(model.trainable_variables)
         self._averages = _averages(model.optimizer)
         self._logits: NDArray[np.float32] | None = None
+        self._on_advance = on_advance
 
     @property
     def epochs(self) -> Sequence[Epoch]:
@@ -148,6 +153,16 @@ class PhaseRun:
         """``[n, units]`` of the validation images, of the weights that the phase ended with."""
         return self.evaluation()[1] if self._logits is None else self._logits
 
+    def before_step(self, step: int) -> None:
+        """Report how far the epoch is before this step of it, from 0."""
+        if step:
+            done = step * self._train.images // self._train.steps
+            self._advance("epoch", done, self._train.images)
+
+    def _advance(self, what: str, done: int, total: int) -> None:
+        number = self._first_step + len(self.epochs) + 1
+        self._on_advance(f"{self._name} {what} {number}", done, total)
+
     def after_epoch(self, logs: Mapping[str, float], seconds: float, on_state: OnState) -> Epoch:
         """Judge the epoch that was just trained, in so many ``seconds``, with Keras' ``logs``."""
         began = time.monotonic()
@@ -187,7 +202,7 @@ class PhaseRun:
         raw = [variable.numpy() for variable, _ in self._averages]
         for variable, average in self._averages:
             variable.assign(average)
-        found, logits = self.evaluation()
+        found, logits = self.evaluation(partial(self._advance, "validation"))
         judged = self.learned
         _assign([variable for variable, _ in self._averages], raw)
         return found, judged, logits
@@ -212,6 +227,9 @@ class _EachEpoch(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
         self._began = time.monotonic()
+
+    def on_train_batch_begin(self, batch: int, logs: Mapping[str, float] | None = None) -> None:
+        self._run.before_step(batch)
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
         seconds = time.monotonic() - self._began
