@@ -30,6 +30,9 @@ from sweeper.records import Cause
 _GRACE_SECONDS = 5
 """How long a worker that has nothing more to do may take to end before it is killed."""
 
+_SERVERS = 4
+"""How many fork servers may die in a row, each while it starts a worker."""
+
 
 class ProcessExecutor(OnThisMachine):
     """Starts workers from a fork server that has ``preload`` imported.
@@ -139,12 +142,14 @@ class ProcessExecutor(OnThisMachine):
         Raises:
             MachineFault: no process could be started.
         """
-        with contextlib.suppress(EOFError, ConnectionError):
-            return self._try_worker(log, place, kills)
-        try:  # the fork server has just died: the next one may live
-            return self._try_worker(log, place, kills)
-        except (EOFError, ConnectionError) as error:
-            raise no_process(error) from error
+        for left in reversed(range(_SERVERS)):
+            try:
+                return self._try_worker(log, place, kills)
+            except (EOFError, ConnectionError) as error:
+                # the fork server has just died: the next one may live
+                if not left:
+                    raise no_process(error) from error
+        raise AssertionError
 
     def _try_worker(self, log: Path, place: Placement | None, kills: int) -> Worker:
         try:

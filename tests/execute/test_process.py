@@ -559,7 +559,7 @@ def test_a_fork_server_that_dies_as_a_worker_starts_is_started_anew(
         start(self)
 
     monkeypatch.setattr(worker.Worker, "start", dying)
-    failing = 1
+    failing = 3
     assert executor.run(lambda _: 1, log, IGNORE) == 1
     failing = 99
     with pytest.raises(MachineFault, match="no process could be started: EOFError"):
