@@ -6,7 +6,7 @@ READY := .venv/.ready
 PARALLEL := -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help setup sweep test test-fast test-kill test-more test-families test-commands lint type backbones reference ui dashboard stores audit bench bench-quick bench-engine clean ci
+.PHONY: help setup sweep test test-fast test-kill test-more test-families test-commands faults soak lint type backbones reference ui dashboard stores audit bench bench-quick bench-engine clean ci
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -23,10 +23,10 @@ sweep: $(READY)  ## Sweep the embedded recipe digits_lite0 (minutes, no download
 	$(BIN)/python -m sweeper +experiment=digits_lite0 -m
 
 test: $(READY)  ## Run all tests
-	$(BIN)/python -m pytest $(PARALLEL) -m "not families and not kill and not more"
+	$(BIN)/python -m pytest $(PARALLEL) -m "not families and not kill and not more and not faults"
 
 test-fast: $(READY)  ## Run the tests that take seconds
-	$(BIN)/python -m pytest $(PARALLEL) -m "not slow and not families and not kill and not more"
+	$(BIN)/python -m pytest $(PARALLEL) -m "not slow and not families and not kill and not more and not faults"
 
 test-more: $(READY)  ## Run further members of what `make test` tries (20 minutes)
 	$(BIN)/python -m pytest $(PARALLEL) -m more
@@ -39,6 +39,12 @@ test-kill: $(READY)  ## Kill real sweeps and a refit at ten random moments, and 
 
 test-commands: $(READY)  ## Try 5,000 generated command lines, recipes and settings (25 minutes)
 	SWEEPER_COMMANDS=5000 $(BIN)/python -m pytest -o timeout=7200 tests/test_generated_commands.py
+
+faults: $(READY)  ## Cause every fault of docs/reliability.md and write its tables (25 minutes)
+	SWEEPER_WRITE_RELIABILITY=1 $(BIN)/python -m pytest -n 3 --dist loadfile -m faults tests/faults
+
+soak: $(READY)  ## Kill 1,000 times at random, at most for SWEEPER_SOAK_SECONDS (2 hours), and check the studies
+	PYTHONPATH=tests $(BIN)/python tests/faults/soak.py
 
 lint: $(READY)  ## Check style, formatting and the direction of imports
 	$(BIN)/ruff check .

@@ -38,7 +38,7 @@ class Nodes:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._started: list[subprocess.Popen[bytes]] = []
+        self.started: list[subprocess.Popen[bytes]] = []
         with socket.create_server(("127.0.0.1", 0)) as server:
             port = server.getsockname()[1]
         self.address = f"127.0.0.1:{port}"
@@ -49,7 +49,7 @@ class Nodes:
         mounts = "".join(f"mount -t tmpfs none '{folder}' && " for folder in hidden)
         options = f"--node-ip-address=127.0.0.1 --block {' '.join(words)}"
         command = ["sh", "-c", f"{mounts}exec '{ray}' start {options}"]
-        log = self._folder / f"node-{len(self._started)}.log"
+        log = self._folder / f"node-{len(self.started)}.log"
         with log.open("wb") as output:
             node = subprocess.Popen(
                 [*(["unshare", "--mount"] if hidden else []), *command],
@@ -58,7 +58,7 @@ class Nodes:
                 stdout=output,
                 stderr=subprocess.STDOUT,
             )
-        self._started.append(node)
+        self.started.append(node)
         deadline = time.monotonic() + PATIENCE
         while b"Ray runtime started" not in log.read_bytes():  # no event of another program
             assert node.poll() is None, log.read_text()
@@ -71,13 +71,13 @@ class Nodes:
         for _ in range(others):
             self.start(f"--address={self.address}", "--num-cpus=2")
 
-    def kill_one(self) -> None:
-        """As when the machine loses its power."""
-        kill_all(self._started.pop())
+    def kill_one(self, which: int = -1) -> None:
+        """As when the machine loses its power; the head is the first."""
+        kill_all(self.started.pop(which))
 
     def end(self) -> None:
-        for node in reversed(self._started):
-            kill_all(node)
+        while self.started:
+            self.kill_one()
 
 
 def kill_all(node: "subprocess.Popen[bytes]") -> None:
