@@ -238,3 +238,10 @@ def test_a_reader_that_ends_ends_the_command(arguments: list[str], folder: Path)
         _, errors = process.communicate(timeout=PATIENCE)
     assert errors.decode() == "the reader of the output has ended: interrupted\n"
     assert process.returncode == 128 + signal.SIGPIPE
+
+
+def test_what_hydra_reads_late_is_refused_before_a_folder_is_made(tmp_path: Path) -> None:
+    ended = run(tmp_path, "+experiment=digits_lite0", "hydra.job.chdir=${no_resolver:1}")
+    assert ended.code == 2
+    assert "hydra.job.chdir: Unsupported interpolation type no_resolver" in ended.screen
+    assert ended.left == ()

@@ -8,9 +8,11 @@ from typing import Any, ClassVar
 
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
+from omegaconf.errors import OmegaConfBaseException
 
 from sweeper.addresses import hide_credentials
 from sweeper.app.preparing.readiness import check_ready
+from sweeper.asked_faults import asked_fault
 from sweeper.disk.files import unwritable
 from sweeper.disk.locks import InUse, held
 from sweeper.errors import Findings, SweeperError
@@ -36,6 +38,7 @@ class Start(Callback):
             with findings.collected():
                 parse(config)
             check_ready([config], findings)
+            _check_job(config, findings)
             folder = Path(str(config.hydra.run.dir)).absolute()
             if reason := unwritable(folder):
                 findings.add([f"hydra.run.dir: {reason}, or set hydra.run.dir=<folder>"])
@@ -84,6 +87,14 @@ class Start(Callback):
             with contextlib.suppress(OSError):
                 for above in cls.new[1:]:
                     above.rmdir()
+
+
+def _check_job(config: DictConfig, findings: Findings) -> None:
+    """Resolve what Hydra reads only when it has made the folder."""
+    try:
+        _ = config.hydra.job.chdir, config.hydra.output_subdir
+    except OmegaConfBaseException as error:
+        findings.add([asked_fault(error) or str(error)])
 
 
 def _written(config: DictConfig) -> str:
