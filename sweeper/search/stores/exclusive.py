@@ -12,6 +12,7 @@ from optuna.trial import FrozenTrial
 
 from sweeper.addresses import sqlite_file
 from sweeper.errors import MachineFault, Outage
+from sweeper.execute.failures import machine_fault
 from sweeper.search.stores.sole_writer import SoleWriter
 
 if TYPE_CHECKING:
@@ -129,7 +130,7 @@ class SqliteStore(Store):
 
 
 def _check_file(error: BaseException | None, url: str, patience: float) -> None:
-    """Raise MachineFault where ``error`` is SQLite's about another's lock, or about damage."""
+    """Raise MachineFault where ``error`` of SQLite is about a lock, damage, or the disk."""
     if isinstance(error, sqlite3.OperationalError) and "database is locked" in str(error):
         raise MachineFault(
             f"another process has kept {sqlite_file(url) or url} locked for {patience:g} s; end it "
@@ -140,6 +141,8 @@ def _check_file(error: BaseException | None, url: str, patience: float) -> None:
             f"{sqlite_file(url) or url} is damaged ({error}); put a copy of it in its place, or "
             "move it away to begin anew, then run the same command again"
         ) from None
+    if error is not None and (fault := machine_fault(error)):  # SQLAlchemy's text has the statement
+        raise fault from None
 
 
 def _write_ahead(connection: Any, _record: object) -> None:

@@ -56,7 +56,10 @@ def _attempted(times: int) -> Callable[[Operation[P, T]], Operation[P, T]]:
                 connection = self.held.connection
                 # SQLAlchemy would connect it anew, without the lock
                 if connection is not None and connection.invalidated:
-                    raise GateLost("the connection that held the study's lock was lost")
+                    raise GateLost(
+                        "the connection that held the study's lock was lost; see that the server "
+                        "runs, then run the same command again"
+                    )
                 try:
                     return operation(self, *words, **named)
                 except ConnectionLost as lost:
