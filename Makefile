@@ -40,8 +40,8 @@ test-kill: $(READY)  ## Kill real sweeps and a refit at ten random moments, and 
 test-commands: $(READY)  ## Try 5,000 generated command lines, recipes and settings (25 minutes)
 	SWEEPER_COMMANDS=5000 $(BIN)/python -m pytest -o timeout=7200 tests/test_generated_commands.py
 
-faults: $(READY)  ## Cause every fault of docs/reliability.md and write its tables (25 minutes)
-	SWEEPER_WRITE_RELIABILITY=1 $(BIN)/python -m pytest -n 3 --dist loadfile -m faults tests/faults
+faults: $(READY)  ## Cause every fault of docs/reliability.md and write its tables (half an hour)
+	SWEEPER_WRITE_RELIABILITY=1 $(BIN)/python -m pytest -n 4 --dist loadfile -m faults tests/faults
 
 soak: $(READY)  ## Kill 1,000 times at random, at most for SWEEPER_SOAK_SECONDS (2 hours), and check the studies
 	PYTHONPATH=tests $(BIN)/python tests/faults/soak.py

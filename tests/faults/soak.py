@@ -34,6 +34,8 @@ SECONDS = float(os.environ.get("SWEEPER_SOAK_SECONDS", "7200"))
 SEED = int(os.environ.get("SWEEPER_SOAK_SEED", "0")) or random.SystemRandom().randrange(1, 10**6)
 TRIALS = 40
 VICTIMS = ("trial",) * 8 + ("controller", "fork server")
+PAUSE = 3.0
+"""Seconds between two kills at most: longer than a trial takes, or none would ever end."""
 WHILE_IT_BEGINS = 0.25
 """Share of the kills that may come before the controller's first trial."""
 NAMES = {1: "SQLite, one controller", 2: "PostgreSQL, two controllers"}
@@ -88,7 +90,7 @@ class Soak:
         if self._moments.random() > WHILE_IT_BEGINS:
             with suppress(AssertionError):  # it may end before
                 sweep.await_line(" started: ", "best trial ")
-        time.sleep(self._moments.uniform(0, 0.7))
+        time.sleep(self._moments.uniform(0, PAUSE))
         process: psutil.Process | None = None
         # there may be none at this moment
         with suppress(psutil.NoSuchProcess, ValueError):

@@ -30,6 +30,9 @@ DIGITS = (
 )
 """A sweep of real fine-tunes, as short as they can be."""
 
+_LONGEST = 240
+"""Characters of a message in a table."""
+
 
 class Sweep:
     """A running command; what it prints is read as it comes."""
@@ -176,6 +179,7 @@ def counted(trials: Sequence[FrozenTrial], total: int) -> str:
 
 
 def shortened(text: str, folder: Path) -> str:
-    """A message for a table: without this test's folder, ports and numbers of processes."""
+    """A message for a table: its beginning, without this test's folder and ports."""
     text = " ".join(text.replace(str(folder), ".").split())
+    text = text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
     return "`" + re.sub(r"(127\.0\.0\.1:|port )\d+", r"\g<1>...", text).replace("`", "'") + "`"

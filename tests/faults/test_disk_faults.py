@@ -145,7 +145,8 @@ def test_full_at_the_database(tmp_path: Path, folder: Path, seen: Seen) -> None:
             own.fill()
             code = sweep.end()
             assert code == 1, sweep.printed
-            said = sweep.await_line("is full", "No space left", "disk I/O error")
+            said = sweep.await_line("free some space on that disk, then run the same command again")
+            assert "[SQL" not in sweep.printed
         own.free()
         with running(Sweep(command, tmp_path)) as sweep:
             assert sweep.end() == 0, sweep.printed
