@@ -55,6 +55,7 @@ def test_files_are_as_readable_as_the_umask_says(tmp_path: Path, umask: int) -> 
     }
 
 
+@pytest.mark.more
 @pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="modes of POSIX")
 def test_nobody_else_can_read_what_a_sweep_with_a_private_umask_writes(tmp_path: Path) -> None:

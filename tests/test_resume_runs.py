@@ -188,6 +188,7 @@ def resumed(tmp_path_factory: pytest.TempPathFactory) -> dict[int, float]:
     return max(curves(folder).values(), key=len)
 
 
+@pytest.mark.kill
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "number", [signal.SIGKILL, pytest.param(signal.SIGINT, marks=pytest.mark.kill)]

@@ -79,6 +79,7 @@ def learn(made: Recipe, paths: TrialPaths, owner: Owner) -> None:
     save_trained_weights(paths.learned, weights, made, owner)
 
 
+@pytest.mark.more
 @pytest.mark.slow
 def test_a_winner_without_test_images_is_kept_once_and_ends_as_it_had_ended(
     tmp_path: Path, runs: StudyRuns, capsys: pytest.CaptureFixture[str]

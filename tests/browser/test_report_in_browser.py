@@ -128,9 +128,11 @@ def test_names_are_never_code(tmp_path: Path, page: Page, page_errors: list[str]
 @pytest.mark.parametrize(
     "kind",
     [
-        *("running", "two objectives"),
-        *(pytest.param(kind, marks=pytest.mark.more) for kind in ("failures", "one", "folds")),
-        pytest.param("none", marks=pytest.mark.more),
+        "running",
+        *(
+            pytest.param(kind, marks=pytest.mark.more)
+            for kind in ("two objectives", "failures", "one", "folds", "none")
+        ),
     ],
 )
 def test_studies_of_every_kind(

@@ -316,6 +316,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.mark.slow
+@pytest.mark.more
 class TestJournalOnAServer(TestJournal):
     @pytest.fixture
     def uri(self, server: str) -> str:

@@ -172,6 +172,7 @@ def test_what_is_wrong_is_said_at_once(
     assert ended.left == ()
 
 
+@pytest.mark.more
 def test_the_command_writes_below_data_reports(cli: Any, tmp_path: Path) -> None:
     words = ["image_size=32", "dataset.fraction=0.05"]
     ended = cli("data", *words)

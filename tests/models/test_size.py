@@ -19,6 +19,7 @@ def test_multiply_adds_are_those_of_the_papers(name: str, millions: int) -> None
     assert flops(network) / 2e6 == pytest.approx(millions, rel=0.015)
 
 
+@pytest.mark.more
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "billions"),

@@ -142,6 +142,7 @@ def test_a_store_that_is_away_changes_nothing(place: Place) -> None:
     assert place.champion == "1"
 
 
+@pytest.mark.more
 def test_another_store_gets_the_model_too(place: Place) -> None:
     good = place.model("good")
     assert place.promote(good)

@@ -104,6 +104,7 @@ def test_the_model_is_described(address: str) -> None:
         assert answer.status == 200
 
 
+@pytest.mark.more
 def test_an_address_that_is_taken_is_named(model: Path, address: str) -> None:
     port = address.rsplit(":", 1)[1]
     ended = subprocess.run(

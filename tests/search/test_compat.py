@@ -245,6 +245,7 @@ def study(app: Path, name: str) -> optuna.Study:
 STORAGE = "hydra.sweeper.storage=sqlite:///test.db"
 
 
+@pytest.mark.more
 def test_one_objective_and_a_stored_study(app: Path) -> None:
     results = sweep(app, "sphere", STORAGE, "hydra.sweeper.sampler.n_startup_trials=2")
     stored = study(app, "sphere")
@@ -341,6 +342,7 @@ def test_a_custom_search_space_may_depend_on_values_and_the_recipe(app: Path) ->
     assert results["best_params"]["z"] == trials[results["best_trial"]].params["z"]
 
 
+@pytest.mark.more
 @pytest.mark.parametrize(("rate", "runs"), [pytest.param(0.0, 1, marks=pytest.mark.more), (1.0, 4)])
 def test_the_failure_rate(app: Path, rate: float, runs: int) -> None:
     rate_is = f"hydra.sweeper.max_failure_rate={rate}"

@@ -41,6 +41,7 @@ def started(printed: str) -> int:
     return printed.count(" of 20 started")
 
 
+@pytest.mark.more
 def test_two_controllers_share_the_total_and_a_third_finds_nothing_to_do(
     url: str, tmp_path: Path
 ) -> None:

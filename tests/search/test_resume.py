@@ -73,6 +73,7 @@ def test_killed_at_random_moments_it_ends_with_its_total(tmp_path: Path, seed: i
     check_finished(tmp_path, trials, 12)
 
 
+@pytest.mark.kill
 def test_killed_while_it_writes_to_its_database_it_ends_with_its_total(tmp_path: Path) -> None:
     arguments = ("x=interval(0,1)", "hydra.sweeper.n_trials=3", "reports=1")
     for commit in (38, 33, 35):

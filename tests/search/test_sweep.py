@@ -190,6 +190,7 @@ def test_retries_are_set_for_each_cause(tmp_path: Path) -> None:
     assert {kind: kinds.count(kind) for kind in kinds} == {"raise": 3, "kill": 1, "ok": 1}
 
 
+@pytest.mark.more
 @pytest.mark.slow
 def test_a_study_that_is_continued_knows_what_ran_out_of_memory(tmp_path: Path) -> None:
     settings = (
@@ -420,6 +421,7 @@ def test_what_cannot_run_is_refused_before_a_trial_exists(
     assert not (tmp_path / "out" / "0").exists()
 
 
+@pytest.mark.more
 def test_a_study_ends_where_more_trials_could_gain_too_little(tmp_path: Path) -> None:
     ended = sweep(
         tmp_path,

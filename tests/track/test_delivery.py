@@ -337,6 +337,7 @@ sync(Path(sys.argv[1]), print)
 """
 
 
+@pytest.mark.more
 @pytest.mark.slow
 def test_a_delivery_that_is_killed_continues(tmp_path: Path) -> None:
     uri = f"sqlite:///{tmp_path}/mlflow.db"

@@ -161,6 +161,7 @@ def check(key: str, seen: Callable[..., Seen]) -> None:
 KEYS = sorted(CHANGES.keys() - NOT_SEEN_HERE)
 
 
+@pytest.mark.more
 @pytest.mark.slow
 @settings(max_examples=1, deadline=None)
 @given(key=st.sampled_from(KEYS))

@@ -218,6 +218,7 @@ def test_losses_are_the_same_with_the_cache_and_without(kind: str, tmp_path: Pat
     np.testing.assert_allclose(kept.predicted, kept.probabilities, atol=2e-3)
 
 
+@pytest.mark.more
 def test_in_bfloat16_too_they_are(tmp_path: Path) -> None:
     made = (*SHORT, "augment=none", "precision=mixed_bfloat16", "optimizer=sgd")
     kept = Run(recipe(*made), tmp_path / "kept").go()

@@ -73,6 +73,7 @@ def test_after_it_trials_between_the_corners_compute_nothing(changes: tuple[str,
     assert not received
 
 
+@pytest.mark.more
 @pytest.mark.slow
 def test_each_cut_is_kept_in_as_many_views_as_some_trial_sees() -> None:
     augmented = ("augment=digits", "cache.views=4")
@@ -115,7 +116,7 @@ def test_where_few_trials_need_the_same_nothing_is_computed_for_all(one: str, ot
     assert not entries_dir().exists()
 
 
-@pytest.mark.parametrize("augment", ["none", "photo"])
+@pytest.mark.parametrize("augment", ["none", pytest.param("photo", marks=pytest.mark.more)])
 def test_after_relabelling_only_new_images_go_through_the_backbone(
     augment: str, tmp_path: Path
 ) -> None:

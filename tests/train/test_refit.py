@@ -31,6 +31,7 @@ class Stopped(Exception):
     """As a kill, between two epochs."""
 
 
+@pytest.mark.more
 @pytest.mark.slow
 def test_it_sees_all_images_and_continues_after_an_interruption(
     tmp_path: Path, caplog: pytest.LogCaptureFixture

@@ -431,7 +431,7 @@ def server() -> multiprocessing.context.ForkServerContext:
         pytest.param("sweeper.data.images.write_rows", marks=pytest.mark.more),
         "sweeper.train.frozen.reused_features.copy_rows",
         pytest.param("sweeper.train.frozen.frozen_pass.write_rows", marks=pytest.mark.more),
-        "sweeper.train.frozen.computing.write_index",
+        pytest.param("sweeper.train.frozen.computing.write_index", marks=pytest.mark.more),
     ],
 )
 def test_a_killed_builder_leaves_older_entries_to_the_next(

@@ -220,6 +220,7 @@ def test_a_high_loss_prunes_in_a_study(tmp_path: Path) -> None:
     assert run.received == []
 
 
+@pytest.mark.more
 @pytest.mark.slow
 def test_a_trial_is_judged_by_what_the_recipe_names(tmp_path: Path) -> None:
     short = ("phases.frozen.epochs=1", "phases.unfrozen=null")
@@ -233,6 +234,7 @@ def test_a_trial_is_judged_by_what_the_recipe_names(tmp_path: Path) -> None:
     assert last["milliseconds_per_image"] == milliseconds > 0
 
 
+@pytest.mark.more
 @pytest.mark.slow
 def test_a_high_loss_is_a_warning_to_a_person(tmp_path: Path) -> None:
     short = ("phases.frozen.epochs=1", "phases.unfrozen=null", "sanity.initial_excess=1e-6")
@@ -326,6 +328,7 @@ def test_the_images_that_it_uses_are_recorded(done: Run) -> None:
     ]
 
 
+@pytest.mark.more
 @pytest.mark.slow
 def test_folds_are_trained_one_by_one_and_their_mean_counts(tmp_path: Path) -> None:
     short = ("phases.frozen.epochs=2", "phases.unfrozen=null", "validation=kfold", *UNCACHED)
@@ -404,9 +407,10 @@ def test_a_trial_that_is_pruned_between_folds_is_ranked_by_those_it_has(tmp_path
     ("views", "works"),
     [
         (1, ["computing features", "frozen validation 1", "unfrozen validation 2"]),
-        (
+        pytest.param(
             0,
             ["frozen epoch 1", "frozen validation 1", "unfrozen epoch 2", "unfrozen validation 2"],
+            marks=pytest.mark.more,
         ),
     ],
 )

@@ -193,6 +193,7 @@ def test_what_mlflow_keeps_predicts_through_keras_and_through_pyfunc() -> None:
     certain_of_classes(pd.concat([through_mlflow.predict(example)] * 3))
 
 
+@pytest.mark.more
 @pytest.mark.usefixtures("logged")
 def test_a_run_and_a_registered_version_mean_the_classifier_that_mlflow_has() -> None:
     uri = mlflow.get_tracking_uri()
