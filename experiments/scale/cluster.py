@@ -43,9 +43,9 @@ SECONDS = "CLUSTER_TRIAL_SECONDS"
 
 
 class OnCluster(Instant):
-    """Trials need no TensorFlow."""
+    """Trials need no TensorFlow, but what a job of Hydra and this script import."""
 
-    preload = ()
+    preload = ("sweeper.app.fine_tune_study", "sweeper.app.runs", "sweeper.entry", "psutil")
 
     def study_finished(self, summary: StudySummary, _executor: Executor, _place: Placement) -> None:
         """Deliver what MLflow lacks."""
