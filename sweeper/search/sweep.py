@@ -3,14 +3,13 @@
 import contextlib
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from hydra.types import HydraContext
 from omegaconf import DictConfig, OmegaConf
 
 from sweeper.disk.files import undone_on
-from sweeper.disk.locks import held
 from sweeper.disk.watched_files import WatchedFiles
 from sweeper.display.console import open_console
 from sweeper.errors import ConfigError, Findings, MissingInput, SweeperError
@@ -18,6 +17,7 @@ from sweeper.execute.executor import Executor
 from sweeper.records import State, StudySummary
 from sweeper.search.attributes import STUDY_ID
 from sweeper.search.continuing import begin_or_continue
+from sweeper.search.finishing import finishing
 from sweeper.search.gain.gain_estimate import estimated
 from sweeper.search.gain.gain_watch import GainWatch, error_faults
 from sweeper.search.hooks import hooks_of
@@ -38,9 +38,6 @@ from sweeper.study_files.gain import write_gain
 from sweeper.study_files.study_paths import StudyPaths
 
 Task = Callable[[DictConfig], Any]
-
-_FOR_EVER = -1
-"""Seconds to wait for a lock, as filelock spells it."""
 
 _PRELOAD_FIRST = "sweeper.collector"
 _PRELOAD_LAST = ("__main__", "sweeper.search.running.fork_warmup")
@@ -183,7 +180,7 @@ class Sweep:
             if stopping.reason:
                 self._say(f"ended early: {stopping.reason}")
             self._say_gain(session.study, summary)
-            with self._finishing(session.store):
+            with finishing(session.store, request.folder, self._say):
                 summary = self._work.run_again(session, summary)
                 placement = request.placements[0]
                 self._hooks.study_finished(summary, session.executor, placement)
@@ -199,20 +196,6 @@ class Sweep:
                 f"under {request.folder}"
             )
         return summary
-
-    @contextlib.contextmanager
-    def _finishing(self, store: Store) -> Iterator[None]:
-        """Within the block no other controller finishes the study.
-
-        A server's lock is lost where the server is restarted meanwhile, so that the folder, which
-        controllers share, has one too.
-        """
-        with store.finishing(), contextlib.ExitStack() as locks:
-            # one that is not shared is claimed already; some file systems have no locks
-            with contextlib.suppress(OSError, NotImplementedError):
-                if store.shared:
-                    locks.enter_context(held(self._request.folder, _FOR_EVER))
-            yield
 
     def _gain_watch(self, study: Study) -> GainWatch | None:
         least = self._request.settings.min_gain

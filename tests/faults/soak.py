@@ -20,9 +20,9 @@ from pathlib import Path
 import psutil
 from faults.reliability import PAGE, SOAK, measured_on, with_section
 from faults.soak_app import result
-from faults.sweeps import Sweep, at, fork_server, trial_processes, trials_of
+from faults.sweeps import Sweep, fork_server, trial_processes
 from optuna.trial import FrozenTrial, TrialState
-from search.controllers import await_workers_end
+from search.controllers import at, await_workers_end, trials_of
 from servers import postgres
 
 from sweeper.records import Cause

@@ -12,7 +12,6 @@ from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
 
-import optuna
 import psutil
 from optuna.trial import FrozenTrial, TrialState
 from patience import PATIENCE
@@ -155,19 +154,6 @@ def fork_server(sweep: Sweep) -> psutil.Process:
 def trial_processes(sweep: Sweep) -> list[psutil.Process]:
     """The processes of the trials that run."""
     return fork_server(sweep).children()
-
-
-def at(url: str, name: str) -> tuple[str, str]:
-    """Words for a study that is kept at ``url``."""
-    return f"hydra.sweeper.storage={url}", f"hydra.sweeper.study_name={name}"
-
-
-def trials_of(url: str, name: str) -> list[FrozenTrial]:
-    storage = optuna.storages.RDBStorage(url)
-    try:
-        return optuna.load_study(study_name=name, storage=storage).trials
-    finally:
-        storage.engine.dispose()
 
 
 def counted(trials: Sequence[FrozenTrial], total: int) -> str:

@@ -6,8 +6,8 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from faults.sweeps import DIGITS, SHARED, at, counted, engine, sweeper, trials_of
-from search.controllers import check_finished
+from faults.sweeps import DIGITS, SHARED, counted, engine, sweeper
+from search.controllers import at, check_finished, trials_of
 from servers import postgres
 
 from sweeper.report.reader import StudyReader

@@ -8,9 +8,9 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
-from faults.sweeps import SHARED, Sweep, at, counted, engine, trials_of
+from faults.sweeps import SHARED, Sweep, counted, engine
 from optuna.trial import FrozenTrial
-from search.controllers import check_finished
+from search.controllers import at, check_finished, trials_of
 from servers import postgres
 
 GROUP = "Several controllers"

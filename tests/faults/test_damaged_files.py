@@ -4,8 +4,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from faults.sweeps import DIGITS, TWENTY, counted, engine, shortened, sweeper, trials_of
-from search.controllers import check_finished
+from faults.sweeps import DIGITS, TWENTY, counted, engine, shortened, sweeper
+from search.controllers import check_finished, trials_of
 
 from sweeper.report.reader import StudyReader
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 from disks import OwnDisk
-from faults.sweeps import DIGITS, TWENTY, Sweep, counted, running, shortened, sweeper, trials_of
+from faults.sweeps import DIGITS, TWENTY, Sweep, counted, running, shortened, sweeper
 from mlflow_servers import mlflow_server
-from search.controllers import APP, check_finished
+from search.controllers import APP, check_finished, trials_of
 
 from sweeper.report.reader import StudyReader
 

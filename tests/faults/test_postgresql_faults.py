@@ -13,8 +13,8 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from faults.sweeps import SHARED, Sweep, at, counted, engine, shortened, trials_of
-from search.controllers import check_finished
+from faults.sweeps import SHARED, Sweep, counted, engine, shortened
+from search.controllers import at, check_finished, trials_of
 from search.test_outages import CLOSE_OTHERS
 from servers import PostgresServer, postgres_server
 from tcp_proxy import tcp_proxy

@@ -126,3 +126,17 @@ def check_finished(folder: Path, trials: list[FrozenTrial], n_trials: int) -> No
         n_trials
     )
     await_workers_end(folder)
+
+
+def at(url: str, name: str) -> tuple[str, str]:
+    """Words for a study that is kept at ``url``."""
+    return f"hydra.sweeper.storage={url}", f"hydra.sweeper.study_name={name}"
+
+
+def trials_of(url: str, name: str) -> list[FrozenTrial]:
+    """The trials of a study that is kept at ``url``."""
+    storage = optuna.storages.RDBStorage(url)
+    try:
+        return optuna.load_study(study_name=name, storage=storage).trials
+    finally:
+        storage.engine.dispose()

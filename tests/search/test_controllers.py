@@ -6,8 +6,7 @@ from pathlib import Path
 
 import optuna
 import pytest
-from optuna.trial import FrozenTrial
-from search.controllers import await_line, check_finished, controller, sweep
+from search.controllers import at, await_line, check_finished, controller, sweep, trials_of
 from servers import postgres
 
 from sweeper.errors import Outage
@@ -25,18 +24,6 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield address
 
 
-def on(url: str, name: str) -> tuple[str, str]:
-    return f"hydra.sweeper.storage={url}", f"hydra.sweeper.study_name={name}"
-
-
-def trials_of(url: str, name: str) -> list[FrozenTrial]:
-    storage = optuna.storages.RDBStorage(url)
-    try:
-        return optuna.load_study(study_name=name, storage=storage).trials
-    finally:
-        storage.engine.dispose()
-
-
 def started(printed: str) -> int:
     return printed.count(" of 20 started")
 
@@ -45,7 +32,7 @@ def started(printed: str) -> int:
 def test_two_controllers_share_the_total_and_a_third_finds_nothing_to_do(
     url: str, tmp_path: Path
 ) -> None:
-    arguments = (*TWENTY, *on(url, "shared"), "pause=0.07")
+    arguments = (*TWENTY, *at(url, "shared"), "pause=0.07")
     with controller(tmp_path, *arguments) as one, controller(tmp_path, *arguments) as other:
         printed = [process.communicate()[0] for process in (one, other)]
         assert [one.returncode, other.returncode] == [0, 0], printed
@@ -63,7 +50,7 @@ def test_two_controllers_share_the_total_and_a_third_finds_nothing_to_do(
 def test_what_a_killed_controller_left_is_tried_again_by_the_other(
     url: str, tmp_path: Path
 ) -> None:
-    arguments = (*TWENTY, *on(url, "killed"), "pause=0.07")
+    arguments = (*TWENTY, *at(url, "killed"), "pause=0.07")
     with controller(tmp_path, *arguments) as survivor, controller(tmp_path, *arguments) as victim:
         await_line(victim, "step 2")
         victim.send_signal(signal.SIGKILL)
@@ -78,7 +65,7 @@ def test_what_a_killed_controller_left_is_tried_again_by_the_other(
 def test_a_controller_that_died_before_its_trials_first_heartbeat_is_noticed(
     url: str, tmp_path: Path
 ) -> None:
-    arguments = ("x=interval(0,1)", "hydra.sweeper.heartbeat_interval=1", *on(url, "silent"))
+    arguments = ("x=interval(0,1)", "hydra.sweeper.heartbeat_interval=1", *at(url, "silent"))
     code, printed = sweep(tmp_path, *arguments, "hydra.sweeper.n_trials=1")
     assert code == 0, printed
     # what is left by a controller that is killed right after it has asked for a trial
@@ -96,7 +83,7 @@ def test_a_controller_that_died_before_its_trials_first_heartbeat_is_noticed(
 def test_a_controller_that_was_only_asleep_gives_up_what_another_has_taken(
     url: str, tmp_path: Path
 ) -> None:
-    arguments = (*TWENTY, *on(url, "asleep"), "pause=0.07")
+    arguments = (*TWENTY, *at(url, "asleep"), "pause=0.07")
     with controller(tmp_path, *arguments) as awake, controller(tmp_path, *arguments) as sleeper:
         await_line(sleeper, "step 1")
         sleeper.send_signal(signal.SIGSTOP)
