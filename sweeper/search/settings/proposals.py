@@ -24,6 +24,7 @@ from optuna.samplers import (
     GPSampler,
     GridSampler,
     QMCSampler,
+    TPESampler,
 )
 from optuna.samplers._ga import BaseGASampler
 from optuna.samplers._lazy_random_state import LazyRandomState
@@ -31,6 +32,7 @@ from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState
 
 from sweeper.search.attributes import REASON, RETRY_OF, WARM_START
+from sweeper.search.settings.window import Windowed
 
 
 @dataclass
@@ -188,8 +190,9 @@ def reproducible(made: type[BaseSampler], seed: int | None) -> type[BaseSampler]
     base = _REPLACED.get(made, made)
     mixed: tuple[type, ...] = (base,)
     own: dict[str, Any] = {}
+    if issubclass(made, (GPSampler, TPESampler)):
+        mixed = (Windowed, *mixed)
     if seed is not None:
-        genetic = issubclass(made, BaseGASampler)
-        mixed = (_SeededGenetic if genetic else _Seeded, base)
+        mixed = (_SeededGenetic if issubclass(made, BaseGASampler) else _Seeded, *mixed)
         own["_seed_of_proposals"] = seed
     return type(made.__name__, mixed, own)
