@@ -1,10 +1,12 @@
 """``sweeper`` and ``python -m sweeper``: a command, or a recipe that Hydra composes."""
 
+import json
 import os
 import sys
 from collections.abc import Sequence
 
 from sweeper import __version__
+from sweeper.addresses import redact
 from sweeper.commands import COMPLETE, listing
 from sweeper.exits import ASKED, leave, reported
 
@@ -12,11 +14,13 @@ _USAGE = """\
 usage: python -m sweeper +experiment=NAME        fine-tune one model
        python -m sweeper +experiment=NAME -m     search over the recipe
        python -m sweeper --help                  examples, recipes, groups and their options"""
+_WORDS = "SWEEPER_COMMAND_LINE"
+"""Variable with the words of a command line that had credentials, for the process itself."""
 
 
 def main() -> None:
     """Do what the command line asks for, and import no more than that needs."""
-    arguments = sys.argv[1:]
+    arguments = _hidden_from_others()
     with reported():
         if instruction := os.environ.get(COMPLETE):
             from sweeper.commands.main import complete
@@ -36,6 +40,23 @@ def main() -> None:
             print(f"sweeper {__version__}")
         else:
             _compose(arguments)
+
+
+def _hidden_from_others() -> list[str]:
+    """The command line, which then shows no credentials to who lists the processes.
+
+    The process starts itself anew, with ``***`` in their place. That keeps its id and open files.
+    """
+    if words := os.environ.pop(_WORDS, None):
+        sys.argv[1:] = json.loads(words)
+    arguments = sys.argv[1:]
+    shown = [redact(word) for word in arguments]
+    before = sys.orig_argv[: len(sys.orig_argv) - len(arguments)]
+    if words is None and shown != arguments and sys.orig_argv == [*before, *arguments]:
+        os.environ[_WORDS] = json.dumps(arguments)
+        sys.stdout.flush()
+        os.execv(sys.executable, [*before, *shown])
+    return arguments
 
 
 def _is_command(word: str) -> bool:

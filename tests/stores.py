@@ -43,6 +43,7 @@ def s3() -> Iterator[Mapping[str, str]]:
         text=True,
         start_new_session=True,
     )
+    reader = None
     try:
         assert server.stderr is not None
         url = None
@@ -53,7 +54,8 @@ def s3() -> Iterator[Mapping[str, str]]:
         if url is None:
             raise RuntimeError(f"the store like S3 ended with {server.wait()}")
         # a pipe that nobody reads fills up, and then the server stands still
-        threading.Thread(target=server.stderr.read, daemon=True).start()
+        reader = threading.Thread(target=server.stderr.read, daemon=True)
+        reader.start()
         environment = {
             "MLFLOW_S3_ENDPOINT_URL": url,
             "AWS_ENDPOINT_URL": url,
@@ -67,6 +69,10 @@ def s3() -> Iterator[Mapping[str, str]]:
     finally:
         server.terminate()
         server.wait()
+        if reader:
+            reader.join()
+        assert server.stderr is not None
+        server.stderr.close()
 
 
 @contextmanager

@@ -1,19 +1,15 @@
 """A sweep on three nodes of Ray, of which one dies: the same results as on this machine."""
 
-import contextlib
 import csv
 import json
-import os
-import socket
 import subprocess
 import sys
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
+from clusters import ENVIRONMENT, Nodes
 from patience import PATIENCE
 
 import sweeper
@@ -26,75 +22,12 @@ RECIPE = (
 )
 
 
-ENVIRONMENT = {
-    **os.environ,
-    "RAY_AUTH_MODE": "token",
-    "RAY_AUTH_TOKEN": "a-token-of-these-tests-739152",
-}
-
-
-class Nodes:
-    """A cluster of this machine, whose nodes are processes with two processors each."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self.started: list[subprocess.Popen[bytes]] = []
-        with socket.create_server(("127.0.0.1", 0)) as server:
-            port = server.getsockname()[1]
-        self.address = f"127.0.0.1:{port}"
-
-    def start(self, *words: str, hidden: Sequence[Path] = ()) -> None:
-        """Start a node; one that sees other, empty folders in place of ``hidden`` ones."""
-        ray = Path(sys.executable).with_name("ray")
-        mounts = "".join(f"mount -t tmpfs none '{folder}' && " for folder in hidden)
-        options = f"--node-ip-address=127.0.0.1 --block {' '.join(words)}"
-        command = ["sh", "-c", f"{mounts}exec '{ray}' start {options}"]
-        log = self._folder / f"node-{len(self.started)}.log"
-        with log.open("wb") as output:
-            node = subprocess.Popen(
-                [*(["unshare", "--mount"] if hidden else []), *command],
-                cwd="/",
-                env=ENVIRONMENT,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-            )
-        self.started.append(node)
-        deadline = time.monotonic() + PATIENCE
-        while b"Ray runtime started" not in log.read_bytes():  # no event of another program
-            assert node.poll() is None, log.read_text()
-            assert time.monotonic() < deadline, log.read_text()
-            time.sleep(0.1)
-
-    def start_all(self, others: int, of_head: int = 2) -> None:
-        port = self.address.rpartition(":")[2]
-        self.start("--head", f"--port={port}", f"--num-cpus={of_head}", "--include-dashboard=false")
-        for _ in range(others):
-            self.start(f"--address={self.address}", "--num-cpus=2")
-
-    def kill_one(self, which: int = -1) -> None:
-        """As when the machine loses its power; the head is the first."""
-        kill_all(self.started.pop(which))
-
-    def end(self) -> None:
-        while self.started:
-            self.kill_one()
-
-
-def kill_all(node: "subprocess.Popen[bytes]") -> None:
-    """Kill what runs on a node, and it."""
-    processes = [*psutil.Process(node.pid).children(recursive=True), node]
-    for process in processes:
-        with contextlib.suppress(psutil.NoSuchProcess):
-            process.kill()
-    node.wait(PATIENCE)
-
-
 @pytest.fixture
 def nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nodes]:
     pytest.importorskip("ray")
     made = Nodes(tmp_path_factory.mktemp("nodes"))
     yield made
-    made.end()
+    made.close()
 
 
 def begin(folder: Path, *words: str) -> "subprocess.Popen[str]":

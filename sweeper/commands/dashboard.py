@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from importlib.util import find_spec
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -39,20 +38,18 @@ def command(storage: str, port: int, ui: str) -> None:
     """
     from sweeper.errors import MissingInput
     from sweeper.report.finding import studies
+    from sweeper.search.stores.opening import open_to_look
 
     if find_spec("optuna_dashboard") is None:
         raise MissingInput(
             "sweeper dashboard needs optuna-dashboard: pip install 'sweeper-finetune[dashboard]'"
         )
-    file = storage.removeprefix("sqlite:///")
-    if file != storage and not Path(file).is_file():
-        raise MissingInput(f"there is no store {storage}; name it with --storage")
 
     import optuna
     from optuna_dashboard import run_server
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    opened = optuna.storages.get_storage(storage)
+    opened = open_to_look("--storage", storage)
     known = {reader.about.study: reader for reader in studies()}
     for name in optuna.get_all_study_names(opened):
         # the sampler is asked nothing here: any will do

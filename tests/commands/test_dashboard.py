@@ -82,4 +82,21 @@ def test_trials_link_to_their_runs_and_a_persons_notes_stay(project: Path) -> No
 def test_what_is_missing_is_said_at_once(tmp_path: Path) -> None:
     ended = run(tmp_path, "dashboard")
     assert ended.code == 2
-    assert "there is no store sqlite:///experiments/studies.db" in ended.screen
+    assert "there is no file experiments/studies.db" in ended.screen
+
+
+@pytest.mark.parametrize(
+    ("storage", "why"),
+    [
+        ("postgresql+psycopg://me:pw-7391@127.0.0.1:1/studies", "//***@127.0.0.1:1/studies cannot"),
+        ("journal:///none", "there is no file none"),
+        ("nonsense", "it is no address"),
+    ],
+)
+def test_a_store_that_cannot_be_opened_is_one_message(
+    tmp_path: Path, storage: str, why: str
+) -> None:
+    ended = run(tmp_path, "dashboard", "--storage", storage)
+    assert ended.code == 2
+    assert why in ended.screen
+    assert "pw-7391" not in ended.screen

@@ -19,13 +19,13 @@ import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from optuna.storages import InMemoryStorage, JournalStorage
+from optuna.storages import BaseStorage, InMemoryStorage, JournalStorage, get_storage
 from optuna.storages.journal import JournalFileBackend
 
 from sweeper.addresses import redact, sqlite_file
 from sweeper.disk.files import unwritable, unwritable_file
 from sweeper.disk.locks import InUse, held
-from sweeper.errors import MachineFault, SweeperError
+from sweeper.errors import MachineFault, MissingInput, SweeperError
 from sweeper.paths import file_name
 from sweeper.search.settings.sweep_settings import SweepSettings
 from sweeper.search.stores.exclusive import GATE_SECONDS, SqliteStore, Store
@@ -180,6 +180,23 @@ def open_store(
         raise
     except Exception as error:  # drivers raise what they like
         raise SweeperError(_not_opened("hydra.sweeper.storage", url, error)) from None
+
+
+def open_to_look(key: str, url: str) -> BaseStorage:
+    """The store at ``url``, an existing one, for what only looks at its studies.
+
+    Raises:
+        MissingInput: naming ``key``, it cannot be opened.
+    """
+    faults = _address_faults(key, url)
+    file = _file(url)
+    if file is not None and not faults and not file.exists():
+        faults = [f"{key}: there is no file {file}; name the store of your studies"]
+    if faults:
+        raise MissingInput("; ".join(faults))
+    if file is not None and url.startswith(_JOURNAL):
+        return JournalStorage(JournalFileBackend(str(file)))
+    return get_storage(url)
 
 
 def _not_opened(key: str, url: str, error: Exception) -> str:
