@@ -1,8 +1,9 @@
 """What one controller costs on a cluster: trials that sleep, on many slots of Ray on this machine.
 
     python experiments/scale/cluster.py [--trials 2000] [--slots 64] [--seconds 30]
+    python experiments/scale/cluster.py --storage postgresql+psycopg://...  # of `make stores`
 
-All is as in a sweep of fine-tunes (SQLite, folders, journals that are delivered to MLflow's SQLite
+All is as in a sweep of fine-tunes (folders, journals that are delivered to MLflow's SQLite
 store), but a trial sleeps, reports ten epochs and records eight metrics at each. Prints what a
 trial costs the controller, by part, and what grows with the number of trials. docs/scale.md has a
 model with these constants.
@@ -23,6 +24,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import psutil
 from controller import Instant
@@ -36,6 +38,7 @@ from sweeper.search.hooks import with_hooks
 from sweeper.study_files.trial_paths import TrialPaths
 from sweeper.track.journal import Journal
 
+SQLITE = "sqlite:///studies.db"
 EPOCHS = 10
 METRICS = tuple(f"metric_{number}" for number in range(8))
 SECONDS = "CLUSTER_TRIAL_SECONDS"
@@ -128,11 +131,14 @@ def count_all() -> None:
 
 @dataclass
 class Watch:
-    """The controller's memory and threads, looked at each second by :meth:`look`."""
+    """The controller's memory, threads and connections, looked at each second by :meth:`look`."""
 
     first: int = 0
     most: int = 0
     threads: int = 0
+    connections: int = 0
+    port: int | None = None
+    """Of the study's server, whose connections are counted."""
 
     def look(self, ended: threading.Event) -> None:
         """Look until ``ended``."""
@@ -141,6 +147,10 @@ class Watch:
             now = process.memory_info().rss
             self.first = self.first or now
             self.most, self.threads = max(self.most, now), max(self.threads, process.num_threads())
+            to_postgres = [one for one in process.net_connections("tcp") if one.raddr]
+            self.connections = max(
+                self.connections, sum(one.raddr.port == self.port for one in to_postgres)
+            )
 
 
 def size(folder: Path, pattern: str) -> int:
@@ -162,16 +172,28 @@ def print_slots(spans: list[tuple[float, float]], slots: int, seconds: float) ->
     )
 
 
-def main_run(trials: int, slots: int, seconds: float, address: str) -> None:
+def database_size(storage: str) -> int:
+    """Bytes of the study's database."""
+    if storage == SQLITE:
+        return Path("studies.db").stat().st_size
+    import psycopg
+
+    with psycopg.connect(storage.replace("+psycopg", "")) as database:
+        row = database.execute("select pg_database_size(current_database())").fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def main_run(trials: int, slots: int, seconds: float, address: str, storage: str) -> None:
     """One sweep, here, and what it cost."""
     count_all()
     words = [
         *("-m", "+experiment=digits_lite0", f"hydra.sweeper.n_trials={trials}"),
         *("hydra/sweeper/sampler=random", f"hydra.sweeper.n_jobs={slots}"),
         f"hydra.sweeper.executor={{kind: ray, address: '{address}', num_cpus: 1}}",
-        *("hydra.sweeper.storage=sqlite:///studies.db", "hydra.sweep.dir=study"),
+        *(f"hydra.sweeper.storage={storage}", "hydra.sweep.dir=study"),
     ]
-    watch, ended = Watch(), threading.Event()
+    watch, ended = Watch(port=urlsplit(storage).port), threading.Event()
     looking = threading.Thread(target=watch.look, args=(ended,))
     looking.start()
     before = time.process_time()
@@ -188,11 +210,10 @@ def main_run(trials: int, slots: int, seconds: float, address: str) -> None:
         print(f"| {name} | {cost.calls:,} | {each:.1f} | {1000 * cost.longest:.0f} |")
     print(f"| all, for each trial | {trials:,} | {1000 * took / trials:.1f} | |")
     print(f"\nmemory: {watch.first / 1e6:.0f} MB, at most {watch.most / 1e6:.0f}; ", end="")
-    print(f"threads: {watch.threads}; MB of the peak: {resource_peak():.0f}")
+    print(f"threads: {watch.threads}, connections: {watch.connections}; ", end="")
+    print(f"MB of the peak: {resource_peak():.0f}")
     kept = size(Path("study"), "*") / trials
-    study, runs = (
-        Path(name).stat().st_size / trials for name in ("studies.db", "mlruns/mlflow.db")
-    )
+    study, runs = database_size(storage) / trials, Path("mlruns/mlflow.db").stat().st_size / trials
     print(f"bytes a trial: study's database {study:,.0f}, MLflow's {runs:,.0f}, files {kept:,.0f}")
     with contextlib.closing(sqlite3.connect("mlruns/mlflow.db")) as store:
         (points,) = store.execute("select count(*) from metrics").fetchone()
@@ -209,6 +230,7 @@ if __name__ == "__main__":
     parser.add_argument("--trials", type=int, default=2000)
     parser.add_argument("--slots", type=int, default=64)
     parser.add_argument("--seconds", type=float, default=30.0)
+    parser.add_argument("--storage", default=SQLITE)
     asked = parser.parse_args()
     os.environ[SECONDS] = str(asked.seconds)
     import ray
@@ -218,7 +240,7 @@ if __name__ == "__main__":
     cluster = Cluster(initialize_head=True, head_node_args=head)
     try:
         with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
-            main_run(asked.trials, asked.slots, asked.seconds, cluster.address)
+            main_run(asked.trials, asked.slots, asked.seconds, cluster.address, asked.storage)
     finally:
         ray.shutdown()
         cluster.shutdown()
