@@ -28,7 +28,7 @@ test: $(READY)  ## Run all tests
 test-fast: $(READY)  ## Run the tests that take seconds
 	$(BIN)/python -m pytest $(PARALLEL) -m "not slow and not families and not kill and not more and not faults"
 
-test-more: $(READY)  ## Run further members of what `make test` tries (20 minutes)
+test-more: $(READY)  ## Run further members of what `make test` tries (an hour)
 	$(BIN)/python -m pytest $(PARALLEL) -m more
 
 test-families: $(READY)  ## Build, cut and train every network of keras.applications (5 minutes, 3 GB)

@@ -303,6 +303,7 @@ NEEDED = {
 ALWAYS = ("digits_lite0",)
 
 
+@pytest.mark.more
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "experiment",

@@ -111,6 +111,7 @@ class Failing(InlineExecutor):
         return super().run(*arguments, **named)
 
 
+@pytest.mark.more
 @pytest.mark.slow
 def test_a_sweep_resumes_where_what_trials_share_cannot_be_computed_before_them(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]

@@ -127,6 +127,7 @@ def check(folder: Path, *shown: str) -> None:
         assert not [text for text in shown if secret in text]
 
 
+@pytest.mark.more
 @pytest.mark.slow
 def test_no_secret_rests_anywhere(tmp_path: Path, servers: Servers) -> None:
     stored = f"hydra.sweeper.storage={servers.store}", f"tracking.uri={servers.tracking}"

@@ -71,6 +71,7 @@ def test_a_builder_killed_at_any_step_leaves_nothing_that_is_read(
     assert step > 20
 
 
+@pytest.mark.more
 def test_who_makes_room_and_is_killed_at_any_step_leaves_no_half_entry(
     tmp_path: Path, server: multiprocessing.context.ForkServerContext
 ) -> None:

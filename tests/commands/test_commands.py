@@ -104,6 +104,7 @@ def test_a_command_composes_the_recipes_of_other_folders(tmp_path: Path) -> None
     assert "image_size must be >= 32, got 0" in ended.screen
 
 
+@pytest.mark.more
 @pytest.mark.skipif(shutil.which("bash") is None, reason="there is no bash")
 @pytest.mark.parametrize(
     ("words", "expected"),

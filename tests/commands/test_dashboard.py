@@ -53,6 +53,7 @@ def asked(port: int, path: str) -> Any:
         return json.load(answer)
 
 
+@pytest.mark.more
 def test_trials_link_to_their_runs_and_a_persons_notes_stay(project: Path) -> None:
     port = free_port()
     with subprocess.Popen(

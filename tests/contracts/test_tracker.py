@@ -355,6 +355,7 @@ USES: dict[str, Callable[[MlflowRun], object]] = {
 }
 
 
+@pytest.mark.more
 @pytest.mark.parametrize("use", USES)
 def test_a_store_that_breaks_later_is_named_in_one_sentence(use: str, tmp_path: Path) -> None:
     uri = f"sqlite:///{tmp_path}/mlflow.db"
@@ -490,6 +491,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.more
 @pytest.mark.slow
 def test_processes_that_begin_at_once_make_the_tables_once(tmp_path: Path) -> None:
     command = [sys.executable, "-c", RACE, f"sqlite:///{tmp_path}/new/mlflow.db"]

@@ -111,6 +111,7 @@ print(hashlib.sha256(read(made(few(), 8, 16, seed=7).epochs(0, 2))[0].tobytes())
 """
 
 
+@pytest.mark.more
 @pytest.mark.slow
 def test_a_fresh_process_repeats_the_batches():
     images, _ = read(made(few(), 8, 16, seed=7).epochs(0, 2))
@@ -240,6 +241,7 @@ print((private() - before) // int(sys.argv[1]))
 """
 
 
+@pytest.mark.more
 @pytest.mark.skipif(sys.platform != "linux", reason="/proc")
 def test_a_shuffle_holds_one_number_of_each_image() -> None:
     ended = subprocess.run(

@@ -66,7 +66,10 @@ def test_the_published_ones_are_there():
     }
 
 
-@pytest.mark.parametrize("name", NAMED)
+@pytest.mark.parametrize(
+    "name",
+    [name if name == "cifar10" else pytest.param(name, marks=pytest.mark.more) for name in NAMED],
+)
 def test_a_named_data_set_fits_its_builder(tmp_path, name):
     dataset = recipe(f"dataset={name}", f"dataset.data_dir={tmp_path}").dataset
     builder = tfds.builder(dataset.name, data_dir=tmp_path)

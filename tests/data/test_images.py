@@ -323,6 +323,7 @@ def elsewhere(store: Cache, data: Path, read: Path, *before: str) -> list[str]:
     return ended.stdout.split()[:1]
 
 
+@pytest.mark.more
 def test_another_process_reads_the_same_entry(store: Cache, tmp_path: Path) -> None:
     examples = of_folder(tmp_path)
     with kept(store, examples, SIDE) as images:
@@ -333,6 +334,7 @@ def test_another_process_reads_the_same_entry(store: Cache, tmp_path: Path) -> N
     assert (used.name, used.built) == (built.name, built.built)
 
 
+@pytest.mark.more
 @pytest.mark.slow
 def test_a_full_disk_streams(store: Cache, tmp_path: Path) -> None:
     examples = of_folder(tmp_path)

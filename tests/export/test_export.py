@@ -164,6 +164,7 @@ def test_each_format_has_its_module_and_a_file_of_its_own() -> None:
         assert "{file}" in one.example
 
 
+@pytest.mark.more
 @pytest.mark.parametrize(
     "policy", ["mixed_bfloat16", pytest.param("mixed_float16", marks=pytest.mark.more)]
 )

@@ -47,6 +47,7 @@ def test_names_do_not_tell_what_was_built_before() -> None:
     assert "re_lu_6" in [layer.name for layer in first.layers]
 
 
+@pytest.mark.more
 @pytest.mark.parametrize(
     ("width", "depth", "size"),
     [
@@ -87,6 +88,7 @@ def test_the_published_rate_is_kept_on_null(b0: keras.Model, lite0: keras.Model)
         assert rates["block6d_drop"] == pytest.approx(0.2 * 14 / 16)
 
 
+@pytest.mark.more
 @pytest.mark.slow
 @pytest.mark.parametrize(("rate", "top"), [(None, 0.2), (0.9, 0.9)])
 def test_every_block_of_v2_b1_counts_in_its_rate(rate: float | None, top: float) -> None:

@@ -59,6 +59,7 @@ SOURCES = {
 }
 
 
+@pytest.mark.more
 @pytest.mark.slow
 @pytest.mark.parametrize("name", SOURCES)
 def test_a_recipe_trains_what_its_source_trains(name: str) -> None:

@@ -83,17 +83,12 @@ def test_the_official_efficientnet_file_means_what_imagenet_means(
     assert np.abs(outputs - b0(images)).max() > 0.01 * scale
 
 
+@pytest.mark.more
 @pytest.mark.slow
 @pytest.mark.parametrize("suffix", [".weights.h5", ".h5"])
 @pytest.mark.parametrize(
     "name",
-    [
-        "EfficientNetV2B0",
-        *(
-            pytest.param(name, marks=pytest.mark.more)
-            for name in ("DenseNet121", "ConvNeXtTiny", "ResNet50")
-        ),
-    ],
+    ["EfficientNetV2B0", "DenseNet121", "ConvNeXtTiny", "ResNet50"],
 )
 def test_a_file_of_a_family_is_read_behind_our_preprocessing(
     name: str, suffix: str, images: Any, tmp_path: Path

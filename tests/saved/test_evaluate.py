@@ -99,6 +99,7 @@ def test_data_without_a_class_of_the_model_is_refused(
         judge(classifier, found.train, found.class_names, 4)
 
 
+@pytest.mark.more
 @pytest.mark.slow
 def test_the_command_judges_all_of_a_folder_without_a_test(tmp_path: Path) -> None:
     photos(tmp_path / "photos", *NAMES)

@@ -86,6 +86,7 @@ def test_other_arrays_are_refused(pixels: NDArray[Any], classifier: SavedClassif
         classifier.resized(pixels)
 
 
+@pytest.mark.more
 @pytest.mark.slow
 def test_the_command_names_what_it_cannot_read_and_predicts_the_rest(
     photos: Path, tmp_path: Path

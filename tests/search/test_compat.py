@@ -309,6 +309,7 @@ def test_a_grid_may_end_before_its_last_point(app: Path) -> None:
     assert len(study(app, "grid").trials) == 2
 
 
+@pytest.mark.more
 @pytest.mark.parametrize("arguments", [[], ["x=range(0, 5)", "y=range(0, 3)"]])
 def test_several_objectives_have_solutions(app: Path, arguments: list[str]) -> None:
     results = sweep(app, "two", *arguments)
@@ -375,6 +376,7 @@ def test_the_search_of_a_copied_template_runs_with_one_line_changed(app: Path, s
     assert (converted in ended.stdout) == (search == "old")
 
 
+@pytest.mark.more
 def test_an_application_without_a_guard_is_reported(app: Path) -> None:
     unguarded = APP.replace('if __name__ == "__main__":\n    main()', "main()")
     (app / "app.py").write_text(unguarded)

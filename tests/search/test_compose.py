@@ -188,6 +188,7 @@ def test_any_trial_is_composed_as_hydra_does(
     check(application, *drawn)
 
 
+@pytest.mark.more
 @pytest.mark.slow
 @given(trials())
 @settings(max_examples=15, deadline=None)

@@ -47,6 +47,7 @@ def test_two_controllers_share_the_total_and_a_third_finds_nothing_to_do(
     assert len(trials_of(url, "shared")) == 20
 
 
+@pytest.mark.more
 def test_what_a_killed_controller_left_is_tried_again_by_the_other(
     url: str, tmp_path: Path
 ) -> None:
@@ -62,6 +63,7 @@ def test_what_a_killed_controller_left_is_tried_again_by_the_other(
     check_finished(tmp_path, trials, 20)
 
 
+@pytest.mark.more
 def test_a_controller_that_died_before_its_trials_first_heartbeat_is_noticed(
     url: str, tmp_path: Path
 ) -> None:

@@ -58,6 +58,7 @@ def test_a_change_of_a_file_or_folder_is_noticed(
     assert kept.lost() == path
 
 
+@pytest.mark.more
 @pytest.mark.slow
 @pytest.mark.parametrize("storage", ["sqlite", pytest.param("journal", marks=pytest.mark.more)])
 @pytest.mark.parametrize("change", CHANGES)

@@ -84,6 +84,7 @@ def test_killed_while_it_writes_to_its_database_it_ends_with_its_total(tmp_path:
     check_finished(tmp_path, load(tmp_path).trials, 3)
 
 
+@pytest.mark.more
 def test_a_grid_continues_after_a_trial_that_had_no_cell_yet(tmp_path: Path) -> None:
     arguments = ("x=choice(0.1,0.2,0.3)", "hydra/sweeper/sampler=grid", "reports=1")
     code, printed = sweep(tmp_path, *arguments, "hydra.sweeper.n_trials=1")
@@ -156,6 +157,7 @@ def test_an_interrupt_before_the_first_trial_is_a_message_too(tmp_path: Path) ->
     check_finished(tmp_path, load(tmp_path).trials, 2)
 
 
+@pytest.mark.more
 def test_another_recipe_is_refused_or_begins_anew_and_keeps_the_old(tmp_path: Path) -> None:
     one = ("x=interval(0,1)", "hydra.sweeper.n_trials=1", "reports=1")
     assert sweep(tmp_path, *one)[0] == 0
@@ -183,6 +185,7 @@ def test_another_recipe_is_refused_or_begins_anew_and_keeps_the_old(tmp_path: Pa
     assert sorted(names) == ["mortal", "mortal-1"]
 
 
+@pytest.mark.more
 def test_a_second_controller_is_refused_while_the_first_lives(tmp_path: Path) -> None:
     arguments = (*twelve(reports=1), "hangs=true")
     with controller(tmp_path, *arguments) as first:
@@ -197,6 +200,7 @@ def test_a_second_controller_is_refused_while_the_first_lives(tmp_path: Path) ->
         await_line(second, "trials were interrupted; their parameters go first")
 
 
+@pytest.mark.more
 def test_a_screen_that_is_closed_interrupts(tmp_path: Path) -> None:
     """As ``| head`` does."""
     arguments = ("x=interval(0,1)", "hydra.sweeper.n_trials=2")

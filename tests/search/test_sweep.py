@@ -271,6 +271,7 @@ def test_inline_trials_are_jobs_too(tmp_path: Path) -> None:
         assert (tmp_path / "out" / str(trial.number) / ".hydra" / "config.yaml").exists()
 
 
+@pytest.mark.more
 @pytest.mark.slow
 def test_starting_points_go_first_and_a_study_may_learn_from_another(tmp_path: Path) -> None:
     arguments = ("x=interval(0,1)", "n=range(1,4)", "hydra.sweeper.n_trials=3", INLINE)

@@ -230,6 +230,7 @@ def ended(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Any]:
     return found
 
 
+@pytest.mark.more
 @pytest.mark.parametrize("name", SEARCHES)
 def test_a_copied_search_runs_with_one_line_changed(ended: Mapping[str, Any], name: str) -> None:
     code, printed, wrong, folder = ended[name]

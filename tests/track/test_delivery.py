@@ -172,10 +172,9 @@ def test_answers_that_are_lost_change_nothing(
     )
 
 
+@pytest.mark.more
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "fault", ["hangs", *(pytest.param(one, marks=pytest.mark.more) for one in ("fails", "stops"))]
-)
+@pytest.mark.parametrize("fault", ["hangs", "fails", "stops"])
 def test_a_server_that_is_away_for_a_time_is_filled_later(
     server: MlflowServer, front: Proxy, tmp_path: Path, fault: str
 ) -> None:

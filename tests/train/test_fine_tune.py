@@ -158,21 +158,9 @@ KINDS = {
 }
 
 
-MORE = (
-    "adam",
-    "cosine, several things",
-    "half precision",
-    "accumulated",
-    "early",
-    "augmented anew",
-)
-
-
+@pytest.mark.more
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "kind",
-    [pytest.param(kind, marks=pytest.mark.more) if kind in MORE else kind for kind in KINDS],
-)
+@pytest.mark.parametrize("kind", KINDS)
 def test_an_interrupted_one_continues_to_the_same_result(kind: str, tmp_path: Path) -> None:
     made = recipe(*SHORT, *KINDS[kind])
     whole = Run(made, tmp_path / "whole").go()
@@ -228,6 +216,7 @@ def test_in_bfloat16_too_they_are(tmp_path: Path) -> None:
         assert one.metrics["loss"] == pytest.approx(other.metrics["loss"], rel=2e-2)
 
 
+@pytest.mark.more
 def test_a_stage_that_two_fine_tunes_share_is_trained_once(tmp_path: Path) -> None:
     other = recipe(*SHORT, "phases.unfrozen.learning_rate=1e-3", "freeze.unfreeze_blocks=1")
     first = Run(recipe(*SHORT), tmp_path / "first", stop=1).go()
@@ -361,13 +350,18 @@ def test_validation_loss_is_plain_whatever_training_does(tmp_path: Path) -> None
     "words",
     [
         ("early_stopping.patience=1", "phases.frozen.epochs=4", "phases.unfrozen=null"),
-        (
-            "schedule=plateau",
-            "schedule.patience=1",
-            "phases.frozen.epochs=4",
-            "phases.unfrozen=null",
+        pytest.param(
+            (
+                "schedule=plateau",
+                "schedule.patience=1",
+                "phases.frozen.epochs=4",
+                "phases.unfrozen=null",
+            ),
+            marks=pytest.mark.more,
         ),
-        ("early_stopping.restore_best=false", "schedule=cosine"),
+        pytest.param(
+            ("early_stopping.restore_best=false", "schedule=cosine"), marks=pytest.mark.more
+        ),
     ],
     ids=["early stopping", "plateau", "last epoch"],
 )

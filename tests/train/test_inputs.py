@@ -66,6 +66,7 @@ def epoch(fed: Batches, number: int) -> tuple[np.ndarray, np.ndarray]:
     return np.concatenate([v for v, _ in parts]), np.concatenate([t for _, t in parts])
 
 
+@pytest.mark.more
 @pytest.mark.parametrize("first_step", [0, 5])
 @pytest.mark.parametrize("changes", [(), ("augment.mixup=0.4", "loss.label_smoothing=0.2")])
 def test_each_epoch_sees_the_next_view_in_the_order_of_images(
@@ -203,6 +204,7 @@ def test_of_views_takes_any_number_of_epochs_in_one_go(tmp_path: Path) -> None:
             np.testing.assert_array_equal(one, other)
 
 
+@pytest.mark.more
 @pytest.mark.parametrize("changes", [(), ("augment=digits", "cache.views=2")])
 def test_folds_share_what_frozen_layers_give_and_each_is_fed_its_own(
     changes: tuple[str, ...], tmp_path: Path

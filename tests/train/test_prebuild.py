@@ -45,6 +45,7 @@ def trial(made: Recipe) -> tuple[float, list[bool]]:
     return seconds, cached
 
 
+@pytest.mark.more
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "changes",
@@ -85,6 +86,7 @@ def test_each_cut_is_kept_in_as_many_views_as_some_trial_sees() -> None:
     assert len(entries) == (1 + 2) + (1 + 1) + (1 + 3)
 
 
+@pytest.mark.more
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("changes", "sets"),
@@ -116,6 +118,7 @@ def test_where_few_trials_need_the_same_nothing_is_computed_for_all(one: str, ot
     assert not entries_dir().exists()
 
 
+@pytest.mark.more
 @pytest.mark.parametrize("augment", ["none", pytest.param("photo", marks=pytest.mark.more)])
 def test_after_relabelling_only_new_images_go_through_the_backbone(
     augment: str, tmp_path: Path

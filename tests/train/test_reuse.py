@@ -169,6 +169,7 @@ def edit(place: Path, kind: str, draws: np.random.Generator, fresh: int) -> int:
 EDITS = ("relabel", "rename", "add", "copy", "touch", "replace", "remove")
 
 
+@pytest.mark.more
 @settings(max_examples=6, deadline=None)
 @given(
     edits=st.lists(st.sampled_from(EDITS), min_size=1, max_size=8),
@@ -424,6 +425,7 @@ def server() -> multiprocessing.context.ForkServerContext:
     return context
 
 
+@pytest.mark.more
 @pytest.mark.parametrize(
     "moment",
     [

@@ -182,6 +182,7 @@ def test_pictures_are_drawn_and_recorded(done: Run) -> None:
             image.verify()
 
 
+@pytest.mark.more
 @pytest.mark.slow
 def test_the_saved_model_is_the_one_that_was_judged(tmp_path: Path, done: Run) -> None:
     from sweeper.data.sources.loading import load
@@ -202,6 +203,7 @@ def test_the_saved_model_is_the_one_that_was_judged(tmp_path: Path, done: Run) -
     assert cached["test_accuracy"] == pytest.approx(done.value, abs=1.5 / len(held_out))
 
 
+@pytest.mark.more
 @pytest.mark.slow
 def test_a_diverging_trial_ends_as_nan(tmp_path: Path) -> None:
     run = Run(recipe(*DIGITS, "optimizer=sgd", "optimizer.learning_rate=1e38"), tmp_path, False)
