@@ -5,7 +5,8 @@
 
 Of each data set 3 % of the labels are made wrong, and 2 % of the images are copied from train into
 test: half as the same bytes, half resized by 0.7 and saved as JPEG of quality 70. Prints the table
-of README.md. DIR holds a prepared TFDS data set `stanford_dogs`.
+of README.md. DIR holds a prepared TFDS data set `stanford_dogs`, of
+18 images of each class in the table; fewer than four are not enough for a test of each class.
 """
 
 import argparse
