@@ -37,8 +37,8 @@ test-families: $(READY)  ## Build, cut and train every network of keras.applicat
 test-kill: $(READY)  ## Kill real sweeps and a refit at ten random moments, and see that all ends well (14 minutes)
 	SWEEPER_KILLS=10 $(BIN)/python -m pytest -o timeout=7200 tests/test_resume_runs.py tests/search/test_resume.py tests/search/test_controllers.py tests/test_winner_used.py::test_while_refits_are_killed_the_champion_answers
 
-test-commands: $(READY)  ## Try 5,000 generated command lines, recipes and settings (25 minutes)
-	SWEEPER_COMMANDS=5000 $(BIN)/python -m pytest -o timeout=7200 tests/test_generated_commands.py
+test-commands: $(READY)  ## Try 10,000 generated command lines, recipes and settings (an hour)
+	SWEEPER_COMMANDS=5000 $(BIN)/python -m pytest -n 2 -o timeout=14400 tests/test_generated_commands.py
 
 faults: $(READY)  ## Cause every fault of docs/reliability.md and write its tables (half an hour)
 	SWEEPER_WRITE_RELIABILITY=1 $(BIN)/python -m pytest -n 4 --dist loadfile -m faults tests/faults
