@@ -15,10 +15,11 @@ from PIL import Image
 from recipes import recipe
 from sklearn.datasets import load_sample_image
 
-from sweeper.data import batches, decoding, stratified
+from sweeper.data import batches, stratified
 from sweeper.data.augment import augmentation, image_draws
 from sweeper.data.augment.augmentation import build_augment
 from sweeper.data.examples import Examples
+from sweeper.data.image_reading import decoding
 from sweeper.models.folding import Folded
 from sweeper.models.pretrained.networks import build_backbone
 from sweeper.train.frozen import frozen_pass

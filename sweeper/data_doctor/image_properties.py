@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from sweeper.advance import OnAdvance
-from sweeper.data.headers import UPRIGHT, Header, read_header
+from sweeper.data.image_reading.headers import UPRIGHT, Header, read_header
 from sweeper.data.sources.listing import Part
 from sweeper.data_doctor.collection import Collection
 

@@ -12,8 +12,8 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from sweeper.data.batches import resize
-from sweeper.data.channels import Pixels, three_channels
-from sweeper.data.decoding import Decoder, reason
+from sweeper.data.image_reading.channels import Pixels, three_channels
+from sweeper.data.image_reading.decoding import Decoder, reason
 from sweeper.errors import SweeperError
 from sweeper.models.inference import compiled
 from sweeper.saved.card import Card, read_card

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TextIO
 
-from sweeper.data.formats import HEIF, READABLE, UNREADABLE, kind_of_file
+from sweeper.data.image_reading.formats import HEIF, READABLE, UNREADABLE, kind_of_file
 
 STANDARD_INPUT = "-"
 _IMAGES = READABLE | HEIF | UNREADABLE

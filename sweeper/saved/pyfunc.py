@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from sweeper.data.channels import Pixels
+from sweeper.data.image_reading.channels import Pixels
 from sweeper.errors import SweeperError
 from sweeper.saved.card import NETWORK
 from sweeper.saved.classifier import SavedClassifier

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sweeper.data.batches import parallelism
-from sweeper.data.channels import Pixels
+from sweeper.data.image_reading.channels import Pixels
 from sweeper.saved.classifier import SavedClassifier, UnreadableImage
 
 _AHEAD = 2

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from pictures import decoded, faults, folder, names, picture
 from PIL import Image, ImageOps
 
-from sweeper.data.decoding import Decoder
-from sweeper.data.formats import kind_of
+from sweeper.data.image_reading.decoding import Decoder
+from sweeper.data.image_reading.formats import kind_of
 from sweeper.data.sources import loading
 
 LIMIT = 1_000_000
@@ -220,7 +220,7 @@ def test_a_bomb_of_any_format_is_refused_before_it_is_decoded(data, monkeypatch)
         raise AssertionError("it was decoded")
 
     monkeypatch.setattr("PIL.ImageFile.ImageFile.load", decodes)
-    monkeypatch.setattr("sweeper.data.decoding._by_tensorflow", decodes)
+    monkeypatch.setattr("sweeper.data.image_reading.decoding._by_tensorflow", decodes)
     with pytest.raises(ValueError, match=r"pixels are more than dataset\.max_pixels=5000"):
         Decoder(5000)(tf.constant(data))
 
@@ -279,7 +279,7 @@ def test_heic_is_read_where_it_can_be():
 
 @pytest.mark.parametrize("name", ["a.heic", "a.heif", "a.HIF"])
 def test_heic_without_its_package_is_refused_with_what_to_install(tmp_path, name, monkeypatch):
-    monkeypatch.setattr("sweeper.data.formats.reads_heif", lambda: False)
+    monkeypatch.setattr("sweeper.data.image_reading.formats.reads_heif", lambda: False)
     for one in ("cat", "dog"):
         picture(tmp_path / one / "a.png")
     (tmp_path / "cat" / name).write_bytes(b"\0\0\0\x18ftypheic" + bytes(40))

@@ -8,8 +8,8 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from sweeper.data.decoding import Decoder
-from sweeper.data.headers import read_header
+from sweeper.data.image_reading.decoding import Decoder
+from sweeper.data.image_reading.headers import read_header
 
 _DECODE = Decoder(10**8)
 

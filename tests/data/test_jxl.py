@@ -5,8 +5,8 @@ import tensorflow as tf
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sweeper.data.decoding import Decoder
-from sweeper.data.jxl import size
+from sweeper.data.image_reading.decoding import Decoder
+from sweeper.data.image_reading.jxl import size
 
 RED = {
     (1, 1): "ff0a001010090800010034004b188b15c24996e501c4389a0a",

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from sweeper.config import Folder
-from sweeper.data.formats import HEIF, READABLE
+from sweeper.data.image_reading.formats import HEIF, READABLE
 from sweeper.data.sources.data_presence import absent
 from sweeper.data.sources.image_folders import Classes, Findings, classes, contents
 from sweeper.data.sources.listing import (

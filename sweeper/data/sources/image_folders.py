@@ -5,7 +5,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sweeper.data import formats
+from sweeper.data.image_reading import formats
 from sweeper.data.sources.listing import shortened
 from sweeper.data.sources.naming import composed, printable
 

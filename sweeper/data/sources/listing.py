@@ -12,8 +12,8 @@ import tensorflow as tf
 
 from sweeper.config import nearest
 from sweeper.data.content_hash import hashed_files
-from sweeper.data.decoding import Decoder
 from sweeper.data.examples import Drawn, Examples, Source, class_counts, no_images
+from sweeper.data.image_reading.decoding import Decoder
 from sweeper.data.sources.naming import alike, printable
 from sweeper.data.splits import split_test, subset
 from sweeper.data.stratified import Indices

@@ -21,10 +21,10 @@ from numpy.typing import NDArray
 
 from sweeper import paths
 from sweeper.data.batches import as_written, parallelism, plain_options
-from sweeper.data.channels import FLAT
-from sweeper.data.decoding import reason
 from sweeper.data.examples import Examples
-from sweeper.data.formats import HEAD
+from sweeper.data.image_reading.channels import FLAT
+from sweeper.data.image_reading.decoding import reason
+from sweeper.data.image_reading.formats import HEAD
 from sweeper.data.images import OnImages, no_callback
 from sweeper.data.sources.listing import Part, shortened
 from sweeper.data.sources.naming import printable

@@ -13,8 +13,8 @@ import tensorflow as tf
 from sweeper.config import Tfds, nearest
 from sweeper.data.batches import as_written
 from sweeper.data.content_hash import hashed
-from sweeper.data.decoding import Decoder
 from sweeper.data.examples import Examples, class_counts
+from sweeper.data.image_reading.decoding import Decoder
 from sweeper.data.sources.internet import any_answers
 from sweeper.data.sources.listing import Listing, Part, files_content, unequal_classes
 from sweeper.data.sources.tfds_records import labels_of, record_at, records_of

@@ -4,9 +4,9 @@ import io
 from dataclasses import dataclass
 from pathlib import Path
 
-from sweeper.data import jxl
-from sweeper.data.decoding import open_image, orientation_of
-from sweeper.data.formats import HEAD, kind_of
+from sweeper.data.image_reading import jxl
+from sweeper.data.image_reading.formats import HEAD, kind_of
+from sweeper.data.image_reading.pillow_reader import open_image, orientation_of
 
 UPRIGHT = 1
 """Orientation of EXIF of an image that lies in its file as it is shown."""

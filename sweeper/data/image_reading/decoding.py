@@ -8,15 +8,16 @@ numbers of its colours), and what it leaves out (shapes that are in the alpha ch
 import functools
 import io
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
 import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from sweeper.data import icons, jxl
-from sweeper.data.channels import Pixels, without_alpha
-from sweeper.data.formats import HEAD, INSTALL_HEIF, kind_of, reads_heif
+from sweeper.data.image_reading import jxl
+from sweeper.data.image_reading.channels import Pixels
+from sweeper.data.image_reading.formats import HEAD, INSTALL_HEIF, kind_of, reads_heif
+from sweeper.data.image_reading.pillow_reader import open_image, orientation_of, three_channels_of
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -28,13 +29,6 @@ NUMBERS = 1
 """Version of the pixels of a file: 3 channels of 8 bits, of the first picture, upright. Raise it
 when others may come out; ``tests/test_golden_numbers.py`` notices."""
 
-_FORMATS = (
-    *("AVIF", "BMP", "DIB", "GIF", "HEIF", "JPEG", "JPEG2000", "MPO"),
-    *("PCX", "PNG", "PPM", "QOI", "TGA", "TIFF", "WEBP"),
-)
-"""Pillow's readers of pixels; not those that run a program, as for EPS."""
-
-_ORIENTATION = 0x0112  # of EXIF
 _PILLOW = 0
 """Where an orientation (1 to 8) stands: TensorFlow does not decode this file right."""
 
@@ -164,7 +158,7 @@ class Decoder:
         try:
             encoded = _bytes_of(element)
             image = PIL.ImageOps.exif_transpose(self._open(encoded))
-            return _three_channels(image, kind_of(encoded[:HEAD]))
+            return three_channels_of(image, kind_of(encoded[:HEAD]))
         except ValueError:
             raise
         except Exception as error:
@@ -198,40 +192,6 @@ def _upright(image: tf.Tensor, orientation: tf.Tensor) -> tf.Tensor:
     return tf.switch_case(tf.cast(orientation - 1, tf.int32), turns)
 
 
-def open_image(file: BinaryIO) -> "Image":
-    """What Pillow makes of a file; its pixels are not decoded yet.
-
-    Raises:
-        Exception: anything, where it is no image that is read here.
-    """
-    import PIL.Image
-
-    PIL.Image.MAX_IMAGE_PIXELS = None  # dataset.max_pixels is the limit
-    if icons.is_icon(file):
-        return icons.open_icon(file)
-    return PIL.Image.open(file, formats=_formats())
-
-
-def orientation_of(image: "Image") -> int:
-    """Of EXIF: 1 to 8; 1, which is upright, where EXIF says nothing that can be read."""
-    try:
-        found = image.getexif().get(_ORIENTATION, 1)
-    except Exception:  # readers of foreign bytes raise anything
-        return 1
-    return found if found in range(1, 9) else 1
-
-
-def _three_channels(image: "Image", kind: str | None) -> Pixels:
-    # Pillow gives grey PPM of 16 bits as 32
-    if image.mode.startswith("I;16") or (image.mode == "I" and kind == "ppm"):
-        return np.repeat((np.asarray(image) >> 8).astype(np.uint8)[..., np.newaxis], 3, axis=-1)
-    if image.mode in {"I", "F"}:
-        raise ValueError("its values have 32 bits; convert it to 8 or 16")
-    if image.has_transparency_data:
-        return without_alpha(np.asarray(image.convert("RGBA")))
-    return np.array(image.convert("RGB"))
-
-
 def reason(error: tf.errors.OpError) -> str:
     """What the decoder says, without the names of graph nodes around it."""
     return str(error.message).split("}} ")[-1].split(" [Op:")[0].rstrip(".")
@@ -245,16 +205,3 @@ def _why(encoded: bytes, kind: str | None) -> str:
     if kind is not None:
         return f"a damaged {kind} image"
     return f"it is no image that is known, and starts with {encoded[:12]!r}"
-
-
-@functools.cache
-def _formats() -> tuple[str, ...]:
-    """Those of :data:`_FORMATS` that this Pillow was built with, and HEIF where it is installed."""
-    import PIL.Image
-
-    PIL.Image.init()
-    if reads_heif():
-        import pillow_heif
-
-        pillow_heif.register_heif_opener()
-    return tuple(name for name in _FORMATS if name in PIL.Image.OPEN)
