@@ -85,8 +85,8 @@ def listing(dataset: Csv) -> Listing:
         image_files(
             where,
             above,
-            [paths[row.line] for row in found],
-            [number[row.label] for row in found],
+            (paths[row.line] for row in found),
+            np.array([number[row.label] for row in found], np.int64),
             names,
             dataset.max_pixels,
         )

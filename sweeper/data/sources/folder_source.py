@@ -1,6 +1,7 @@
 """Images in one folder a class: ``train/<class>/`` and ``test/<class>/``, or ``<class>/`` alone."""
 
 from collections.abc import Iterator, Mapping
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from sweeper.data.sources.listing import (
     unequal_classes,
 )
 from sweeper.data.sources.naming import Role, StoredNames, printable, role_of
+from sweeper.data.stratified import Indices
 from sweeper.errors import ConfigError, MissingInput
 
 
@@ -129,18 +131,19 @@ def _listing(
 ) -> Listing:
     """The parts; images that validate stand behind those that train, class by class."""
 
-    def part(role: Role, *more: Role) -> tuple[Part, list[Role]]:
-        listed = [
-            (path, label, of)
+    def part(role: Role, *more: Role) -> tuple[Part, Indices]:
+        groups = [
+            (files.get(of, {}).get(name, []), label, of)
             for label, name in enumerate(names)
             for of in (role, *more)
-            for path in files.get(of, {}).get(name, [])
         ]
-        paths, labels = [path for path, _, _ in listed], [label for _, label, _ in listed]
+        counts = [len(paths) for paths, _, _ in groups]
+        labels = np.repeat(np.array([label for _, label, _ in groups], np.int64), counts)
+        paths = chain.from_iterable(paths for paths, _, _ in groups)
+        validates = np.repeat([of == "validation" for _, _, of in groups], counts)
         made = image_files(where[role], root, paths, labels, names, dataset.max_pixels)
-        return made, [of for _, _, of in listed]
+        return made, np.flatnonzero(validates)
 
-    train, of = part("train", "validation")
+    train, validation = part("train", "validation")
     parts = [train, part("test")[0]] if "test" in files else [train]
-    validation = np.flatnonzero(np.array(of) == "validation")
     return Listing(names, tuple(parts), validation, tuple(notes))

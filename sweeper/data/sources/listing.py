@@ -15,6 +15,7 @@ from sweeper.data.content_hash import hashed_files
 from sweeper.data.examples import Drawn, Examples, Source, class_counts, no_images
 from sweeper.data.image_reading.decoding import Decoder
 from sweeper.data.sources.naming import alike, printable
+from sweeper.data.sources.paths import Paths
 from sweeper.data.splits import split_test, subset
 from sweeper.data.stratified import Indices
 from sweeper.errors import ConfigError
@@ -138,17 +139,16 @@ class Listing:
 def image_files(
     where: str,
     root: Path,
-    paths: Sequence[str],
-    labels: Iterable[int],
+    found: Iterable[str],
+    labels: Indices,
     class_names: tuple[str, ...],
     max_pixels: int,
 ) -> Part:
-    """A part whose images are files below ``root``; ``labels`` has one for each of ``paths``."""
-    # bytes, since a name need not be UTF-8
-    array = np.array([os.fsencode(path) for path in paths], dtype=np.object_)
+    """A part whose images are the files ``found`` below ``root``; ``labels`` has one for each."""
+    paths = Paths(root, found)
     decoder = Decoder(max_pixels)
     examples = Examples(
-        labels=np.array(list(labels), dtype=np.int64),
+        labels=labels,
         indices=np.arange(len(paths)),
         read=None,
         decode=lambda path: decoder(tf.io.read_file(path)),
@@ -156,10 +156,11 @@ def image_files(
         name=lambda position: printable(paths[position]),
         identify=lambda position: printable(paths[position].removeprefix(f"{root}{os.sep}")),
         class_names=class_names,
-        elements=lambda indices: array[indices],
+        elements=paths.encoded,
         content=lambda: files_content(root.name, root, paths, decoder.key),
         hashes=lambda indices: hashed_files(
-            tf.data.Dataset.from_tensor_slices(array[indices]), f"{decoder.key}, of any size"
+            tf.data.Dataset.from_tensor_slices(paths.encoded(indices)),
+            f"{decoder.key}, of any size",
         ),
     )
     return Part(where, examples, paths, tf.io.read_file, decoder)
