@@ -7,7 +7,7 @@ from sweeper.app.fine_tune_study import FineTuneStudy
 from sweeper.app.recorded import train
 from sweeper.records import Owner
 from sweeper.search.hooks import with_hooks
-from sweeper.search.trials.job import CurrentTrial, current_trial
+from sweeper.search.trials.current import CurrentTrial, current_trial
 from sweeper.study_files.trial_paths import TrialPaths
 from sweeper.validation import parse
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from sweeper.data.examples import Source
 from sweeper.data.sources.listing import Listing
-from sweeper.data.sources.scan import Scan
+from sweeper.data.sources.scan_record import Scan
 from sweeper.data.stratified import Indices
 
 _NAMED = 3

@@ -14,7 +14,8 @@ from sweeper.data.sources import (
     tfds_source,
 )
 from sweeper.data.sources.listing import Listing, shortened
-from sweeper.data.sources.scan import Scan, scan
+from sweeper.data.sources.scan import scan
+from sweeper.data.sources.scan_record import Scan
 from sweeper.errors import ConfigError
 
 

@@ -7,11 +7,10 @@ times, so an unchanged data set is not decoded again, and a changed one never me
 
 import functools
 import hashlib
-import json
 import os
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +27,7 @@ from sweeper.data.image_reading.formats import HEAD
 from sweeper.data.images import OnImages, no_callback
 from sweeper.data.sources.listing import Part, shortened
 from sweeper.data.sources.naming import printable
-from sweeper.disk import files
+from sweeper.data.sources.scan_record import Scan, Undecodable, keep, recall
 from sweeper.errors import ConfigError
 
 _VERSION = "decoded, flat, dark, twins"
@@ -47,34 +46,6 @@ _SIXTEEN_BITS = r"(?s)\CPNG\r\n\x1a\n\C{16}\x10\C*|(?:II\*\x00|MM\x00\*)\C*"
 _HASHES = 2**63 - 1
 
 
-@dataclass(frozen=True)
-class Undecodable:
-    """An image at this position of its part, what a person calls it, and what the decoder says."""
-
-    position: int
-    name: str
-    reason: str
-
-
-@dataclass(frozen=True)
-class Scan:
-    """What a scan found.
-
-    Attributes:
-        found: the undecodable images of each part.
-        flat: positions in each part of images that hardly differ from one colour.
-        dark: those of 16 bits a value that use the lowest 14 or fewer.
-        twins: groups of images, each a part and a position in it, that are the same bytes.
-        notes: sentences for the person.
-    """
-
-    found: tuple[tuple[Undecodable, ...], ...]
-    flat: tuple[tuple[int, ...], ...]
-    dark: tuple[tuple[int, ...], ...]
-    twins: tuple[tuple[tuple[int, int], ...], ...]
-    notes: tuple[str, ...] = ()
-
-
 def scan(parts: Sequence[Part], on_images: OnImages = no_callback) -> Scan:
     """Decode all images of ``parts``, or recall what an earlier scan of the same files found.
 
@@ -84,7 +55,7 @@ def scan(parts: Sequence[Part], on_images: OnImages = no_callback) -> Scan:
         ConfigError: a file cannot be read at all, whatever it holds.
     """
     file = paths.scan_file(_fingerprint(parts))
-    kept = _recall(file)
+    kept = recall(file)
     if kept is not None:
         return kept
     total, looks = sum(len(part.examples) for part in parts), list[_Look]()
@@ -101,15 +72,8 @@ def scan(parts: Sequence[Part], on_images: OnImages = no_callback) -> Scan:
         ),
         _twins(parts, looks),
     )
-    content = {
-        "images": {printable(part.where): len(part.examples) for part in parts},
-        "undecodable": [[asdict(one) for one in of_part] for of_part in made.found],
-        "flat": made.flat,
-        "dark": made.dark,
-        "twins": made.twins,
-    }
     try:
-        files.write_aside(file, json.dumps(content, indent=1))
+        keep(file, made, {printable(part.where): len(part.examples) for part in parts})
     except OSError as error:
         why = f"{error.strerror or error}"
         note = (
@@ -142,22 +106,6 @@ def _fingerprint(parts: Sequence[Part]) -> str:
     if faults:
         raise ConfigError(shortened(faults, "such files"))
     return seen.hexdigest()
-
-
-def _recall(file: Path) -> Scan | None:
-    """What a scan kept, or None where there is nothing that can be read."""
-    try:
-        content = json.loads(file.read_text())
-        return Scan(
-            tuple(
-                tuple(Undecodable(**one) for one in of_part) for of_part in content["undecodable"]
-            ),
-            tuple(tuple(of_part) for of_part in content["flat"]),
-            tuple(tuple(of_part) for of_part in content["dark"]),
-            tuple(tuple((part, place) for part, place in group) for group in content["twins"]),
-        )
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,8 @@ from sweeper.records import Decision
 
 _LOOK_SECONDS = 5.0
 """Without a report the log is looked at so often."""
+_LOOKS = 12
+"""After so many that found nothing an answer says so: 1,000 trials that are silent cost little."""
 
 _ANSWER = 32 << 20
 """Bytes of files in one answer, at most one piece more."""
@@ -76,11 +78,16 @@ class ActorWork:
         threading.Thread(target=self._run, args=(executor,), name="work", daemon=True).start()
 
     def messages(self, seen: int) -> tuple[int, list[Message]]:
-        """Wait for messages; returns the number of the first, and all after the ``seen`` first."""
+        """Wait for messages; returns the number of the first, and all after the ``seen`` first.
+
+        None are returned where nothing is new for a minute.
+        """
         with self._answering:
             self._unseen = self._unseen[max(0, seen - self._first) :]
             self._first = max(self._first, seen)
-            if not self._unseen:
+            for _ in range(_LOOKS):
+                if self._unseen:
+                    break
                 self._unseen = self._new()
             return self._first, self._unseen
 

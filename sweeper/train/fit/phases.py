@@ -21,7 +21,8 @@ from sweeper.train.evaluation import (
     edge,
 )
 from sweeper.train.fit.inputs import Inputs
-from sweeper.train.fit.phase_state import Arrays, Epoch, PhaseState, Progress
+from sweeper.train.fit.judge import Judge, assign, learned_of
+from sweeper.train.fit.phase_state import Epoch, PhaseState, Progress
 from sweeper.train.optimizers.by_name import averaging, build_optimizer
 from sweeper.train.optimizers.schedules import build_rate
 from sweeper.train.runtime import numerics
@@ -92,7 +93,7 @@ class PhaseRun:
         model.prepare(inputs.augment, weigh, numerics.compile_options(recipe, model))
         model.draw.assign(first_step * train.steps)
         model.optimizer.build(model.trainable_variables)
-        self._averages = _averages(model.optimizer)
+        self._judge = Judge(model, self.evaluation)
         self._logits: NDArray[np.float32] | None = None
         self._on_advance = on_advance
 
@@ -110,8 +111,8 @@ class PhaseRun:
 
     def restore(self, state: PhaseState) -> None:
         """Stand where ``state`` was taken."""
-        _assign(self._model.changing, state.model)
-        _assign(self._model.optimizer.variables, state.optimizer)
+        assign(self._model.changing, state.model)
+        assign(self._model.optimizer.variables, state.optimizer)
         self._progress.restore(state)
         self._logits = None
         self._set_rate_factor()
@@ -141,13 +142,13 @@ class PhaseRun:
                 shuffle=False,  # the data set shuffles itself
                 verbose=0,
             )
-        _assign(self._model.learned, self._progress.kept)
+        assign(self._model.learned, self._progress.kept)
         return self._progress.kept_epoch
 
     @property
     def learned(self) -> list[NDArray[Any]]:
         """The weights of what trained, as they stand."""
-        return [variable.numpy() for variable in self._model.learned]
+        return learned_of(self._model)
 
     def logits(self) -> NDArray[np.float32]:
         """``[n, units]`` of the validation images, of the weights that the phase ended with."""
@@ -167,7 +168,7 @@ class PhaseRun:
         """Judge the epoch that was just trained, in so many ``seconds``, with Keras' ``logs``."""
         began = time.monotonic()
         epoch = len(self.epochs)
-        found, judged, logits = self._judge()
+        found, judged, logits = self._judge(partial(self._advance, "validation"))
         metrics = {key: float(value) for key, value in logs.items()} | found
         metrics |= {
             "learning_rate": self._learning_rate(epoch),
@@ -193,19 +194,6 @@ class PhaseRun:
         if self._every is not None and ((epoch + 1) % self._every == 0 or last):
             on_state(self.state())
         return ended
-
-    def _judge(self) -> tuple[dict[str, float], Arrays, NDArray[np.float32]]:
-        """Metrics, the weights that have them, and the logits that these give.
-
-        Averaged weights are judged and kept; the raw ones continue to train, bit for bit.
-        """
-        raw = [variable.numpy() for variable, _ in self._averages]
-        for variable, average in self._averages:
-            variable.assign(average)
-        found, logits = self.evaluation(partial(self._advance, "validation"))
-        judged = self.learned
-        _assign([variable for variable, _ in self._averages], raw)
-        return found, judged, logits
 
     def _learning_rate(self, epoch: int) -> float:
         """That of the epoch's last step; the optimizer has that of the next one."""
@@ -237,17 +225,3 @@ class _EachEpoch(keras.callbacks.Callback):
         self._on_epoch(ended)
         if ended.last:
             self.model.stop_training = True
-
-
-def _assign(variables: Sequence[Any], values: Sequence[Any]) -> None:
-    for variable, value in zip(variables, values, strict=True):
-        variable.assign(value)
-
-
-def _averages(optimizer: Any) -> list[tuple[Any, Any]]:
-    """Trainable variables with their moving averages; none unless the optimizer keeps some."""
-    inner = getattr(optimizer, "inner_optimizer", optimizer)  # mixed_float16 wraps it
-    if not inner.use_ema:
-        return []
-    averages = inner._model_variables_moving_average
-    return list(zip(inner._trainable_variables, averages, strict=True))
