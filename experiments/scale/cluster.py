@@ -1,12 +1,12 @@
 """What one controller costs on a cluster: trials that sleep, on many slots of Ray on this machine.
 
     python experiments/scale/cluster.py [--trials 2000] [--slots 64] [--seconds 30]
-    python experiments/scale/cluster.py --storage postgresql+psycopg://...  # of `make stores`
+    python experiments/scale/cluster.py --storage URL --tracking URL  # those of `make stores`
 
-All is as in a sweep of fine-tunes (folders, journals that are delivered to MLflow's SQLite
-store), but a trial sleeps, reports ten epochs and records eight metrics at each. Prints what a
-trial costs the controller, by part, and what grows with the number of trials. docs/scale.md has a
-model with these constants.
+All is as in a sweep of fine-tunes (folders, journals that are delivered to MLflow), but a trial
+sleeps, reports ten epochs and records eight metrics at each. Prints what a trial costs the
+controller, by part, and what grows with the number of trials. docs/scale.md has a model with these
+constants.
 """
 
 import argparse
@@ -38,7 +38,7 @@ from sweeper.search.hooks import with_hooks
 from sweeper.study_files.trial_paths import TrialPaths
 from sweeper.track.journal import Journal
 
-SQLITE = "sqlite:///studies.db"
+SQLITE, MLFLOW = "sqlite:///studies.db", "sqlite:///mlruns/mlflow.db"
 EPOCHS = 10
 METRICS = tuple(f"metric_{number}" for number in range(8))
 SECONDS = "CLUSTER_TRIAL_SECONDS"
@@ -184,14 +184,16 @@ def database_size(storage: str) -> int:
     return int(row[0])
 
 
-def main_run(trials: int, slots: int, seconds: float, address: str, storage: str) -> None:
+def main_run(asked: argparse.Namespace, address: str) -> None:
     """One sweep, here, and what it cost."""
+    trials, slots, storage = asked.trials, asked.slots, asked.storage
     count_all()
     words = [
         *("-m", "+experiment=digits_lite0", f"hydra.sweeper.n_trials={trials}"),
         *("hydra/sweeper/sampler=random", f"hydra.sweeper.n_jobs={slots}"),
         f"hydra.sweeper.executor={{kind: ray, address: '{address}', num_cpus: 1}}",
         *(f"hydra.sweeper.storage={storage}", "hydra.sweep.dir=study"),
+        f"tracking.uri={asked.tracking}",
     ]
     watch, ended = Watch(port=urlsplit(storage).port), threading.Event()
     looking = threading.Thread(target=watch.look, args=(ended,))
@@ -203,7 +205,7 @@ def main_run(trials: int, slots: int, seconds: float, address: str, storage: str
     looking.join()
     folders = sorted(Path("study").rglob("span.json"))
     assert len(folders) == trials
-    print_slots([tuple(json.loads(path.read_text())) for path in folders], slots, seconds)
+    print_slots([tuple(json.loads(path.read_text())) for path in folders], slots, asked.seconds)
     print("\n| part | calls | ms of a processor, each | longest, ms |\n|---|---|---|---|")
     for name, cost in COSTS.items():
         each = 1000 * cost.processor / cost.calls
@@ -213,11 +215,13 @@ def main_run(trials: int, slots: int, seconds: float, address: str, storage: str
     print(f"threads: {watch.threads}, connections: {watch.connections}; ", end="")
     print(f"MB of the peak: {resource_peak():.0f}")
     kept = size(Path("study"), "*") / trials
-    study, runs = database_size(storage) / trials, Path("mlruns/mlflow.db").stat().st_size / trials
-    print(f"bytes a trial: study's database {study:,.0f}, MLflow's {runs:,.0f}, files {kept:,.0f}")
-    with contextlib.closing(sqlite3.connect("mlruns/mlflow.db")) as store:
-        (points,) = store.execute("select count(*) from metrics").fetchone()
-    print(f"points in MLflow: {points:,}")
+    study = database_size(storage) / trials
+    print(f"bytes a trial: study's database {study:,.0f}, files {kept:,.0f}")
+    if asked.tracking == MLFLOW:
+        runs = Path("mlruns/mlflow.db")
+        with contextlib.closing(sqlite3.connect(runs)) as store:
+            (points,) = store.execute("select count(*) from metrics").fetchone()
+        print(f"MLflow's database: {runs.stat().st_size / trials:,.0f}; points: {points:,}")
 
 
 def resource_peak() -> float:
@@ -231,6 +235,7 @@ if __name__ == "__main__":
     parser.add_argument("--slots", type=int, default=64)
     parser.add_argument("--seconds", type=float, default=30.0)
     parser.add_argument("--storage", default=SQLITE)
+    parser.add_argument("--tracking", default=MLFLOW)
     asked = parser.parse_args()
     os.environ[SECONDS] = str(asked.seconds)
     import ray
@@ -240,7 +245,7 @@ if __name__ == "__main__":
     cluster = Cluster(initialize_head=True, head_node_args=head)
     try:
         with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
-            main_run(asked.trials, asked.slots, asked.seconds, cluster.address, asked.storage)
+            main_run(asked, cluster.address)
     finally:
         ray.shutdown()
         cluster.shutdown()
