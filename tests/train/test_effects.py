@@ -37,7 +37,7 @@ from sweeper.train.runtime import numerics
 DECLARED = declared(Recipe)
 NETWORK = ("backbone.", "image_size")
 """Keys whose effect on training is that of the features; training is tried on a tiny network."""
-OBSERVED = ~(Affects.RANKING | Affects.RECORD | Affects.PLACE)
+OBSERVED = ~(Affects.RANKING | Affects.RECORD | Affects.AFTERWARDS | Affects.PLACE)
 Seen = Mapping[Affects, str]
 NOT_SEEN_HERE = {
     # they end a trial
