@@ -7,7 +7,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sweeper.data.sources.paths import Paths
+from sweeper.data.sources.file_paths import Paths
 
 names = st.lists(
     st.binary(min_size=1, max_size=8).map(lambda name: name.replace(b"\0", b"0")), max_size=6

@@ -14,8 +14,8 @@ from sweeper.config import nearest
 from sweeper.data.content_hash import hashed_files
 from sweeper.data.examples import Drawn, Examples, Source, class_counts, no_images
 from sweeper.data.image_reading.decoding import Decoder
+from sweeper.data.sources.file_paths import Paths
 from sweeper.data.sources.naming import alike, printable
-from sweeper.data.sources.paths import Paths
 from sweeper.data.splits import split_test, subset
 from sweeper.data.stratified import Indices
 from sweeper.errors import ConfigError
