@@ -71,7 +71,8 @@ class _Shown:
         states: Container[TrialState] | None = None,
         use_cache: bool = False,
     ) -> list[FrozenTrial]:
-        trials = self._study._get_trials(deepcopy, tuple(TrialState), use_cache)
+        # never a cached list: the window has looked at what is newer
+        trials = self._study._get_trials(deepcopy, tuple(TrialState), use_cache=False)
         shown = self._window.of(trials) if len(trials) > SEEN else trials
         return shown if states is None else [trial for trial in shown if trial.state in states]
 
