@@ -351,7 +351,7 @@ def test_the_command_of_a_trial_composes_to_what_it_ran(
 
 @pytest.mark.slow
 def test_one_recipe_fine_tunes_once(cli: RunCli, tmp_path: Path) -> None:
-    ended = cli(*QUICK, "tracking.experiment=alone")
+    ended = cli(*QUICK, "tracking.experiment=alone", "dataset.fraction=0.3")
     assert ended.returncode == 0, ended.stderr
     assert "unfrozen epoch 2 of 2: loss" in ended.stdout
     assert re.search(r"test accuracy 0\.\d{4} \(95 %: 0\.\d{3} to [01]\.\d{3}\)", ended.stdout)

@@ -65,14 +65,20 @@ print("mlflow" in sys.modules)
 @pytest.mark.parametrize(
     "arguments",
     [
-        ["dataset=folder", "dataset.path=nowhere", "name=mine"],
-        ["dataset=csv", "dataset.path=nowhere", "name=mine", "-m"],
+        pytest.param(
+            ["dataset=folder", "dataset.path=nowhere", "name=mine"], marks=pytest.mark.more
+        ),
+        pytest.param(
+            ["dataset=csv", "dataset.path=nowhere", "name=mine", "-m"], marks=pytest.mark.more
+        ),
         ["+experiment=digits_lite0", "-m", "hydra.sweeper.storage=nonsense"],
         ["+experiment=digits_lite0", "-m", "tracking.uri=http://127.0.0.1:9"],
-        ["+experiment=digits_lite0", "tracking.uri=http://127.0.0.1:9"],
+        pytest.param(
+            ["+experiment=digits_lite0", "tracking.uri=http://127.0.0.1:9"], marks=pytest.mark.more
+        ),
         ["+experiment=digits_lite0", "backbone=xception", "backbone.weights=nowhere.h5"],
-        ["+experiment=digits_lite0", "image_size=20000"],
-        ["+experiment=digits_lite0", "batch_size=0", "-m"],
+        pytest.param(["+experiment=digits_lite0", "image_size=20000"], marks=pytest.mark.more),
+        pytest.param(["+experiment=digits_lite0", "batch_size=0", "-m"], marks=pytest.mark.more),
     ],
     ids=lambda words: " ".join(words)[-50:],
 )

@@ -47,7 +47,11 @@ def test_each_layer_is_shown_with_a_name_that_freeze_takes(tmp_path: Path) -> No
         ([], "Missing argument 'OVERRIDES...'"),
         (["+experiment=digits_lite0", "-m"], "takes one recipe; leave out -m"),
         (["imag_size=3"], "imag_size is not a key of the recipe; did you mean 'image_size'?"),
-        (["freeze=from_block", "freeze.unfreeze_from=block9"], "freeze.unfreeze_from must name"),
+        pytest.param(
+            ["freeze=from_block", "freeze.unfreeze_from=block9"],
+            "freeze.unfreeze_from must name",
+            marks=pytest.mark.more,
+        ),
     ],
 )
 def test_what_is_wrong_is_one_message(arguments: list[str], message: str, tmp_path: Path) -> None:

@@ -87,11 +87,11 @@ class ExecutorContract(ABC):
     @pytest.mark.parametrize(
         "error",
         [
-            TrialPruned("hopeless"),
+            pytest.param(TrialPruned("hopeless"), marks=pytest.mark.more),
             ConfigError(["a", "b"]),
-            MissingInput("no data"),
-            MachineFault("no space"),
-            TrackerError("no answer"),
+            pytest.param(MissingInput("no data"), marks=pytest.mark.more),
+            pytest.param(MachineFault("no space"), marks=pytest.mark.more),
+            pytest.param(TrackerError("no answer"), marks=pytest.mark.more),
             SweepInterrupted("interrupted", 15),
             TrialFailed("the task returned nan", cause=Cause.NONSENSE),
         ],

@@ -117,7 +117,9 @@ def test_a_kill_ends_what_runs_and_nothing_after_it(executor: RayExecutor, study
     assert executor.run(lambda _: 1, study / "log", IGNORE) == 1
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV])
+@pytest.mark.parametrize(
+    "number", [signal.SIGKILL, pytest.param(signal.SIGSEGV, marks=pytest.mark.more)]
+)
 def test_a_process_that_dies_is_a_failure_and_its_children_end(
     executor: RayExecutor, study: Path, number: signal.Signals
 ) -> None:

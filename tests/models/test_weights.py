@@ -56,7 +56,7 @@ def test_a_variance_below_zero_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("suffix", "rate"),
-    [(".h5", None), pytest.param(".weights.h5", 0.0, marks=pytest.mark.slow)],
+    [(".h5", None), pytest.param(".weights.h5", 0.0, marks=pytest.mark.more)],
 )
 def test_the_official_efficientnet_file_means_what_imagenet_means(
     suffix: str,

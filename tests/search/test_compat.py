@@ -274,6 +274,7 @@ def test_one_objective_and_a_stored_study(app: Path) -> None:
     assert config["x"] == stored.trials[3].params["x"]
 
 
+@pytest.mark.more
 def test_one_objective_from_the_command_line(app: Path) -> None:
     results = sweep(
         app,
@@ -304,6 +305,7 @@ def test_a_grid_has_as_many_trials_as_points(app: Path) -> None:
     assert results["best_value"] == 1
 
 
+@pytest.mark.more
 def test_a_grid_may_end_before_its_last_point(app: Path) -> None:
     sweep(app, "grid", STORAGE, "hydra.sweeper.n_trials=2", "hydra.sweeper.n_jobs=1")
     assert len(study(app, "grid").trials) == 2

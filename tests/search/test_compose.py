@@ -211,14 +211,21 @@ def test_very_many_trials_are_composed_as_hydra_does(
     "sets",
     [
         [{"lr": 0.5}, {"lr": None}, {"lr": "a"}, {"lr": 1}, {"lr": True}],
-        [{"scale": 1}, {"scale": 2}],
+        pytest.param([{"scale": 1}, {"scale": 2}], marks=pytest.mark.more),
         [{"hydra.verbose": True}, {"hydra.verbose": False}],
-        [{"tags.0": 5, "tags": "[7,8]"}, {"tags": "[7,8]", "tags.0": 5}],
+        pytest.param(
+            [{"tags.0": 5, "tags": "[7,8]"}, {"tags": "[7,8]", "tags.0": 5}], marks=pytest.mark.more
+        ),
         [{"deep": "{a:{b:2}}", "deep.a.b": 3}, {"deep.a.b": 3, "deep": "{a:{b:2}}"}],
-        [{"lr": 1, "++lr": "a"}, {"lr": 2, "++lr": "a"}],
+        pytest.param([{"lr": 1, "++lr": "a"}, {"lr": 2, "++lr": "a"}], marks=pytest.mark.more),
         [{"n": 1}, {"lr": 1}, {"lr": 1, "n": 2}, {"n": 2, "lr": 1}],
-        [{"db": "postgres", "db.port": 3}, {"db": "mysql", "db.port": 3}],
-        [{"typed.count": 1}, {"typed.count": 2.5}, {"typed.count": 3}],
+        pytest.param(
+            [{"db": "postgres", "db.port": 3}, {"db": "mysql", "db.port": 3}],
+            marks=pytest.mark.more,
+        ),
+        pytest.param(
+            [{"typed.count": 1}, {"typed.count": 2.5}, {"typed.count": 3}], marks=pytest.mark.more
+        ),
         [{"+new": 1}, {"+new": 2.5}, {"+new": "[1]"}],
     ],
 )

@@ -3,19 +3,15 @@
 import math
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager
 from datetime import datetime, timedelta
-from functools import partial
-from pathlib import Path
 from typing import Any
 
 import optuna
 import psycopg
 import pytest
-from faults.sweeps import SHARED, engine
 from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, TrialState
-from search.controllers import at, check_finished, trials_of
 from servers import PostgresServer, postgres_server
 from tcp_proxy import tcp_proxy
 
@@ -33,11 +29,6 @@ pytestmark = pytest.mark.filterwarnings("ignore:Heartbeat of storage:UserWarning
 CLOSE_OTHERS = (
     "select pg_terminate_backend(pid) from pg_stat_activity "
     "where pid <> pg_backend_pid() and backend_type = 'client backend'"
-)
-HOLDER = "holder"
-CLOSE_CONTROLLERS = (
-    "select pg_terminate_backend(pid) from pg_stat_activity "
-    f"where backend_type = 'client backend' and application_name <> '{HOLDER}'"
 )
 
 
@@ -241,27 +232,3 @@ def test_a_look_reads_what_was_written_and_what_others_began(
         assert mine.get_trials(deepcopy=False)[31].state is TrialState.COMPLETE
         kept = here.storage.get_all_trials(mine._study_id)
         assert kept == there.storage.get_all_trials(mine._study_id)
-
-
-@pytest.mark.slow
-@pytest.mark.more
-def test_no_connection_left(tmp_path: Path, server: PostgresServer) -> None:
-    """All are closed, and other clients hold as many as the server allows."""
-    url = server.url.replace("+psycopg", "")
-    words = (*SHARED, *at(server.url, "full"), "pause=0.2")
-    with engine(tmp_path, *words) as one, engine(tmp_path, *words) as other:
-        sweeps = one, other
-        for sweep in sweeps:
-            sweep.await_line("step 1")
-        with ExitStack() as held:
-            connect = partial(psycopg.connect, url, application_name=HOLDER, autocommit=True)
-            first = held.enter_context(connect())
-            while not all("does not answer (" in sweep.printed for sweep in sweeps):
-                assert all(sweep.process.poll() is None for sweep in sweeps)
-                first.execute(CLOSE_CONTROLLERS)
-                with suppress(psycopg.OperationalError):
-                    while True:
-                        held.enter_context(connect())
-        assert [sweep.end() for sweep in sweeps] == [0, 0]
-        check_finished(tmp_path, trials_of(server.url, "full"), 20)
-        assert all("too many clients" in sweep.printed for sweep in sweeps)

@@ -132,7 +132,7 @@ def in_order(view: View, values: tf.Tensor) -> np.ndarray:
 
 
 @pytest.mark.parametrize("augment", ["none", "digits", "strong"])
-@pytest.mark.parametrize("number", [0, 2])
+@pytest.mark.parametrize("number", [pytest.param(0, marks=pytest.mark.more), 2])
 def test_a_view_holds_what_the_frozen_layers_make_of_the_augmented_images(
     augment: str, number: int, store: Cache, held: contextlib.ExitStack
 ) -> None:
