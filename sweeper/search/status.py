@@ -44,6 +44,8 @@ class StudyStatus:
         self._known = 0
         self._open: set[int] = set()
         self._superseded: set[int] = set()
+        self.lost: set[int] = set()
+        """Numbers of interrupted trials that no other trial stands for yet."""
         self.counted = 0
         """Finished trials that count towards ``n_trials``."""
         self.failed = 0
@@ -67,6 +69,8 @@ class StudyStatus:
                 self._supersede(again)
         finished = [trial for trial in looked if trial.state in _STATES]
         self._open.difference_update(trial.number for trial in finished)
+        self.lost.update(trial.number for trial in finished if _is_interrupted(trial))
+        self.lost -= self._superseded
         self.running = frozenset(t.number for t in looked if t.state is TrialState.RUNNING)
         self.waiting = sum(trial.state is TrialState.WAITING for trial in looked)
         shown = [trial for trial in finished if self._is_shown(trial)]
@@ -75,8 +79,7 @@ class StudyStatus:
         return tuple(finished)
 
     def _is_shown(self, trial: FrozenTrial) -> bool:
-        interrupted = trial.state is TrialState.FAIL and REASON not in trial.user_attrs
-        return not interrupted and WARM_START not in trial.user_attrs
+        return not _is_interrupted(trial) and WARM_START not in trial.user_attrs
 
     def _supersede(self, number: int) -> None:
         if number in self._superseded:
@@ -126,9 +129,9 @@ class StudyStatus:
         """Where the row of trial ``number`` is, or would be."""
         return bisect_left(self._rows, number, key=lambda row: row.number)
 
-    def is_superseded(self, number: int) -> bool:
-        """Whether another trial stands for trial ``number``."""
-        return number in self._superseded
+    def is_tried_again(self, number: int) -> bool:
+        """Whether another trial stands for trial ``number``, or will do so."""
+        return number in self._superseded or number in self.lost
 
     def folders_before(self, number: int | None) -> tuple[Path, ...]:
         """Folders of trial ``number`` and of those that it was itself tried again for."""
@@ -166,6 +169,10 @@ class StudyStatus:
             front,
             self._objectives,
         )
+
+
+def _is_interrupted(trial: FrozenTrial) -> bool:
+    return trial.state is TrialState.FAIL and REASON not in trial.user_attrs
 
 
 def _seconds(trial: FrozenTrial) -> float:

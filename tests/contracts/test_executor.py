@@ -21,7 +21,8 @@ from sweeper.errors import (
 from sweeper.execute.executor import Asked, Channel, Executor, Placement, SilentChannel
 from sweeper.execute.inline import InlineExecutor
 from sweeper.execute.on_ray import ray_connection
-from sweeper.execute.on_ray.ray_executor import RayExecutor, RayPlacement
+from sweeper.execute.on_ray.held_actors import RayPlacement
+from sweeper.execute.on_ray.ray_executor import RayExecutor
 from sweeper.execute.process import ProcessExecutor
 from sweeper.records import Attribute, Cause, Constraint, Decision, EpochReport
 

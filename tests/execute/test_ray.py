@@ -19,8 +19,9 @@ from sweeper.execute.executor import Asked, Channel, Placement, SilentChannel, W
 from sweeper.execute.on_ray import ray_connection, ray_nodes, room
 from sweeper.execute.on_ray.conversation import Conversation
 from sweeper.execute.on_ray.copied_files import CopiedFiles
+from sweeper.execute.on_ray.held_actors import RayPlacement
 from sweeper.execute.on_ray.messages import Node
-from sweeper.execute.on_ray.ray_executor import RayExecutor, RayPlacement
+from sweeper.execute.on_ray.ray_executor import RayExecutor
 from sweeper.execute.on_ray.versions import differing, versions
 from sweeper.records import Attribute, Cause, EpochReport, Note
 

@@ -15,6 +15,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from omegaconf import DictConfig, OmegaConf
+from optuna.distributions import FloatDistribution
 from optuna.samplers import BaseSampler, GridSampler, RandomSampler
 from optuna.trial import FrozenTrial, TrialState
 from patience import PATIENCE
@@ -299,6 +300,41 @@ def test_the_total_is_met_exactly_whatever_fails(
     for trial in sweep.trials:
         attempts = trial.user_attrs.get(ATTEMPTS, {})
         assert all(attempts[cause] <= retries[Cause(cause)] for cause in attempts)
+
+
+@pytest.mark.parametrize("n_slots", [1, 2])
+def test_what_another_controller_closed_before_it_died_is_tried_again(n_slots: int) -> None:
+    def task(spec: TrialSpec, channel: Channel) -> float:
+        if spec.number == 0:
+            other = sweep.study.ask({"x": FloatDistribution(0, 1)})
+            other.set_user_attr(FOLDER, str(other.number))
+            sweep.study.tell(other, state=TrialState.FAIL)
+            closed.append(other.number)
+        return half(spec, channel)
+
+    closed: list[int] = []
+    sweep = Sweep(task, n_slots, stops={"n_trials": 4})
+    sweep.run()
+    assert sorted(sweep.states) == ["COMPLETE"] * 4 + ["FAIL"]
+    (again,) = [trial for trial in sweep.trials if trial.user_attrs.get(RETRY_OF) == closed[0]]
+    assert again.params == sweep.trials[closed[0]].params
+    assert ("note", f"trial {closed[0]} was left by a controller that died; it is tried again") in (
+        sweep.received.events
+    )
+
+
+def test_a_trial_that_another_controller_has_just_closed_ends_no_sweep() -> None:
+    """It was taken for dead, and nothing stands for it yet."""
+
+    def task(spec: TrialSpec, channel: Channel) -> float:
+        if spec.number == 0:
+            sweep.study.tell(0, state=TrialState.FAIL)
+        return half(spec, channel)
+
+    sweep = Sweep(task, stops={"n_trials": 2})
+    sweep.run()
+    assert sweep.states == ["FAIL", "COMPLETE", "COMPLETE"]
+    assert sweep.trials[1].user_attrs[RETRY_OF] == 0
 
 
 def test_each_cause_has_retries_of_its_own() -> None:

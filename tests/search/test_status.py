@@ -5,6 +5,7 @@ import optuna
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from optuna.trial import TrialState
 from search.studies import a_study, finish
 
 from sweeper.records import State
@@ -115,7 +116,25 @@ def test_a_trial_that_was_tried_again_is_shown_and_does_not_count() -> None:
     assert (status.counted, status.failed, status.waiting) == (0, 0, 1)
     (row,) = status.summary().rows
     assert not row.counts
-    assert status.is_superseded(0)
+    assert status.is_tried_again(0)
+
+
+def test_what_was_interrupted_is_lost_until_another_trial_stands_for_it() -> None:
+    study = a_study()
+    status = StudyStatus(study, Path("study"))
+    interrupted = [study.ask() for _ in range(2)]
+    status.refresh()
+    assert not status.lost
+    requeue(study, study.trials[1])  # before it is closed, as its own controller does
+    for trial in interrupted:
+        study.tell(trial, state=TrialState.FAIL)
+    status.refresh()
+    assert status.lost == {0}
+    assert status.is_tried_again(0)
+    requeue(study, study.trials[0])
+    status.refresh()
+    assert not status.lost
+    assert (status.counted, status.waiting) == (0, 2)
 
 
 def test_looking_again_reads_only_what_is_new() -> None:

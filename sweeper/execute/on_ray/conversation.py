@@ -13,6 +13,7 @@ from sweeper.execute.on_ray import ray_nodes
 from sweeper.execute.on_ray.actor_work import read_outcome
 from sweeper.execute.on_ray.copied_files import ChangedFiles, CopiedFiles, Gone, Piece
 from sweeper.execute.on_ray.messages import Message, Node, Outcome, Task
+from sweeper.execute.on_ray.ray_head import LOOK_SECONDS, RayHead
 from sweeper.execute.outcome import Raised, Returned
 from sweeper.records import Cause, EpochReport
 
@@ -22,16 +23,20 @@ _AGAIN_SECONDS = 1.0
 class Conversation:
     """The controller's end of the talk with one actor."""
 
-    def __init__(self, actor: Any, node: Node, root: Path, channel: Channel) -> None:
+    def __init__(self, actor: Any, node: Node, root: Path, channel: Channel, head: RayHead) -> None:
         self._actor, self._node = actor, node
         self._root = root
         self._channel = channel
+        self._head = head
         self._copies = CopiedFiles(root)
 
     def hold(self, task: Task, files: WorkFiles) -> Returned | Raised | TrialFailed:
         """Hand over the work and answer it until it ends, or the actor dies.
 
         Errors of the channel pass through.
+
+        Raises:
+            Outage: the cluster does not answer.
         """
         import ray
 
@@ -56,15 +61,19 @@ class Conversation:
 
         Raises:
             RayError: the actor is dead.
+            Outage: the cluster does not answer.
         """
         import ray
 
         while True:
             try:
                 answer = getattr(self._actor, method).remote(*arguments)
+                while not ray.wait([answer], timeout=LOOK_SECONDS)[0]:
+                    self._head.check()
                 return ray.get(answer)
             except ray.exceptions.ActorUnavailableError:
                 # the cluster finds out whether it is dead, in 15 s by default
+                self._head.check()
                 time.sleep(_AGAIN_SECONDS)
 
     def _listen(self, work: int) -> Returned | Raised:
@@ -110,6 +119,7 @@ class Conversation:
         if isinstance(error, ray.exceptions.OutOfMemoryError):
             reason = f"killed by Ray: node {self._node.name} ran out of memory"
             return TrialFailed(reason, cause=Cause.OOM)
+        self._head.wait()
         if ray_nodes.is_lost(self._node.id):
             return TrialFailed(f"node {self._node.name} was lost", cause=Cause.LOST)
         return TrialFailed(

@@ -8,10 +8,7 @@ needs to be shared.
 import contextlib
 import itertools
 import os
-import sys
-import threading
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -21,26 +18,15 @@ from sweeper.execute.executor import Asked, Channel, Placement, Work, WorkFiles
 from sweeper.execute.failures import described
 from sweeper.execute.on_ray import ray_connection, ray_nodes, sent_work
 from sweeper.execute.on_ray.conversation import Conversation
-from sweeper.execute.on_ray.messages import Node, Task
-from sweeper.execute.on_ray.ray_actor import RayActor
-from sweeper.execute.on_ray.room import Room
+from sweeper.execute.on_ray.held_actors import HeldActors, RayPlacement
+from sweeper.execute.on_ray.messages import Task
+from sweeper.execute.on_ray.ray_head import RayHead
 from sweeper.execute.outcome import Raised, Returned
 from sweeper.execute.output import tail
 from sweeper.records import Cause
 
 _FOLDERS = ("XDG_CACHE_HOME", "KERAS_HOME", "TFDS_DATA_DIR")
 """Variables that name folders of data. Where the controller has them, work has them too."""
-
-_END_SECONDS = 5.0
-"""What an actor may take to remove its files."""
-
-
-@dataclass(frozen=True)
-class RayPlacement(Placement):
-    """A slot that has room on a node: its actor waits for work."""
-
-    actor: Any = field(kw_only=True)
-    node: Node = field(kw_only=True)
 
 
 class RayExecutor:
@@ -79,27 +65,14 @@ class RayExecutor:
         return cls(asked, log, [module for module in preload if module != "__main__"])
 
     def __init__(self, asked: Asked, log: Path, preload: Sequence[str] = ()) -> None:
-        import ray
-
         ray_connection.connect(asked.address, log)
         ray_connection.reconnect(asked.address, log)
         self._asked = asked
-        self._preload = tuple(preload)
         self._needs = ray_nodes.of_each(asked)
         self._root = log.parent.parent
-        # reentrant, for a signal handler that kills while its own thread begins or ends work
-        self._lock = threading.RLock()
-        self._actors: set[Any] = set()
+        self._head = RayHead.of_this_process()
+        self._actors = HeldActors(self._needs, preload, self._root, self._head)
         self._numbers = itertools.count()
-        self._kills = 0
-        self._room = Room(self._needs, self._root)
-        self._actor_class: Any = ray.remote(
-            max_restarts=0,
-            max_task_retries=0,
-            max_concurrency=4,
-            num_cpus=self._needs["CPU"],
-            num_gpus=self._needs.get("GPU", 0),
-        )(RayActor)
 
     @contextlib.contextmanager
     def slot(
@@ -113,7 +86,7 @@ class RayExecutor:
             yield found
         finally:
             if found is not None:
-                self._leave(found.actor)
+                self._actors.leave(found.actor)
 
     def holds(self, place: Placement) -> bool:
         """Whether its actor lives, as far as is known."""
@@ -121,7 +94,9 @@ class RayExecutor:
 
     def room(self) -> int | None:
         """As many as fit on the nodes of now, where nobody asked for a number."""
-        return None if _asked_slots(self._asked) else ray_nodes.room(self._needs)
+        if _asked_slots(self._asked):
+            return None
+        return ray_nodes.room(self._needs) if self._head.answers() else 0
 
     def run(
         self,
@@ -135,9 +110,9 @@ class RayExecutor:
         """See :class:`~sweeper.execute.executor.Executor`."""
         if isinstance(place, RayPlacement):
             return self._run_at(place, work, log, channel, timeout, files or WorkFiles())
-        kills = self._kills
+        kills = self._actors.kills
         with self.slot(
-            place or Placement(), lambda _text: None, lambda: self._kills != kills
+            place or Placement(), lambda _text: None, lambda: self._actors.kills != kills
         ) as found:
             if not isinstance(found, RayPlacement):
                 raise _killed()
@@ -145,45 +120,13 @@ class RayExecutor:
 
     def kill(self) -> None:
         """End all work now: each :meth:`run` that has begun raises TrialFailed."""
-        with self._lock:
-            self._kills += 1
-            actors = tuple(self._actors)
-        for actor in actors:
-            self._end(actor)
+        self._actors.end_all()
 
     def _try_slot(
         self, place: Placement, say: Callable[[str], None], ended: Callable[[], bool]
     ) -> RayPlacement | None:
         """A slot; None where nothing is to be run any more, or its node was lost meanwhile."""
-        actor = self._actor_class.remote(self._preload, tuple(sys.path))
-        with self._lock:
-            self._actors.add(actor)
-        try:
-            node = self._room.awaited(actor, say, ended)
-        except BaseException:
-            self._end(actor)
-            raise
-        if node is None:
-            self._end(actor)
-            return None
-        return RayPlacement(place.name, place.environment, actor=actor, node=node)
-
-    def _leave(self, actor: Any) -> None:
-        """End an actor; one that lives removes its files first."""
-        import ray
-
-        if actor in self._actors:
-            with contextlib.suppress(Exception):  # it may be dead
-                ray.get(actor.end.remote(), timeout=_END_SECONDS)
-        self._end(actor)
-
-    def _end(self, actor: Any) -> None:
-        import ray
-
-        with self._lock:
-            self._actors.discard(actor)
-        with contextlib.suppress(Exception):
-            ray.kill(actor)
+        return self._actors.awaited(place, say, ended)
 
     def _run_at(
         self,
@@ -194,7 +137,7 @@ class RayExecutor:
         timeout: float | None,
         files: WorkFiles,
     ) -> Any:
-        kills = self._kills
+        kills = self._actors.kills
         try:
             payload = sent_work.dumps(work, self._root)
         except Exception as error:
@@ -203,21 +146,21 @@ class RayExecutor:
         environment = named | dict(place.environment)
         number = next(self._numbers)
         task = Task(number, payload, self._root, log, files.made, environment, Path.cwd(), timeout)
-        talk = Conversation(place.actor, place.node, self._root, channel)
+        talk = Conversation(place.actor, place.node, self._root, channel, self._head)
         try:
             outcome = talk.hold(task, files)
         except BaseException:  # of the channel: the work runs on
-            self._end(place.actor)
+            self._actors.end(place.actor)
             raise
         if isinstance(outcome, TrialFailed):  # of the actor itself
-            self._end(place.actor)
+            self._actors.end(place.actor)
         if isinstance(outcome, Returned):
             return outcome.value
         if isinstance(outcome, Raised):
             if not isinstance(outcome.error, TrialFailed):
                 raise outcome.error
             failed = outcome.error
-        elif outcome.cause in (Cause.KILLED, Cause.LOST) and self._kills != kills:
+        elif outcome.cause in (Cause.KILLED, Cause.LOST) and self._actors.kills != kills:
             failed = _killed()
         else:
             failed = outcome

@@ -13,6 +13,7 @@ from sweeper.errors import MachineFault
 from sweeper.execute.on_ray import ray_nodes
 from sweeper.execute.on_ray.conversation import in_a_line
 from sweeper.execute.on_ray.messages import Node
+from sweeper.execute.on_ray.ray_head import RayHead
 from sweeper.execute.on_ray.versions import differing, versions
 
 _SAY_SECONDS = 10.0
@@ -30,11 +31,13 @@ class Room:
     Args:
         needs: of each slot, by Ray's names of resources.
         root: the study's folder.
+        head: of the cluster.
     """
 
-    def __init__(self, needs: Mapping[str, float], root: Path) -> None:
+    def __init__(self, needs: Mapping[str, float], root: Path, head: RayHead) -> None:
         self._needs = needs
         self._root = root
+        self._head = head
         self._lock = threading.Lock()
         self._say_after = 0.0
         self._deaths = 0
@@ -46,6 +49,7 @@ class Room:
 
         Raises:
             MachineFault: it cannot run, or its node has packages in other versions.
+            Outage: the cluster does not answer.
         """
         import ray
 
@@ -59,7 +63,9 @@ class Room:
             while not ray.wait([answer], timeout=1)[0]:
                 if ended():
                     return None
-                if time.monotonic() - began > _SAY_SECONDS and self._is_time_to_say():
+                if not self._head.answers():
+                    self._head.check()
+                elif time.monotonic() - began > _SAY_SECONDS and self._is_time_to_say():
                     say(self._waiting())
             node: Node = ray.get(answer)
         except ray.exceptions.RayError as error:

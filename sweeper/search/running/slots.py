@@ -10,7 +10,6 @@ from contextlib import ExitStack
 from typing import Any
 
 import optuna
-from optuna.trial import FrozenTrial
 
 from sweeper.errors import TrialFailed
 from sweeper.execute.executor import Placement
@@ -49,8 +48,6 @@ class Slots(FilledSlots[ExitStack]):
         self._points = list(starting_points)
         self._running: dict[int, int] = {}
         """Trial that runs in each slot."""
-        self._stale: list[FrozenTrial] = []
-        session.store.on_stale = self._on_stale
         session.store.ends = lambda: session.stop_signal.interrupted
 
     def _next(self) -> ExitStack | None:
@@ -63,9 +60,11 @@ class Slots(FilledSlots[ExitStack]):
                     gate.enter_context(self._session.store.gate())
                     self._session.store.fail_stale(self._session.study)
                     self._refresh()
+                    done = self._stopping.is_done(self._session.status)
+                    if not done:
+                        self._retry_lost()
                     waiting = self._session.status.waiting
-                    exhausted = self._session.study.exhausted and not waiting
-                    if exhausted or self._stopping.is_done(self._session.status):
+                    if done or (self._session.study.exhausted and not waiting):
                         self._session.stop_signal.changed.notify_all()
                         return None
                     if self._stopping.has_room(self._session.status):
@@ -85,16 +84,22 @@ class Slots(FilledSlots[ExitStack]):
     def _refresh(self) -> None:
         for trial in ran_out_of_memory(self._session.status.refresh()):
             self._session.study.learn_oom(trial)
-        while self._stale:
-            trial = self._stale.pop()
-            self._session.hooks.trial_interrupted(trial.number, "its controller died")
-            self._session.progress.note(
-                f"trial {trial.number} was left by a controller that died; it is tried again"
-            )
 
-    def _on_stale(self, study: optuna.Study, trial: FrozenTrial) -> None:
-        requeue(study, trial)
-        self._stale.append(trial)
+    def _retry_lost(self) -> None:
+        """Queue what other controllers left when they died; to be called behind the gate.
+
+        Any controller does it, so that a trial which one of them has closed, and then died or lost
+        the gate, takes no further one's place in the total.
+        """
+        lost = sorted(self._session.status.lost)
+        for number in lost:
+            requeue(self._session.study, self._session.study.get_trials(deepcopy=False)[number])
+            self._session.hooks.trial_interrupted(number, "its controller died")
+            self._session.progress.note(
+                f"trial {number} was left by a controller that died; it is tried again"
+            )
+        if lost:
+            self._refresh()
 
     def _run(self, slot: int, place: Placement, work: ExitStack) -> None:
         try:
@@ -113,7 +118,7 @@ class Slots(FilledSlots[ExitStack]):
                 self._refresh()
             if number is None or number in self._session.status.running:
                 raise
-            if not self._session.status.is_superseded(number):
+            if not self._session.status.is_tried_again(number):
                 raise
         self._ended(slot)
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import optuna
 from optuna.storages import BaseStorage, RDBStorage
-from optuna.trial import FrozenTrial
 
 from sweeper.addresses import sqlite_file
 from sweeper.errors import MachineFault, Outage
@@ -18,7 +17,6 @@ from sweeper.search.stores.sole_writer import SoleWriter
 if TYPE_CHECKING:
     from sqlalchemy import Engine, ExceptionContext
 
-OnStale = Callable[[optuna.Study, FrozenTrial], None]
 T = TypeVar("T")
 
 _DAMAGED = ("database disk image is malformed", "file is not a database")
@@ -45,8 +43,6 @@ class Store:
 
     def __init__(self, storage: BaseStorage) -> None:
         self.storage = storage
-        self.on_stale: OnStale | None = None
-        """Called with a trial that another controller left when it died."""
         self.say: Callable[[str], None] = lambda _text: None
         """Called with a sentence about the store that a person should see."""
         self.ends: Callable[[], bool] = lambda: False
@@ -78,7 +74,7 @@ class Store:
         """Let other controllers see that the new ``trial`` has one; before the gate opens."""
 
     def fail_stale(self, study: optuna.Study) -> None:
-        """Close what dead controllers left, and tell ``on_stale``; to be called behind the gate."""
+        """Close what dead controllers left, as interrupted; to be called behind the gate."""
 
     def sync(self) -> None:
         """Make what has been written survive a loss of power."""

@@ -6,12 +6,11 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import optuna
-from optuna.exceptions import ExperimentalWarning
+from optuna.exceptions import ExperimentalWarning, UpdateFinishedTrialError
 from optuna.storages import RDBStorage
 from optuna.trial import TrialState
 from sqlalchemy import create_engine, event
 
-from sweeper.search.attributes import REASON
 from sweeper.search.stores.database_locks import DatabaseLocks, lock_number
 from sweeper.search.stores.exclusive import GATE_SECONDS, Store
 from sweeper.search.stores.heartbeats import Heartbeats
@@ -64,8 +63,6 @@ class ServerStore(Store):
         self._storage = SharedStorage(self._database)
         super().__init__(self._storage)
         self._heartbeats = Heartbeats(heartbeat_interval)
-        self._left: set[int] = set()
-        """Trials of dead controllers that are not closed and tried again yet."""
         self._waiting.limit = patience
         self.poll_seconds = heartbeat_interval
         self.lock_key = lock_number(f"study {study_name}")
@@ -81,16 +78,12 @@ class ServerStore(Store):
         self._storage.record_heartbeat(trial._trial_id)
 
     def fail_stale(self, study: optuna.Study) -> None:
-        """Close what dead controllers left, and tell ``on_stale``; to be called behind the gate."""
+        """Close what dead controllers left, as interrupted; to be called behind the gate."""
         beats = self._storage.heartbeats(study.study_name)
-        self._left.update(self._heartbeats.dead(beats, self._waiting.count))
-        for number in sorted(self._left):
-            with contextlib.suppress(ValueError):  # it has ended, or a lost answer was about this
+        for number in self._heartbeats.dead(beats, self._waiting.count):
+            # it may have ended since, by a controller that was taken for dead
+            with contextlib.suppress(ValueError, UpdateFinishedTrialError):
                 study.tell(number, state=TrialState.FAIL)
-            trial = study.get_trials(deepcopy=False)[number]
-            if trial.state is TrialState.FAIL and REASON not in trial.user_attrs and self.on_stale:
-                self.on_stale(study, trial)
-            self._left.discard(number)
 
     @contextlib.contextmanager
     def gate(self) -> Iterator[None]:
