@@ -1,6 +1,5 @@
 """A study in a terminal: a table of slots that keeps changing, below the trials that ended."""
 
-import itertools
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -11,16 +10,14 @@ from rich.progress_bar import ProgressBar
 from rich.text import Text
 
 from sweeper.display.interface import Outline
-from sweeper.display.text_lines import columns, cut, folded, spread
+from sweeper.display.slot_table import Running, slot_table
+from sweeper.display.text_lines import cut, folded, spread
 from sweeper.display.trial_text import (
     described,
     elapsed,
     ending,
     leads,
     lines,
-    number,
-    one_line,
-    point,
     spelled_values,
 )
 from sweeper.records import Advance, EpochReport, State, StudySummary, TrialRow, TrialSpec
@@ -30,24 +27,6 @@ ROOM_ABOVE = 4
 """Lines of a terminal that the table leaves to the trials that ended last."""
 ONE_LINE = 120
 """Columns from which on everything about the study fits on one line."""
-
-
-@dataclass(frozen=True)
-class _Running:
-    """What a slot is at."""
-
-    spec: TrialSpec
-    started: float
-    report: EpochReport | None = None
-    advance: Advance | None = None
-
-    @property
-    def point(self) -> str:
-        """How far it is; of work that takes long the share that is done."""
-        if self.advance is not None and self.advance.done < self.advance.total:
-            share = self.advance.done / self.advance.total
-            return f"{one_line(self.advance.work)} {share:.0%}"
-        return point(self.report) if self.report else "starting"
 
 
 @dataclass(frozen=True)
@@ -80,7 +59,7 @@ class LiveProgress:
         self._began = clock() if outline.began is None else outline.began
         # Taken before the locks of rich, so `frame`, which rich calls under its own, goes without
         self._lock = threading.RLock()
-        self._running: dict[int, _Running] = {}
+        self._running: dict[int, Running] = {}
         self._seconds: list[float] = []
         self._rows = 0
         self._standing = _Standing(0, (), Text())
@@ -101,7 +80,7 @@ class LiveProgress:
 
     def trial_started(self, slot: int, spec: TrialSpec) -> None:
         with self._lock:
-            self._running[slot] = _Running(spec, self._clock())
+            self._running[slot] = Running(spec, self._clock())
 
     def epoch(self, slot: int, spec: TrialSpec, report: EpochReport) -> None:
         with self._lock:
@@ -169,48 +148,15 @@ class LiveProgress:
         more = [Text(f"+ {slots - shown} more", style="dim")] if shown < slots else []
         # parameters on lines of their own, where there is room for these
         below = min(self._folds, room // slots - 1)
-        table = self._slot_table(shown, below)
+        table = slot_table(
+            self._outline, self._running, self._clock(), shown, below, self._console.width
+        )
         return Group(*(cut(line) for line in [*table, *more]), *standing)
 
     @property
     def _folds(self) -> int:
         """Lines that the parameters of one trial may take."""
         return 1 if self._console.width >= ONE_LINE else 2
-
-    def _slot_table(self, shown: int, below: int) -> list[Text]:
-        """A header and a line for each slot, then ``below`` lines with its parameters."""
-        header = ["slot", "place", "trial", "progress", one_line(self._outline.reported), "time"]
-        rows, params = list[list[str]](), list[tuple[str, ...]]()
-        for slot, place in enumerate(self._outline.slots[:shown]):
-            running = self._running.get(slot)
-            if running is None:
-                rows.append([str(slot), one_line(place), "", "waiting", "", ""])
-                params.append(())
-                continue
-            report, spec = running.report, running.spec
-            rows.append(
-                [
-                    str(slot),
-                    one_line(place),
-                    str(spec.number),
-                    running.point,
-                    number(report.value) if report else "",
-                    elapsed(self._clock() - running.started),
-                ]
-            )
-            params.append(described(spec.params, self._outline.parameters))
-        table = columns([header, *rows], to_the_right={0, 2, 4, 5})
-        table[0].stylize("dim")
-        for line, row in zip(table[1:], rows, strict=True):
-            if not row[2]:
-                line.stylize("dim")
-        both = zip(table[1:], params, strict=True)
-        if below < 1:
-            table[0].append("  parameters", style="dim")
-            return [table[0], *(line.append("  " + "  ".join(parts)) for line, parts in both)]
-        indent = len(header[0]) + 2
-        lines = [[line, *folded(parts, self._console.width, below, indent)] for line, parts in both]
-        return [table[0], *itertools.chain.from_iterable(lines)]
 
     def _study_lines(self) -> list[RenderableType]:
         standing, now, total = self._standing, self._clock(), self._outline.total

@@ -40,9 +40,9 @@ class Promotion:
             SweeperError: the champion tells apart other classes, or the store cannot be used.
         """
         challenger = SavedClassifier.load(found.network)
-        name, registry = self.name or found.title(challenger.card), Registry(self.uri)
+        name, arena = self.name or found.title(challenger.card), Arena.of(challenger)
+        registry = Registry(self.uri)  # a database is made where there is none
         holder = registry.holder(name, self.alias)
-        arena = Arena.of(challenger)
         tags = {"sweeper.promoted": found.name}
         if holder is not None:
             file, _ = download(f"models:/{name}/{holder}", self.uri)

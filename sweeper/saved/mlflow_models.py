@@ -12,7 +12,7 @@ from sweeper.errors import MissingInput
 from sweeper.paths import cache_dir
 from sweeper.saved.card import IN_MLFLOW, NETWORK
 from sweeper.track.backend.mlflow import connect
-from sweeper.track.backend.mlflow_store import usable
+from sweeper.track.backend.mlflow_store import is_made, usable
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -32,6 +32,11 @@ def download(model: str, uri: str) -> tuple[Path, str]:
         MissingInput: the store has no such model, or not one of sweeper's.
         TrackerError: the store cannot be used.
     """
+    if not is_made(uri):  # to open it would make it
+        raise MissingInput(
+            f"MLflow at {redact(uri)} has no {model}: there is no such database; set "
+            "MLFLOW_TRACKING_URI to the store that has it"
+        )
     client = connect(uri)
     with usable(uri):
         if model.startswith("models:/"):

@@ -13,7 +13,7 @@ from PIL import Image
 from recipes import composed
 from saved.saved_models import NAMES, SIDE, card, saved
 
-from sweeper.errors import SweeperError
+from sweeper.errors import MissingInput, SweeperError
 from sweeper.promote.evaluations import log_evaluation
 from sweeper.promote.promotion import Promotion
 from sweeper.saved.classifier import SavedClassifier
@@ -125,6 +125,14 @@ def test_without_test_images_nothing_is_compared(place: Place) -> None:
     with pytest.raises(SweeperError, match=r"no test images .* --force"):
         place.promote(second)
     assert place.champion == "1"
+
+
+def test_without_its_data_set_nothing_is_promoted_and_no_store_made(place: Place) -> None:
+    found = place.model("first")
+    (place.folder / "photos").unlink()
+    with pytest.raises(MissingInput, match="photos"):
+        place.promote(found)
+    assert not (place.folder / "mlflow.db").exists()
 
 
 def test_a_champion_of_other_data_is_mentioned(place: Place) -> None:

@@ -1,55 +1,25 @@
 """A table of images: one row each, with the path of a file, its label, and maybe its split."""
 
-import csv
-import io
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
 
-from sweeper.config import Csv, nearest
+from sweeper.config import Csv
+from sweeper.data.sources.csv_table import Row, TableFaults, table_rows
 from sweeper.data.sources.data_presence import absent, why_not
 from sweeper.data.sources.listing import (
     Listing,
     image_files,
-    shortened,
     unequal_classes,
 )
-from sweeper.data.sources.naming import Role, StoredNames, composed, printable, role_of
+from sweeper.data.sources.naming import StoredNames, printable
 from sweeper.errors import ConfigError, MissingInput
 
-_SPLITS = ("train", "validation", "test")
 _NUMBER = re.compile(r"[-+]?\d+(\.\d+)?", re.ASCII)
-
-
-@dataclass(frozen=True)
-class _Row:
-    """A row: its line, what its cells say, and what it is for where the table says so."""
-
-    line: int
-    image: str
-    label: str
-    role: Role | None
-
-
-class _Faults:
-    """Sentences about lines of a table, the first few of each kind."""
-
-    def __init__(self, table: Path) -> None:
-        self._table = table
-        self._kinds: dict[str, list[str]] = {}
-
-    def add(self, kind: str, line: int, sentence: str) -> None:
-        self._kinds.setdefault(kind, []).append(f"{self._table}, line {line}: {sentence}")
-
-    def raise_if_any(self) -> None:
-        if self._kinds:
-            found = ((f"lines {kind}", lines) for kind, lines in self._kinds.items())
-            raise ConfigError([one for rest, lines in found for one in shortened(lines, rest)])
 
 
 def listing(dataset: Csv) -> Listing:
@@ -69,8 +39,8 @@ def listing(dataset: Csv) -> Listing:
     stored = StoredNames()
     table = stored.find(dataset.path.expanduser().absolute())
     root = stored.find(dataset.root.expanduser().absolute()) if dataset.root else table.parent
-    faults = _Faults(table)
-    rows = list(_rows(dataset, table, faults))
+    faults = TableFaults(table)
+    rows = list(table_rows(dataset, table, faults))
     paths = _find_images(rows, root, stored, faults)
     faults.raise_if_any()
     names = _sorted_labels({row.label for row in rows})
@@ -103,12 +73,14 @@ def has_validation(dataset: Csv) -> bool:
     if dataset.split_column is None:
         return False
     try:
-        return any(row.role == "validation" for row in _rows(dataset, table, _Faults(table)))
+        return any(
+            row.role == "validation" for row in table_rows(dataset, table, TableFaults(table))
+        )
     except ConfigError:
         return False
 
 
-def _split(rows: list[_Row], table: Path) -> dict[str, list[_Row]]:
+def _split(rows: list[Row], table: Path) -> dict[str, list[Row]]:
     """Rows that train or validate, and those that test, by what a person calls them."""
     train = [row for row in rows if row.role != "test"]
     test = [row for row in rows if row.role == "test"]
@@ -133,88 +105,8 @@ def _split(rows: list[_Row], table: Path) -> dict[str, list[_Row]]:
     return parts
 
 
-def _rows(dataset: Csv, table: Path, faults: _Faults) -> Iterator[_Row]:
-    reader = csv.reader(io.StringIO(_text(table), newline=""), strict=True)
-    try:
-        header = [cell.strip() for cell in next(reader, [])]
-        columns = _columns(dataset, table, header)
-        for cells in reader:
-            if not cells:
-                continue
-            if len(cells) != len(header):
-                fault = f"has {len(cells)} cells, the header has {len(header)}"
-                faults.add("of another length", reader.line_num, fault)
-                continue
-            row = {key: cells[place].strip() for key, place in columns.items()}
-            if _filled(row, header, columns, reader.line_num, faults):
-                role = role_of(row.get("split", ""))
-                yield _Row(reader.line_num, row["image"], composed(row["label"]), role)
-    except csv.Error as error:
-        faults.add("that are no CSV", reader.line_num, f"cannot be read as CSV ({error})")
-
-
-def _text(table: Path) -> str:
-    try:
-        content = table.read_bytes()
-    except OSError as error:
-        raise ConfigError([f"{table} cannot be read ({error.strerror})"]) from None
-    if not content.strip():
-        raise ConfigError([f"dataset.path: {table} is empty; it needs a header and rows"])
-    try:
-        text = content.decode("utf-8-sig")  # spreadsheets put a mark before the first column
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise ConfigError([f"{table}, line {line}: is not UTF-8; save it as UTF-8"]) from None
-    if (place := content.find(b"\0")) >= 0:
-        line = content.count(b"\n", 0, place) + 1
-        damaged = "holds a NUL, which no text does; the file is damaged, or is no UTF-8"
-        raise ConfigError([f"{table}, line {line}: {damaged}; save it as UTF-8"])
-    return text
-
-
-def _columns(dataset: Csv, table: Path, header: Sequence[str]) -> dict[str, int]:
-    """Places in a row of ``image``, ``label`` and, where the recipe names one, ``split``."""
-    wanted = {
-        key: name
-        for key in ("image", "label", "split")
-        if (name := getattr(dataset, f"{key}_column")) is not None
-    }
-    faults = []
-    for key, name in wanted.items():
-        if header.count(name) == 0:
-            hint = nearest(name, header) or f"; it has: {', '.join(header)}"
-            faults.append(f"dataset.{key}_column: {table} has no column '{name}'{hint}")
-        elif header.count(name) > 1:
-            faults.append(f"dataset.{key}_column: {table} has two columns '{name}'")
-    if faults and len(header) == 1:
-        faults.append(f"{table} has one column only; cells are separated by commas")
-    if faults:
-        raise ConfigError(faults)
-    return {key: header.index(name) for key, name in wanted.items()}
-
-
-def _filled(
-    row: Mapping[str, str],
-    header: Sequence[str],
-    columns: Mapping[str, int],
-    line: int,
-    faults: _Faults,
-) -> bool:
-    empty = [header[columns[key]] for key, cell in row.items() if not cell]
-    for name in empty:
-        faults.add("with an empty cell", line, f"the cell of column '{name}' is empty")
-    split = row.get("split")
-    if split and role_of(split) is None:
-        fault = (
-            f"the split must be train, validation or test, got '{split}'{nearest(split, _SPLITS)}"
-        )
-        faults.add("with such a split", line, fault)
-        return False
-    return not empty
-
-
 def _find_images(
-    rows: Sequence[_Row], root: Path, stored: StoredNames, faults: _Faults
+    rows: Sequence[Row], root: Path, stored: StoredNames, faults: TableFaults
 ) -> dict[int, str]:
     """Where the image of each line is: below ``root``, since a table may come from a stranger."""
     lines: dict[str, int] = {}

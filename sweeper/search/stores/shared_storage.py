@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
-from typing import Concatenate, ParamSpec, TypeVar, cast
+from typing import Concatenate, cast
 
 from optuna.exceptions import UpdateFinishedTrialError
 from optuna.storages import RDBStorage, _CachedStorage
@@ -15,17 +15,8 @@ from optuna.trial import TrialState
 from sqlalchemy import Connection, text
 
 from sweeper.errors import Outage
+from sweeper.search.stores.attempts import Held, Operation, P, T, again, once
 from sweeper.search.stores.exclusive import GateLost
-from sweeper.search.stores.outages import ConnectionLost
-
-P = ParamSpec("P")
-T = TypeVar("T")
-
-_ATTEMPTS = 30
-"""How often a connection may be lost in one operation; a server may close each that it accepts."""
-
-_PAUSES = (0.0, 0.1, 0.2, 0.4, 0.8)
-"""Seconds before the first further attempts; the last of them before each later one."""
 
 _HEARTBEATS = text(
     "select number, heartbeat from trials "
@@ -37,54 +28,14 @@ _HEARTBEATS = text(
 _LOOK_SECONDS = 1.0
 """How old what other controllers reported may be; what they began is read at each look."""
 
-Operation = Callable[Concatenate["SharedStorage", P], T]
 
-
-class _Held(threading.local):
-    connection: Connection | None = None
-
-
-def _attempted(times: int) -> Callable[[Operation[P, T]], Operation[P, T]]:
-    """Let an operation be done up to ``times`` times, as long as connections are lost.
-
-    Behind the gate it is done once, since the gate is lost with its connection.
-    """
-
-    def decorated(operation: Operation[P, T]) -> Operation[P, T]:
-        def attempted(self: "SharedStorage", /, *words: P.args, **named: P.kwargs) -> T:
-            for count in range(times):
-                connection = self.held.connection
-                # SQLAlchemy would connect it anew, without the lock
-                if connection is not None and connection.invalidated:
-                    raise GateLost(
-                        "the connection that held the study's lock was lost; see that the server "
-                        "runs, then run the same command again"
-                    )
-                try:
-                    return operation(self, *words, **named)
-                except ConnectionLost as lost:
-                    if connection is not None:
-                        raise GateLost(lost.reason) from lost
-                    if count == times - 1:
-                        raise
-                    time.sleep(_PAUSES[min(count, len(_PAUSES) - 1)])
-            raise AssertionError
-
-        return functools.wraps(operation)(attempted)
-
-    return decorated
-
-
-_once, _again = _attempted(1), _attempted(_ATTEMPTS)
-
-
-def _writing(operation: Operation[P, T]) -> Operation[P, T]:
+def _writing(operation: Operation[P, T]) -> Callable[Concatenate["SharedStorage", P], T]:
     """Let an operation that writes to a trial be done again, and the trial be read after it."""
-    again = _again(operation)
+    done = again(operation)
 
     def writing(self: "SharedStorage", /, *words: P.args, **named: P.kwargs) -> T:
         try:
-            return again(self, *words, **named)
+            return done(self, *words, **named)
         finally:  # also where the trial was found ended
             self.written.add(cast("int", words[0] if words else named["trial_id"]))
 
@@ -101,7 +52,7 @@ class SharedStorage(_CachedStorage):
     def __init__(self, database: RDBStorage) -> None:
         super().__init__(database)
         self._database = database
-        self.held = _Held()
+        self.held = Held()
         self.written: set[int] = set()
         """Ids of trials that were written here since they were read."""
         self._looked: dict[int, float] = {}
@@ -123,32 +74,32 @@ class SharedStorage(_CachedStorage):
             self.held.connection = None
             sessions.remove()
 
-    create_new_study = _once(_CachedStorage.create_new_study)
-    create_new_trial = _once(_CachedStorage.create_new_trial)
-    delete_study = _once(_CachedStorage.delete_study)
+    create_new_study = once(_CachedStorage.create_new_study)
+    create_new_trial = once(_CachedStorage.create_new_trial)
+    delete_study = once(_CachedStorage.delete_study)
 
-    set_study_user_attr = _again(_CachedStorage.set_study_user_attr)
-    set_study_system_attr = _again(_CachedStorage.set_study_system_attr)
+    set_study_user_attr = again(_CachedStorage.set_study_user_attr)
+    set_study_system_attr = again(_CachedStorage.set_study_system_attr)
     set_trial_param = _writing(_CachedStorage.set_trial_param)
     set_trial_user_attr = _writing(_CachedStorage.set_trial_user_attr)
     set_trial_system_attr = _writing(_CachedStorage.set_trial_system_attr)
     set_trial_intermediate_value = _writing(_CachedStorage.set_trial_intermediate_value)
 
-    get_study_id_from_name = _again(_CachedStorage.get_study_id_from_name)
-    get_study_name_from_id = _again(_CachedStorage.get_study_name_from_id)
-    get_study_directions = _again(_CachedStorage.get_study_directions)
-    get_study_user_attrs = _again(_CachedStorage.get_study_user_attrs)
-    get_study_system_attrs = _again(_CachedStorage.get_study_system_attrs)
-    get_all_studies = _again(_CachedStorage.get_all_studies)
-    get_trial_id_from_study_id_trial_number = _again(
+    get_study_id_from_name = again(_CachedStorage.get_study_id_from_name)
+    get_study_name_from_id = again(_CachedStorage.get_study_name_from_id)
+    get_study_directions = again(_CachedStorage.get_study_directions)
+    get_study_user_attrs = again(_CachedStorage.get_study_user_attrs)
+    get_study_system_attrs = again(_CachedStorage.get_study_system_attrs)
+    get_all_studies = again(_CachedStorage.get_all_studies)
+    get_trial_id_from_study_id_trial_number = again(
         _CachedStorage.get_trial_id_from_study_id_trial_number
     )
-    get_best_trial = _again(_CachedStorage.get_best_trial)
-    get_trial = _again(_CachedStorage.get_trial)
-    get_all_trials = _again(_CachedStorage.get_all_trials)
+    get_best_trial = again(_CachedStorage.get_best_trial)
+    get_trial = again(_CachedStorage.get_trial)
+    get_all_trials = again(_CachedStorage.get_all_trials)
 
     _end_trial = _writing(_CachedStorage.set_trial_state_values)
-    _beat = _again(_CachedStorage.record_heartbeat)
+    _beat = again(_CachedStorage.record_heartbeat)
 
     def set_trial_state_values(
         self, trial_id: int, state: TrialState, values: Sequence[float] | None = None
@@ -212,7 +163,7 @@ class SharedStorage(_CachedStorage):
         """None: Optuna asks before each trial, and judges by the server's clock."""
         return []
 
-    @_once
+    @once
     def heartbeats(self, study_name: str) -> dict[int, datetime | None]:
         """The last heartbeat of each running trial by number, None where it never had one."""
         with self._database.scoped_session() as session:

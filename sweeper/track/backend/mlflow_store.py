@@ -90,6 +90,17 @@ def make_tables(file: Path) -> None:
         aside.replace(file)
 
 
+def is_made(uri: str) -> bool:
+    """Whether there is a store to read; False for a sqlite database that nobody has made yet."""
+    file = sqlite_file(uri)
+    try:
+        return file is None or file.stat().st_size > 0
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:  # whoever opens it says why it cannot be read
+        return True
+
+
 def answers(uri: str) -> bool:
     """Whether the store at ``uri`` is there at all; the client would try a dead one for minutes."""
     try:
