@@ -133,7 +133,9 @@ def test_every_corner_of_a_default_is_a_recipe_and_no_key_of_it_is_idle(
         (("seed=range(3)",), ["seed"]),
         (("+hydra.sweeper.params.seed='choice(1,2)'",), ["seed"]),
         (("hydra.sweeper.custom_search_space=os.path.join",), []),
-        (("+experiment=digits_lite0", "freeze=top_blocks,scratch"), None),
+        pytest.param(
+            ("+experiment=digits_lite0", "freeze=top_blocks,scratch"), None, marks=pytest.mark.more
+        ),
     ],
 )
 def test_who_names_something_to_search_gets_only_that(

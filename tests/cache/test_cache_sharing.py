@@ -51,7 +51,7 @@ def test_an_entry_is_built_once_and_says_so(store: Cache) -> None:
     assert (found.folder / "deep" / "second.bin").read_bytes() == CONTENT
 
 
-@pytest.mark.parametrize("processes", [2, 10])
+@pytest.mark.parametrize("processes", [2, pytest.param(10, marks=pytest.mark.more)])
 def test_processes_that_race_build_once(root: Path, processes: int) -> None:
     with ExitStack() as ending:
         others = [ending.enter_context(Other(root, "ready")) for _ in range(processes)]

@@ -511,10 +511,9 @@ def test_an_experiment_that_another_process_has_just_made_is_taken(tmp_path: Pat
     "name",
     [
         "../../up",
-        "%2e#?",
         *(
             pytest.param(name, marks=pytest.mark.more)
-            for name in ("/Users/me/dogs", "a b", "..", "x" * 400)
+            for name in ("%2e#?", "/Users/me/dogs", "a b", "..", "x" * 400)
         ),
     ],
 )

@@ -67,6 +67,7 @@ def test_compound_scaling_makes_the_published_sizes(width: float, depth: float, 
     assert _rates(ours) == pytest.approx(_rates(theirs))
 
 
+@pytest.mark.more
 def test_a_scaled_network_reads_back_a_file_and_takes_a_rate(tmp_path: Path, images: Any) -> None:
     coefficients = {"width_coefficient": 0.25, "depth_coefficient": 0.4}
     first = networks.build_backbone(backbone_config("EfficientNet", **coefficients), SIZE, None)

@@ -246,7 +246,11 @@ def test_too_many_failures_end_the_sweep_once_that_is_certain(tmp_path: Path) ->
     ("setting", "printed"),
     [
         ("target=1", "reached the target 1: "),
-        ("patience=4", "4 trials in a row were no better than the best one"),
+        pytest.param(
+            "patience=4",
+            "4 trials in a row were no better than the best one",
+            marks=pytest.mark.more,
+        ),
         ("timeout=1", "the timeout of 1 s has passed"),
     ],
 )
@@ -408,7 +412,11 @@ def test_parameters_may_depend_on_others(tmp_path: Path) -> None:
             ["hydra.sweeper.direction=up", "hydra.sweeper.n_trials=0", INLINE, "x=range(1,1)"],
             ["direction must be minimize or maximize, got 'up'", "n_trials must be >= 1, got 0"],
         ),
-        (["hydra/sweeper/sampler=random", "hydra.sweeper.enqueue=[{y: 1}]"], ["y is not searched"]),
+        pytest.param(
+            ["hydra/sweeper/sampler=random", "hydra.sweeper.enqueue=[{y: 1}]"],
+            ["y is not searched"],
+            marks=pytest.mark.more,
+        ),
     ],
 )
 def test_what_cannot_run_is_refused_before_a_trial_exists(

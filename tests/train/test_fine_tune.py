@@ -290,6 +290,7 @@ def test_the_best_epoch_of_each_phase_is_restored(tmp_path: Path) -> None:
     np.testing.assert_allclose(run.probabilities, run.predicted, atol=2e-3)
 
 
+@pytest.mark.more
 def test_the_last_epoch_is_kept_where_the_recipe_says_so(tmp_path: Path) -> None:
     changes = ("early_stopping.restore_best=false", "phases.unfrozen.learning_rate=0.5")
     run = Run(recipe(*SHORT, *changes), tmp_path).go()
@@ -333,6 +334,7 @@ def test_plateau_lowers_the_rate_within_its_phase_only(tmp_path: Path) -> None:
     assert rates == pytest.approx([3e-2, 3e-2, 3e-2 * factor, 1e-2, 1e-2, 1e-2 * factor])
 
 
+@pytest.mark.more
 def test_no_checkpoint_is_kept_where_the_recipe_says_so(tmp_path: Path) -> None:
     run = Run(recipe(*SHORT, "checkpoint_epochs=null"), tmp_path, stop=1).go()
     assert not run.checkpoint.path.exists()
