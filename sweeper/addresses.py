@@ -71,7 +71,10 @@ def move_credentials(uri: str) -> str:
     So no library has them in an address that it may print. Those of a database stay: its driver
     takes them from nowhere else.
     """
-    parts = urlsplit(uri)
+    try:
+        parts = urlsplit(uri)
+    except ValueError:  # whoever connects says what is wrong with it
+        return uri
     userinfo, found, host = parts.netloc.rpartition("@")
     if not found or parts.scheme not in ("http", "https"):
         return uri

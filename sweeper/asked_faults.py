@@ -1,7 +1,11 @@
-"""Faults of what a person wrote, as Hydra, OmegaConf and YAML raise them: one sentence each."""
+"""Faults of what a person wrote, as Hydra, YAML and paths raise them: one sentence each."""
 
+import errno
+import os
 import re
+import sys
 import traceback
+from pathlib import Path
 
 from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
@@ -12,6 +16,10 @@ from sweeper.execute.failures import described
 
 _READERS = ("hydra", "omegaconf", "antlr4", "yaml")
 """Packages that read what a person wrote; errors of any class from their code are about that."""
+_NO_NAME = (errno.ENAMETOOLONG, errno.ELOOP)
+"""Errors that no path has which a program made by itself."""
+_LONGEST = 60
+"""Characters of a path that is no name."""
 _NOWHERE = re.compile(r"Interpolation key '(.+)' not found")
 
 
@@ -34,9 +42,32 @@ def asked_fault(error: BaseException) -> str | None:
         return ": ".join(_located(one) for one in (error, more) if one is not None)
     if isinstance(error, UnicodeDecodeError) and (file := _file_being_read(error)):
         return f"{file} is not UTF-8; save it as UTF-8"
+    if fault := _path_fault(error):
+        return fault
     if _raised_in(error) in _READERS:
         return " ".join(described(error).split())
     return None
+
+
+def _path_fault(error: BaseException) -> str | None:
+    """What is wrong with a path that a person wrote: no program can name it, or may not look."""
+    if isinstance(error, OSError) and error.filename is not None:
+        path = os.fsdecode(error.filename)
+        shown = path if len(path) <= _LONGEST else f"{path[:_LONGEST]}..."
+        if error.errno in _NO_NAME:
+            return f"{shown!r} is no path that can be used: {error.strerror}; name another one"
+        if isinstance(error, PermissionError) and _is_asked_for(Path(path)):
+            return f"{path!r} cannot be used: {error.strerror}; give this user access to it"
+    if isinstance(error, ValueError | RuntimeError) and _raised_in(error) == "pathlib":
+        # a NUL byte, or the home directory of nobody
+        return f"a path cannot be used: {str(error).removesuffix('.')}; name another one"
+    return None
+
+
+def _is_asked_for(path: Path) -> bool:
+    """Whether the command line names ``path``, or a folder that it is in."""
+    words = [word.rpartition("=")[2] for word in sys.argv[1:]]
+    return any(path.absolute().is_relative_to(Path(word).absolute()) for word in words if word)
 
 
 def _raised_in(error: BaseException) -> str:

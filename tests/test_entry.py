@@ -37,10 +37,37 @@ def folder(tmp_path: Path) -> Path:
         (own / f"{name}.yaml").write_text(f"# @package _global_\nname: mine\n{text}")
     (own / "latin.yaml").write_bytes(b"# @package _global_\nname: caf\xe9\n")
     (own / "folder.yaml").mkdir()
+    (tmp_path / "loop").symlink_to("loop")
     return tmp_path
 
 
+LONG = 300 * "a"
+"""Longer than a file's name may be."""
+PATHS = [
+    *(["name=" + LONG], ["hydra.run.dir=x/" + LONG], ["-m", "hydra.sweep.dir=x/" + LONG]),
+    ["-m", f"hydra.sweeper.storage=sqlite:///{LONG}"],
+    ["-m", f"hydra.sweeper.storage=sqlite:///x/{250 * 'a'}"],
+    *([f"tracking.uri=sqlite:///{LONG}"], [f"tracking.uri=sqlite:///x/{LONG}"]),
+    *([f"backbone.weights={LONG}"], ["backbone.weights='~nobody7/x.h5'"]),
+    *(["dataset=csv", f"dataset.path={LONG}"], ["dataset=csv", "dataset.path=loop/x"]),
+    *(["--config-name", LONG], ["--config-dir", LONG], ["--config-dir", "loop"]),
+]
+COMMANDS = [
+    *(["data", "+experiment=digits_lite0", "--out", f"x/{LONG}"], ["compare", LONG]),
+    *(["compare", "x", "--out", LONG], ["compare", "x", "--out", 250 * "a"], ["report", LONG]),
+    *(["predict", LONG, "a.jpg"], ["predict", "~nobody7/x", "a.jpg"], ["export", "loop"]),
+    *(["dashboard", "--storage", f"sqlite:///{LONG}"], ["sync", LONG], ["sync", "loop"]),
+]
+ADDRESSES = [
+    *(f"http://{rest}" for rest in ("127.0.0.1:port", "[::1", "a b:80", "me:p:q@127.0.0.1:x", "")),
+    *("https://exa mple/x", f"http://{70 * 'a'}.com", "sqlite://", "sqlite:///:memory:"),
+    *("postgresql://host:port/x", "postgresql+psycopg://[::1/x", "mysql+pymysql://h:x/y"),
+]
 TYPED = [
+    *(
+        pytest.param(words, marks=() if number % 4 == 0 else pytest.mark.more)
+        for number, words in enumerate([*PATHS, *([f"tracking.uri='{one}'"] for one in ADDRESSES)])
+    ),
     ["freeze=5"],
     ["-m", "optimizer=3"],
     ["head=[7]"],
@@ -116,6 +143,24 @@ def test_a_mistake_is_one_message_and_leaves_nothing(arguments: list[str], folde
     assert "should not happen" not in ended.screen
     assert "secret" not in ended.screen
     assert ended.screen.strip()
+    assert ended.left == ()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        pytest.param(words, marks=() if number % 4 == 0 else pytest.mark.more)
+        for number, words in enumerate(COMMANDS)
+    ],
+    ids=lambda words: ascii(" ".join(words))[:40],
+)
+def test_a_command_about_a_path_that_cannot_be_is_one_message(
+    words: list[str], folder: Path
+) -> None:
+    ended = run(folder, *words)
+    assert ended.code == 2, ended
+    assert "should not happen" not in ended.screen
+    assert "Traceback" not in ended.screen
     assert ended.left == ()
 
 

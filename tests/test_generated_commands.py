@@ -293,7 +293,7 @@ models = st.one_of(
     st.sampled_from(
         ["mine", "experiments/mine", "../up", ".", "", "x.keras", "/no/such.keras",
          "models:/mine@x", "models:/mine/1", "models:/", "models:/mine/x", "0" * 32,
-         "runs:/x/model", "-", "~/mine"]
+         "runs:/x/model", "-", "~/mine", "~nobody7/x", 300 * "a"]
     ),
     study_names,
 )  # fmt: skip

@@ -84,16 +84,26 @@ def unwritable(folder: Path) -> str | None:
         if shown.encode() != name:
             return f"the name of {shown} is not UTF-8; rename it, or work in another folder"
     for path in (absolute, *absolute.parents):
-        if path.is_dir():
-            allowed = os.access(path, os.W_OK | os.X_OK, effective_ids=_EFFECTIVE)
-            return None if allowed else f"{path} cannot be written; make it writable"
+        if os.path.isdir(path):  # noqa: PTH112 - that of Path raises where a name is too long
+            if not os.access(path, os.W_OK | os.X_OK, effective_ids=_EFFECTIVE):
+                return f"{path} cannot be written; make it writable"
+            return _too_long(absolute.relative_to(path), os.pathconf(path, "PC_NAME_MAX"))
         if os.path.lexists(path):
             return f"{path} is no folder; rename or remove it"
     return None
 
 
+def _too_long(path: Path, longest: int) -> str | None:
+    for name in path.parts:
+        if len(os.fsencode(name)) > longest:
+            return f"the name {name[:40]}... is longer than {longest} bytes; shorten it"
+    return None
+
+
 def unwritable_file(file: Path) -> str | None:
     """Why nothing can be written to ``file``, which need not exist; None where it can."""
+    if reason := unwritable(aside_of(file)):
+        return reason
     if file.exists() and not os.access(file, os.W_OK, effective_ids=_EFFECTIVE):
         return f"{file.absolute()} cannot be written; make it writable"
-    return unwritable(file.parent)
+    return None

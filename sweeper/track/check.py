@@ -9,23 +9,30 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from contextlib import closing
+from http.client import HTTPException
 from pathlib import Path
 
 from sweeper.addresses import move_credentials, redact, sqlite_file
 from sweeper.disk.files import unwritable_file
 
 _ANSWER_SECONDS = 10
+_DATABASES = ("postgresql", "mysql", "mssql")
+"""What MLflow keeps runs in, beside SQLite."""
 _OTHER = "set tracking.uri=<uri> or MLFLOW_TRACKING_URI to another store"
 
 
 def tracking_faults(uri: str, experiment: str) -> list[str]:
     """What keeps runs from being recorded in ``experiment`` at ``uri``; nothing for other stores.
 
-    A database on a server, or a store of a plugin, is known when it is opened.
+    Whether a database on a server answers, or a store of a plugin, is known when it is opened.
     """
     file = sqlite_file(uri)
     if file is not None:
         return _file_faults(uri, file, experiment)
+    if uri.startswith("sqlite:"):
+        return [f"tracking.uri={uri} would be gone with this process; set it to sqlite:///<file>"]
+    if uri.startswith(_DATABASES):
+        return _address_faults(uri)
     if uri.startswith(("http://", "https://")):
         return _server_faults(move_credentials(uri), experiment)
     if "://" not in uri and uri != "databricks":
@@ -60,6 +67,18 @@ def _file_faults(uri: str, file: Path, experiment: str) -> list[str]:
     return []
 
 
+def _address_faults(uri: str) -> list[str]:
+    from sqlalchemy import make_url
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        make_url(uri)
+    except (SQLAlchemyError, ValueError):
+        example = "postgresql://<user>@<host>:<port>/<database>"
+        return [f"tracking.uri={redact(uri)} is no address; set it to one as {example}"]
+    return []
+
+
 def _server_faults(uri: str, experiment: str) -> list[str]:
     name = urllib.parse.urlencode({"experiment_name": experiment})
     address = f"{uri.rstrip('/')}/api/2.0/mlflow/experiments/get-by-name?{name}"
@@ -74,7 +93,7 @@ def _server_faults(uri: str, experiment: str) -> list[str]:
                 "set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD"
             ]
         return []  # it is there: the experiment is still to be made
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, HTTPException) as error:
         reason = getattr(error, "reason", None) or error
         return [f"MLflow at {redact(uri)} cannot be used: {reason}; start that server, or {_OTHER}"]
     except (KeyError, TypeError):

@@ -117,8 +117,11 @@ def _look_for(address: str) -> None:
 
     Raises:
         OSError: nothing does.
+        ValueError: it names no host.
     """
     host, colon, port = address.rpartition(":")
+    if colon and not host:
+        raise ValueError(f"{address} names no host")
     if colon and port.isdecimal():
         socket.create_connection((host, int(port)), timeout=_CONNECT_SECONDS).close()
 
