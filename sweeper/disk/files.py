@@ -102,8 +102,7 @@ def _too_long(path: Path, longest: int) -> str | None:
 
 def unwritable_file(file: Path) -> str | None:
     """Why nothing can be written to ``file``, which need not exist; None where it can."""
-    if reason := unwritable(aside_of(file)):
-        return reason
-    if file.exists() and not os.access(file, os.W_OK, effective_ids=_EFFECTIVE):
+    there = os.path.exists(file)  # noqa: PTH110 - as above
+    if there and not os.access(file, os.W_OK, effective_ids=_EFFECTIVE):
         return f"{file.absolute()} cannot be written; make it writable"
-    return None
+    return unwritable(aside_of(file))
