@@ -18,6 +18,8 @@ _READERS = ("hydra", "omegaconf", "antlr4", "yaml")
 """Packages that read what a person wrote; errors of any class from their code are about that."""
 _NO_NAME = (errno.ENAMETOOLONG, errno.ELOOP)
 """Errors that no path has which a program made by itself."""
+_NO_PATH = ("embedded null", "Could not determine home directory", "Can't determine home")
+"""What pathlib says of a name with a NUL, and of the home directory of nobody."""
 _LONGEST = 60
 """Characters of a path that is no name."""
 _NOWHERE = re.compile(r"Interpolation key '(.+)' not found")
@@ -58,8 +60,7 @@ def _path_fault(error: BaseException) -> str | None:
             return f"{shown!r} is no path that can be used: {error.strerror}; name another one"
         if isinstance(error, PermissionError) and _is_asked_for(Path(path)):
             return f"{path!r} cannot be used: {error.strerror}; give this user access to it"
-    if isinstance(error, ValueError | RuntimeError) and _raised_in(error) == "pathlib":
-        # a NUL byte, or the home directory of nobody
+    if _raised_in(error) == "pathlib" and str(error).startswith(_NO_PATH):
         return f"a path cannot be used: {str(error).removesuffix('.')}; name another one"
     return None
 

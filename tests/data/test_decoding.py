@@ -87,7 +87,7 @@ def test_plain_headers_need_no_second_look(kind):
     assert tf.strings.regex_full_match(head, Decoder(100_000_000)._plain)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(
     kind=st.sampled_from(["JPEG", "PNG", "TIFF", "WEBP"]),
     orientation=st.integers(0, 9),
