@@ -57,6 +57,7 @@ HYDRA_KEYS = [
     "hydra.job.chdir",
     "hydra.verbose",
     "hydra.output_subdir",
+    "hydra.sweep.subdir",
     "hydra.mode",
 ]
 
@@ -70,14 +71,16 @@ numbers = st.one_of(
 words = st.one_of(
     st.sampled_from(
         ["null", "true", "false", "auto", "all", "cpu", "adam", "val_loss", "x", "''", "é", "日本",
-         "a b", "'[b]'", "../up", ".", "-", "~", "%", "***", "a:b", "no", "???", "\u202e", "\x07"]
+         "a b", "'[b]'", "../up", ".", "-", "~", "%", "***", "a" * 300, "a:b", "no", "???",
+         "\u202e", "\x07"]
     ),
     st.text(st.characters(blacklist_categories=["Cs"]), max_size=6),
 )  # fmt: skip
 plain = st.one_of(numbers, words)
 references = st.sampled_from(
     ["${nowhere}", "${seed}", "${name}", "${oc.env:NOWHERE}", "${", "${}", "${seed",
-     "${backbone.blocks}", "${no_resolver:1}", "${oc.env:HOME}x"]
+     "${backbone.blocks}", "${no_resolver:1}", "${oc.env:HOME}x",
+     "${hydra.job.num}", "a/${hydra.job.num}", "${hydra.job.override_dirname}"]
 )  # fmt: skip
 
 
@@ -365,11 +368,13 @@ def test_a_generated_command_about_nothing_ends_with_a_message(words: list[str])
 
 @contextlib.contextmanager
 def emptied() -> Iterator[Path]:
-    folder = Path(tempfile.mkdtemp())
+    above = Path(tempfile.mkdtemp())  # ".." of a command is this, and nobody else's
+    folder = above / "work"
+    folder.mkdir()
     try:
         yield folder
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(above, ignore_errors=True)
 
 
 def check(ended: Ended) -> None:

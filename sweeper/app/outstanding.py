@@ -12,7 +12,7 @@ from sweeper.paths import shown_path
 from sweeper.study_files.mlflow_paths import MlflowPaths
 from sweeper.track.delivery import Delivery
 from sweeper.track.journal import Journal, last_run
-from sweeper.track.outbox import Outbox
+from sweeper.track.outbox import NO_RUN, Outbox
 from sweeper.track.rounds import Outstanding
 
 _INTERRUPTED_SECONDS = 5.0
@@ -74,13 +74,21 @@ def sync(folder: Path, say: Callable[[str], None], uri: str | None = None) -> Ou
         TrackerError: a store cannot be opened.
     """
     by_store: dict[str, list[MlflowPaths]] = {}
+    left: list[Outstanding] = []
     known = MlflowPaths.below(folder)
     if not known:
         raise SweeperError(f"{folder} holds no run that was recorded for MLflow")
     for paths in known:
-        if Outbox(paths).waits:
-            by_store.setdefault(uri or store_of(paths), []).append(paths)
-    left = [_sync_store(uri, paths, say) for uri, paths in by_store.items()]
+        if not Outbox(paths).waits:
+            continue
+        store = uri or store_of(paths)
+        if store is None:
+            reason = f"{paths.journal} {NO_RUN}"
+            say(f"warning: {reason}")
+            left.append(Outstanding(Outbox(paths).outstanding(), 1, reason))
+        else:
+            by_store.setdefault(store, []).append(paths)
+    left += [_sync_store(uri, paths, say) for uri, paths in by_store.items()]
     return Outstanding(
         sum(one.entries for one in left),
         sum(one.runs for one in left),
@@ -95,14 +103,18 @@ def _sync_store(uri: str, paths: list[MlflowPaths], say: Callable[[str], None]) 
     return delivery.finish()
 
 
-def store_of(paths: MlflowPaths) -> str:
+def store_of(paths: MlflowPaths) -> str | None:
     """The store that the run of these files was recorded for, with its credentials.
+
+    None where no run begins in them.
 
     Raises:
         SweeperError: it had some, and the environment does not name it.
     """
-    start, *_ = last_run(Journal(paths).entries())
-    uri = str(start.content["uri"])
+    entries = last_run(Journal(paths).entries())
+    if not entries:
+        return None
+    uri = str(entries[0].content["uri"])
     if HIDDEN not in uri:
         return uri
     given = os.environ.get("MLFLOW_TRACKING_URI", "")

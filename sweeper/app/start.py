@@ -13,8 +13,8 @@ from omegaconf.errors import OmegaConfBaseException
 from sweeper.addresses import hide_credentials
 from sweeper.app.preparing.readiness import check_ready
 from sweeper.asked_faults import asked_fault
-from sweeper.disk.files import unwritable
 from sweeper.disk.locks import InUse, held
+from sweeper.disk.writable import too_long, unwritable
 from sweeper.errors import Findings, SweeperError
 from sweeper.exits import reported
 from sweeper.validation import parse
@@ -38,8 +38,8 @@ class Start(Callback):
             with findings.collected():
                 parse(config)
             check_ready([config], findings)
-            _check_job(config, findings)
             folder = Path(str(config.hydra.run.dir)).absolute()
+            _check_job(config, folder, findings)
             if reason := unwritable(folder):
                 findings.add([f"hydra.run.dir: {reason}, or set hydra.run.dir=<folder>"])
             findings.raise_if_any()
@@ -89,12 +89,15 @@ class Start(Callback):
                     above.rmdir()
 
 
-def _check_job(config: DictConfig, findings: Findings) -> None:
-    """Resolve what Hydra reads only when it has made the folder."""
+def _check_job(config: DictConfig, folder: Path, findings: Findings) -> None:
+    """Resolve what Hydra reads only when it has made ``folder``."""
     try:
-        _ = config.hydra.job.chdir, config.hydra.output_subdir
+        below, _ = config.hydra.output_subdir, config.hydra.job.chdir
     except OmegaConfBaseException as error:
         findings.add([asked_fault(error) or str(error)])
+        return
+    if below is not None and (reason := too_long(folder / str(below))):
+        findings.add([f"hydra.output_subdir: {reason}"])
 
 
 def _written(config: DictConfig) -> str:

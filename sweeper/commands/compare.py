@@ -23,7 +23,7 @@ def command(studies: tuple[str, ...], out: Path | None) -> None:
     from sweeper.comparing.comparison_text import basis, keys_of, table_of
     from sweeper.comparing.differences import differing_keys, ordered
     from sweeper.comparing.entrants import Entrant, entrant
-    from sweeper.disk.files import unwritable_file
+    from sweeper.disk.writable import unwritable_file
     from sweeper.display.console import open_console
     from sweeper.errors import Findings
     from sweeper.paths import file_name

@@ -19,7 +19,7 @@ def command(study: str, examine: bool, quick: bool) -> None:
     mistakes are made once a trial is complete. --data adds duplicates, leaks and likely wrong
     labels, as sweeper data finds them.
     """
-    from sweeper.disk.files import unwritable
+    from sweeper.disk.writable import unwritable
     from sweeper.errors import ConfigError
     from sweeper.execute.output import only_ours
     from sweeper.report.finding import open_study

@@ -8,9 +8,6 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-_EFFECTIVE = os.access in os.supports_effective_ids
-"""Whether the system can be asked what this process may, not the user who started it."""
-
 
 def write_aside(path: Path, content: str | bytes) -> None:
     """Write ``content`` beside ``path``, then rename, so that nobody ever reads half a file."""
@@ -70,39 +67,3 @@ def made_folders(folder: Path) -> Iterator[None]:
         yield
     finally:
         _remove_empty(made)
-
-
-def unwritable(folder: Path) -> str | None:
-    """Why nothing can be written to ``folder``, which need not exist; None where it can.
-
-    A study and its tracker keep paths as text, so a name that is none is refused.
-    """
-    absolute = folder.absolute()
-    for path in reversed((absolute, *absolute.parents)):
-        name = os.fsencode(path)
-        shown = name.decode("utf-8", "backslashreplace")
-        if shown.encode() != name:
-            return f"the name of {shown} is not UTF-8; rename it, or work in another folder"
-    for path in (absolute, *absolute.parents):
-        if os.path.isdir(path):  # noqa: PTH112 - that of Path raises where a name is too long
-            if not os.access(path, os.W_OK | os.X_OK, effective_ids=_EFFECTIVE):
-                return f"{path} cannot be written; make it writable"
-            return _too_long(absolute.relative_to(path), os.pathconf(path, "PC_NAME_MAX"))
-        if os.path.lexists(path):
-            return f"{path} is no folder; rename or remove it"
-    return None
-
-
-def _too_long(path: Path, longest: int) -> str | None:
-    for name in path.parts:
-        if len(os.fsencode(name)) > longest:
-            return f"the name {name[:40]}... is longer than {longest} bytes; shorten it"
-    return None
-
-
-def unwritable_file(file: Path) -> str | None:
-    """Why nothing can be written to ``file``, which need not exist; None where it can."""
-    there = os.path.exists(file)  # noqa: PTH110 - as above
-    if there and not os.access(file, os.W_OK, effective_ids=_EFFECTIVE):
-        return f"{file.absolute()} cannot be written; make it writable"
-    return unwritable(aside_of(file))

@@ -34,7 +34,7 @@ def store_for(found: Found, uri: str | None, default: str) -> str:
     if uri is not None or found.model_id:
         return uri or default
     journal = _journal(found)
-    return store_of(journal.paths) if journal.entries() else default
+    return store_of(journal.paths) or default
 
 
 def in_mlflow(found: Found, card: Card, example: Example, uri: str, say: Say) -> str:
@@ -74,7 +74,7 @@ def _is_recorded(found: Found, card: Card, journal: Journal, uri: str) -> bool:
 
     The run of a trial has one model. Those made later share a folder, one after the other.
     """
-    entries = last_run(journal.entries()) if journal.entries() else []
+    entries = last_run(journal.entries())
     own = {
         "sweeper.role": "model",
         "sweeper.model_hash": hashlib.sha256(found.network.read_bytes()).hexdigest(),

@@ -23,8 +23,9 @@ from sweeper.search.settings.samplers import build_sampler
 from sweeper.search.settings.suitability import check_sampler
 from sweeper.search.settings.sweep_settings import SweepSettings
 from sweeper.search.space.search_space import parse_space
-from sweeper.search.trials.compose import Composer, hide_secrets, number_job
+from sweeper.search.trials.compose import Composer, hide_secrets
 from sweeper.search.trials.custom import ask_function, find_function
+from sweeper.search.trials.job_folder import number_job
 from sweeper.validation import flatten
 
 

@@ -63,6 +63,17 @@ def read(path: Path, offset: int = 0) -> Iterator[tuple[Any, int]]:
             yield value, offset
 
 
+def count(path: Path, offset: int = 0) -> int:
+    """How many whole lines there are from byte ``offset`` on, those included that are no JSON."""
+    try:
+        file = path.open("rb")
+    except FileNotFoundError:
+        return 0
+    with file:
+        file.seek(offset)
+        return sum(line.endswith(b"\n") for line in file)
+
+
 @contextlib.contextmanager
 def _alone(descriptor: int) -> Iterator[None]:
     """Within the block nobody else appends.

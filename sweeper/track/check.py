@@ -13,7 +13,7 @@ from http.client import HTTPException
 from pathlib import Path
 
 from sweeper.addresses import move_credentials, redact, sqlite_file
-from sweeper.disk.files import unwritable_file
+from sweeper.disk.writable import unwritable_database
 
 _ANSWER_SECONDS = 10
 _DATABASES = ("postgresql", "mysql", "mssql")
@@ -44,7 +44,7 @@ def tracking_faults(uri: str, experiment: str) -> list[str]:
 
 
 def _file_faults(uri: str, file: Path, experiment: str) -> list[str]:
-    reason = unwritable_file(file.absolute())
+    reason = unwritable_database(file.absolute())
     if reason:
         return [f"MLflow at {uri} cannot be used: {reason}, or {_OTHER}"]
     if not file.exists():

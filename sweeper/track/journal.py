@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from sweeper.records import DataUse, State
-from sweeper.study_files.lines import append, read
+from sweeper.study_files.lines import append, count, read
 from sweeper.study_files.mlflow_paths import MlflowPaths
 from sweeper.track.backend.origin import origin_tags
 from sweeper.track.tracker import of_fold
@@ -130,13 +130,29 @@ class Journal:
         self._add("end_others", ends={str(number): list(end) for number, end in ends.items()})
 
     def entries(self, offset: int = 0) -> list[Entry]:
-        """The whole entries from ``offset`` on."""
+        """The whole entries from ``offset`` on, as far as the file is not damaged."""
         found, begin = [], offset
         for value, end in read(self.paths.journal, offset):
+            if not isinstance(value, dict) or not {"kind", "time"} <= value.keys():
+                break
             kind, when = value.pop("kind"), value.pop("time")
             found.append(Entry(kind, value, when, begin, end))
             begin = end
         return found
+
+    def count(self, offset: int) -> int:
+        """How many entries there are from ``offset`` on, damaged ones included."""
+        return count(self.paths.journal, offset)
+
+    def damage(self, offset: int) -> str | None:
+        """What is wrong with the entry that begins at ``offset``; None where it can be read."""
+        # in this order: an entry may be appended meanwhile
+        if not self.count(offset) or self.entries(offset):
+            return None
+        return (
+            f"{self.paths.journal} is damaged at byte {offset}; remove that line, and what is "
+            "behind it is delivered"
+        )
 
     def size(self) -> int:
         """Bytes in the file, of which the last ones may be half an entry."""

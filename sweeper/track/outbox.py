@@ -11,18 +11,20 @@ from dataclasses import replace
 
 from sweeper.addresses import redact
 from sweeper.disk.locks import held
-from sweeper.errors import TrackerError
 from sweeper.records import State
 from sweeper.study_files.mlflow_paths import MlflowPaths
 from sweeper.study_files.trial_paths import TrialPaths
 from sweeper.track.backend.mlflow_model import log_model
 from sweeper.track.backend.mlflow_run import MlflowRun, end_others
+from sweeper.track.backend.mlflow_store import Refused
 from sweeper.track.backend.run_note import linked
 from sweeper.track.delivered import Delivered, read_delivered, write_delivered
 from sweeper.track.entry_groups import TOGETHER, next_group, write_together
 from sweeper.track.journal import Entry, Journal, NewRun, data_of
 from sweeper.track.store import Store
 
+NO_RUN = "begins with no run; its folder is not as it was written"
+"""What is wrong with a journal whose first entry was lost."""
 MISSING = "sweeper.missing"
 """Tag of a run that lacks a file which was to be delivered."""
 
@@ -51,14 +53,15 @@ class Outbox:
 
     def outstanding(self) -> int:
         """How many entries the store lacks."""
-        return len(self.journal.entries(read_delivered(self.journal.paths).offset))
+        return self.journal.count(read_delivered(self.journal.paths).offset)
 
     def deliver(self, store: Store) -> Iterator[int]:
         """Send what waits; yields the number of entries after each request.
 
         Raises:
             InUse: another process delivers them.
-            TrackerError: the store cannot be used, or refuses; what it took is kept as such.
+            Refused: the store does, or the journal is damaged; what it took is kept as such.
+            TrackerError: the store cannot be used; what it took is kept as such.
             OSError: the files of the run cannot be read or written.
         """
         with held(self.journal.paths.journal):
@@ -75,6 +78,8 @@ class Outbox:
                 if group[0].kind == "model":  # as large as the one in the trial's folder
                     shutil.rmtree(self.journal.paths.model, ignore_errors=True)
                 yield len(group)
+            if damage := self.journal.damage(self._state.offset):
+                raise Refused(damage)
 
     def _load(self, store: Store) -> None:
         """Read how far the store got, and see that it still has the run where it may have not."""
@@ -99,7 +104,7 @@ class Outbox:
             self._start(store, entry)
             return
         if self._run is None:
-            raise TrackerError(f"{self.journal.paths.journal} begins with no run")
+            raise Refused(f"{self.journal.paths.journal} {NO_RUN}")
         run, content = self._run, entry.content
         match entry.kind:
             case "data":

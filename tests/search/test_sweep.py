@@ -366,6 +366,31 @@ def test_outside_a_sweep_a_report_does_nothing(tmp_path: Path) -> None:
     assert ended.returncode == 0, ended.stderr
 
 
+@pytest.mark.parametrize(
+    ("subdir", "folders"),
+    [
+        ("of/${hydra.job.num}-${n}", {"of/0-1", "of/1-2", "of/2-1"}),
+        # two trials with the same parameters, or all, would write over one another
+        ("${hydra.job.override_dirname}", {"n=1/0", "n=2/1", "n=1/2"}),
+        ("all", {"all/0", "all/1", "all/2"}),
+    ],
+)
+def test_no_trial_has_the_folder_of_another(tmp_path: Path, subdir: str, folders: set[str]) -> None:
+    ended = sweep(
+        tmp_path,
+        "hydra.sweeper.n_trials=3",
+        "n=choice(1,2)",
+        "hydra.sweeper.enqueue=[{n: 1}, {n: 2}, {n: 1}]",
+        f"hydra.sweep.subdir='{subdir}'",
+        *RANDOM,
+        *STORED,
+    )
+    assert ended.returncode == 0, ended.stderr
+    made = {str(path.parent.relative_to(tmp_path / "out")) for path in tmp_path.rglob(".hydra")}
+    assert made == folders
+    assert [trial.state.name for trial in stored(tmp_path)] == ["COMPLETE"] * 3
+
+
 CONDITIONAL = """
 defaults: [{override hydra/sweeper: async_optuna}, {override hydra/sweeper/sampler: bruteforce}]
 x: 1.0

@@ -305,6 +305,47 @@ def test_a_file_that_is_removed_before_it_is_delivered_is_named(
     assert run.info.status == "FINISHED"
 
 
+@pytest.mark.parametrize(
+    "damaged", [b"\0" * 40 + b"\n", b"{}\n", b"7\n", b'"kind time"\n', b"\xff\n"]
+)
+def test_a_damaged_entry_is_named_and_holds_up_no_other_run(tmp_path: Path, damaged: bytes) -> None:
+    uri, reported = f"sqlite:///{tmp_path}/mlflow.db", Shown()
+    first, second = begin(tmp_path, uri), begin(tmp_path, uri, 1)
+    for journal in (first, second):
+        train(journal)
+        finish(journal)
+    file = first.paths.journal
+    lines = file.read_bytes().splitlines(keepends=True)
+    where = len(b"".join(lines[:4]))
+    file.write_bytes(b"".join([*lines[:4], damaged, *lines[4:]]))
+    left = sync(tmp_path, reported)
+    assert (left.entries, left.runs) == (1 + len(lines[4:]), 1)
+    assert f"{file} is damaged at byte {where}" in left.reason
+    (printed,) = reported.texts
+    assert left.reason in printed
+    assert read_delivered(second.paths).ended
+
+    file.write_bytes(b"".join(lines))  # as the message says
+    assert not sync(tmp_path, reported)
+    client = MlflowClient(uri)
+    for run in client.search_runs(["1"], "tags.`sweeper.trial_number` != ''"):
+        check_trial(client, run)
+
+
+def test_a_journal_in_which_no_run_begins_is_named(tmp_path: Path) -> None:
+    uri, reported = f"sqlite:///{tmp_path}/mlflow.db", Shown()
+    begin(tmp_path, uri)
+    lost = Journal(MlflowPaths(tmp_path / "trials" / "0001" / "mlflow"))
+    lost.log_params({"batch_size": 8})
+    lost.end(State.FAILED)
+    for store in (None, uri):
+        left = sync(tmp_path, reported, store)
+        assert (left.entries, left.runs) == (2, 1)
+        assert f"{lost.paths.journal} begins with no run" in left.reason
+        assert left.reason in reported.texts.pop()
+    assert reported.texts == []
+
+
 def test_there_is_nothing_to_deliver_in_another_folder(tmp_path: Path) -> None:
     with pytest.raises(SweeperError, match="holds no run"):
         sync(tmp_path, Shown())

@@ -34,7 +34,7 @@ def command(overrides: tuple[str, ...], out: Path | None) -> None:
 def _checked(overrides: tuple[str, ...], out: Path | None) -> "Recipe":
     """The recipe; every fault that can be seen without TensorFlow is raised here."""
     from sweeper.data.sources.data_presence import absent
-    from sweeper.disk.files import unwritable
+    from sweeper.disk.writable import unwritable
     from sweeper.errors import Findings
     from sweeper.models.pretrained.weights_presence import absent_file, unreachable_download
     from sweeper.validation import parse, parse_part

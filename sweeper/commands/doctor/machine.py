@@ -6,7 +6,7 @@ from pathlib import Path
 
 from sweeper.app.preparing.memory import Memory
 from sweeper.commands.doctor.doctor_report import Line, State
-from sweeper.disk.files import unwritable
+from sweeper.disk.writable import unwritable
 
 _GROUP = "memory and disks"
 _LITTLE_MEMORY = 3e9

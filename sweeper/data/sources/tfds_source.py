@@ -19,6 +19,7 @@ from sweeper.data.sources.internet import any_answers
 from sweeper.data.sources.listing import Listing, Part, files_content, unequal_classes
 from sweeper.data.sources.tfds_records import labels_of, record_at, records_of
 from sweeper.data.stratified import Indices
+from sweeper.disk.writable import too_long
 from sweeper.errors import ConfigError, MissingInput
 
 SITE = "https://www.tensorflow.org/datasets"
@@ -92,6 +93,10 @@ def _builder(dataset: Tfds) -> Any:
     import tensorflow_datasets as tfds
 
     given = dataset.data_dir
+    keys = {"dataset.data_dir": folder(dataset), "dataset.name": folder(dataset) / dataset.name}
+    for key, path in keys.items():
+        if reason := too_long(path):
+            raise ConfigError([f"{key}: {reason}"])
     try:
         return tfds.builder(dataset.name, data_dir=given and str(folder(dataset)))
     except tfds.core.DatasetNotFoundError:

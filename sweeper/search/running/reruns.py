@@ -22,8 +22,8 @@ from sweeper.search.running.filled_slots import FilledSlots
 from sweeper.search.session import Session
 from sweeper.search.space.cases import bare
 from sweeper.search.space.syntax import spell
-from sweeper.search.trials.compose import number_job
 from sweeper.search.trials.job import TrialJob
+from sweeper.search.trials.job_folder import number_job
 from sweeper.search.trials.listener import StopListener
 from sweeper.search.trials.trial_plan import TrialPlan
 from sweeper.study_files.trial_paths import TrialPaths

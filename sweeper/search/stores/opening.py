@@ -23,8 +23,8 @@ from optuna.storages import BaseStorage, InMemoryStorage, JournalStorage, get_st
 from optuna.storages.journal import JournalFileBackend
 
 from sweeper.addresses import redact, sqlite_file
-from sweeper.disk.files import unwritable, unwritable_file
 from sweeper.disk.locks import InUse, held
+from sweeper.disk.writable import unwritable, unwritable_database, unwritable_file
 from sweeper.errors import MachineFault, MissingInput, SweeperError
 from sweeper.paths import file_name
 from sweeper.search.settings.sweep_settings import SweepSettings
@@ -46,8 +46,10 @@ def storage_faults(settings: SweepSettings, folder: Path) -> list[str]:
     if url is not None:
         faults += _address_faults("hydra.sweeper.storage", url)
         file = _file(url)
-        if file is not None and not faults and (reason := unwritable_file(file)):
-            reasons.setdefault(reason, "hydra.sweeper.storage")
+        if file is not None and not faults:
+            check = unwritable_file if url.startswith(_JOURNAL) else unwritable_database
+            if reason := check(file):
+                reasons.setdefault(reason, "hydra.sweeper.storage")
     source = settings.warm_start
     if source is not None:
         from_url = source.storage or url

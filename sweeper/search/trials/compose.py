@@ -141,7 +141,10 @@ def hide_secrets(config: DictConfig) -> None:
     with read_write(config), open_dict(config):
         _hide_below(config.hydra.sweeper, "hydra.sweeper")
         lines = config.hydra.overrides.hydra
-        for index, line in enumerate(lines):
+        # as written: what ${...} in them refers to may be known in a trial only
+        written = OmegaConf.to_container(lines, resolve=False)
+        assert isinstance(written, list)
+        for index, line in enumerate(written):
             key, found, value = line.partition("=")
             if found and redact(value) != value:
                 hidden = hide_credentials(bare(key), value.strip("'\""))
@@ -158,15 +161,3 @@ def _hide_below(node: DictConfig | ListConfig, path: str) -> None:
             _hide_below(value, f"{path}.{key}")
         elif isinstance(value, str):
             node[key] = hide_credentials(f"{path}.{key}", value)
-
-
-def number_job(config: DictConfig, number: int) -> DictConfig:
-    """Give the composed job its number, and fix the folder that follows from it."""
-    with read_write(config), open_dict(config):
-        config.hydra.job.num = number
-        config.hydra.job.id = str(number)
-        # resolved here, where the application's resolvers are known; the trial's process may
-        # not have them
-        config.hydra.sweep.dir = str(config.hydra.sweep.dir)
-        config.hydra.sweep.subdir = str(config.hydra.sweep.subdir)
-    return config

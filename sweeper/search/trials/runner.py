@@ -11,7 +11,6 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import optuna
@@ -41,8 +40,8 @@ from sweeper.search.attributes import (
 from sweeper.search.queue import requeue
 from sweeper.search.session import Session
 from sweeper.search.stores.exclusive import GateLost
-from sweeper.search.trials.compose import number_job
 from sweeper.search.trials.job import TrialJob
+from sweeper.search.trials.job_folder import folder_of, number_job
 from sweeper.search.trials.listener import TrialListener
 from sweeper.search.trials.trial_plan import TrialPlan
 from sweeper.study_files.trial_paths import TrialPaths
@@ -145,7 +144,7 @@ class TrialRunner:
             config = number_job(plan.composer.trial(plan.space, params), trial.number)
         except ConfigError as error:
             raise TrialFailed(str(error)) from None
-        folder = Path(config.hydra.sweep.dir).absolute() / config.hydra.sweep.subdir
+        folder = folder_of(config)
         trial.set_user_attr(FOLDER, self._session.status.relative(folder))
         overrides = plan.space.overrides(params)
         drawn_from = {
