@@ -44,6 +44,7 @@ _SPELLED: Mapping[str, str] = {
     "attempt to write a readonly database": _FORBIDDEN,
     "disk I/O error": _BROKEN,
     "can't start new thread": _ADVICE[errno.EAGAIN],
+    "AF_UNIX path too long": "set TMPDIR to a folder with a shorter path (some 70 bytes at most)",
 }
 """The same in messages of libraries with errors of their own: TensorFlow, HDF5, SQLite."""
 

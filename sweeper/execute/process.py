@@ -5,13 +5,9 @@ TensorFlow anew takes 3.6 s). A process per trial gives back all memory, and tak
 Where the system has no fork server (Windows), processes are spawned.
 """
 
-import contextlib
-import multiprocessing
-import os
-import signal
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -21,10 +17,11 @@ from sweeper.errors import TrialFailed
 from sweeper.execute.devices import plan_placements, usable_cores, visible_devices
 from sweeper.execute.executor import Asked, Channel, Placement, Work, WorkFiles
 from sweeper.execute.failures import count_oom_kills, death, described, no_process
+from sweeper.execute.fork_server import ForkServer, interrupts_held
 from sweeper.execute.outcome import Raised, Returned
-from sweeper.execute.output import output_to, tail
+from sweeper.execute.output import tail
 from sweeper.execute.this_machine import OnThisMachine
-from sweeper.execute.worker import Context, Worker
+from sweeper.execute.worker import Worker
 from sweeper.records import Cause
 
 _GRACE_SECONDS = 5
@@ -45,6 +42,9 @@ class ProcessExecutor(OnThisMachine):
         preload: names of the modules that the fork server imports.
         server_log: file for what the fork server writes to its screen.
         start_method: ``forkserver`` or ``spawn``; None takes the first where there is one.
+
+    Raises:
+        MachineFault: the fork server cannot be started.
     """
 
     in_processes: ClassVar[bool] = True
@@ -72,15 +72,14 @@ class ProcessExecutor(OnThisMachine):
         self._running: set[Worker] = set()
         self._kills = 0
         self._server_log = server_log
-        self._context: Context = multiprocessing.get_context("spawn")
-        if start_method is None and "forkserver" in multiprocessing.get_all_start_methods():
-            start_method = "forkserver"
-        if start_method == "forkserver":
-            self._context = multiprocessing.get_context("forkserver")
-            # our own part costs each worker 50 ms otherwise
-            self._context.set_forkserver_preload([Worker.__module__, *preload])
-            with _interrupts_held():
-                self._ensure_server()
+        # our own part costs each worker 50 ms otherwise
+        self._server = ForkServer([Worker.__module__, *preload], server_log, start_method)
+        self._context = self._server.context
+        with interrupts_held():
+            try:
+                self._server.ensure()
+            except OSError as error:
+                raise no_process(error) from error
 
     def run(
         self,
@@ -166,8 +165,8 @@ class ProcessExecutor(OnThisMachine):
         return worker
 
     def _start(self, worker: Worker, kills: int) -> None:
-        with self._lock, _interrupts_held():
-            self._ensure_server()
+        with self._lock, interrupts_held():
+            self._server.ensure()
             worker.start()
             self._running.add(worker)
             # a kill that came since the run began found no worker yet
@@ -183,44 +182,3 @@ class ProcessExecutor(OnThisMachine):
         with self._lock:
             self._running.discard(worker)
             return worker.close()
-
-    def _ensure_server(self) -> None:
-        """Start the fork server unless it runs; also when one has died since."""
-        if self._context.get_start_method() != "forkserver":
-            return
-        from multiprocessing import forkserver
-
-        # multiprocessing starts it anew without being asked, but the server keeps the output that
-        # it starts with, and preloading TensorFlow is chatty. Whether it runs is not public; where
-        # it is wrongly taken for running, that chatter reaches the screen, no more
-        pid = getattr(forkserver._forkserver, "_forkserver_pid", None)
-        if pid is None or _has_ended(pid):
-            with output_to(self._server_log):
-                forkserver.ensure_running()
-
-
-def _has_ended(child: int) -> bool:
-    # macOS has no waitid before Python 3.13
-    return hasattr(os, "waitid") and bool(
-        os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-    )
-
-
-@contextlib.contextmanager
-def _interrupts_held() -> Iterator[None]:
-    """Within the block SIGINT is blocked, so that it cannot hit a process before it is ready.
-
-    A new process inherits the mask, a worker through its fork server.
-    """
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    from multiprocessing import resource_tracker
-
-    # multiprocessing starts it with the first process, and then unblocks SIGINT
-    resource_tracker.ensure_running()
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)

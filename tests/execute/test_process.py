@@ -455,6 +455,28 @@ class TestSignals:
         assert signal.pthread_sigmask(signal.SIG_BLOCK, ()) == set()
 
 
+def test_a_folder_for_sockets_with_too_long_a_path_is_named(tmp_path: Path) -> None:
+    deep = tmp_path / ("t" * 120)
+    deep.mkdir()
+    program = (
+        "from pathlib import Path\n"
+        "from sweeper.execute.process import ProcessExecutor\n"
+        "ProcessExecutor((), Path('server.log'))\n"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=tmp_path,
+        env={**os.environ, "TMPDIR": str(deep)},
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+    *_, last = ended.stderr.splitlines()
+    assert "MachineFault: no process could be started: OSError: AF_UNIX path too long" in last
+    assert "set TMPDIR to a folder with a shorter path" in last
+
+
 INTERRUPTED_CONTROLLER = """
 import os, signal, sys, threading
 from pathlib import Path
