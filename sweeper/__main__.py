@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from sweeper import __version__
 from sweeper.addresses import redact
 from sweeper.commands import COMPLETE, listing
+from sweeper.execute.output import open_closed_streams
 from sweeper.exits import ASKED, leave, reported
 
 _USAGE = """\
@@ -20,6 +21,7 @@ _WORDS = "SWEEPER_COMMAND_LINE"
 
 def main() -> None:
     """Do what the command line asks for, and import no more than that needs."""
+    open_closed_streams()
     arguments = _hidden_from_others()
     with reported():
         if instruction := os.environ.get(COMPLETE):

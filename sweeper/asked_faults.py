@@ -12,14 +12,14 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import MarkedYAMLError, YAMLError
 
 from sweeper.absent_keys import absent_key
-from sweeper.execute.failures import described
+from sweeper.execute.failures import described, machine_fault
 
 _READERS = ("hydra", "omegaconf", "antlr4", "yaml")
 """Packages that read what a person wrote; errors of any class from their code are about that."""
 _NO_NAME = (errno.ENAMETOOLONG, errno.ELOOP)
 """Errors that no path has which a program made by itself."""
 _NO_PATH = ("embedded null", "Could not determine home directory", "Can't determine home")
-"""What pathlib says of a name with a NUL, and of the home directory of nobody."""
+"""What Python says of a name with a NUL, and of the home directory of nobody."""
 _LONGEST = 60
 """Characters of a path that is no name."""
 _NOWHERE = re.compile(r"Interpolation key '(.+)' not found")
@@ -44,7 +44,7 @@ def asked_fault(error: BaseException) -> str | None:
         return ": ".join(_located(one) for one in (error, more) if one is not None)
     if isinstance(error, UnicodeDecodeError) and (file := _file_being_read(error)):
         return f"{file} is not UTF-8; save it as UTF-8"
-    if fault := _path_fault(error):
+    if fault := _path_fault(error) or _logging_fault(error):
         return fault
     if _raised_in(error) in _READERS:
         return " ".join(described(error).split())
@@ -53,6 +53,8 @@ def asked_fault(error: BaseException) -> str | None:
 
 def _path_fault(error: BaseException) -> str | None:
     """What is wrong with a path that a person wrote: no program can name it, or may not look."""
+    if isinstance(error, FileNotFoundError) and not _has_working_folder():
+        return "the folder that this command runs in is gone; change to one that is there"
     if isinstance(error, OSError) and error.filename is not None:
         path = os.fsdecode(error.filename)
         shown = path if len(path) <= _LONGEST else f"{path[:_LONGEST]}..."
@@ -60,9 +62,31 @@ def _path_fault(error: BaseException) -> str | None:
             return f"{shown!r} is no path that can be used: {error.strerror}; name another one"
         if isinstance(error, PermissionError) and _is_asked_for(Path(path)):
             return f"{path!r} cannot be used: {error.strerror}; give this user access to it"
-    if _raised_in(error) == "pathlib" and str(error).startswith(_NO_PATH):
+    if isinstance(error, ValueError | RuntimeError) and str(error).startswith(_NO_PATH):
         return f"a path cannot be used: {str(error).removesuffix('.')}; name another one"
     return None
+
+
+def _logging_fault(error: BaseException) -> str | None:
+    """What is wrong with the logging that a recipe asks for, which Python's logging refuses."""
+    functions = {
+        (frame.f_globals.get("__name__"), frame.f_code.co_name)
+        for frame, _ in traceback.walk_tb(error.__traceback__)
+    }
+    if ("hydra.core.utils", "configure_log") not in functions or machine_fault(error):
+        return None
+    reasons = " from ".join(described(one) for one in (error, error.__cause__) if one)
+    return (
+        f"{' '.join(reasons.split())}; correct hydra.verbose, hydra.job_logging or "
+        "hydra.hydra_logging"
+    )
+
+
+def _has_working_folder() -> bool:
+    try:
+        return bool(Path.cwd())
+    except FileNotFoundError:
+        return False
 
 
 def _is_asked_for(path: Path) -> bool:

@@ -1,11 +1,14 @@
 """Errors about paths: what a person asked for, and what is somebody else's fault."""
 
 import errno
+import logging
 import os
 import sys
 from pathlib import Path
 
 import pytest
+from hydra.core.utils import configure_log
+from omegaconf import OmegaConf
 
 from sweeper.asked_faults import asked_fault
 
@@ -54,6 +57,30 @@ def test_what_pathlib_refuses_is_about_a_path(path: str) -> None:
     assert "a path cannot be used: " in fault
 
 
+def test_a_name_with_a_nul_is_about_a_path_whoever_looks_at_it() -> None:
+    with pytest.raises(ValueError, match="null") as caught:
+        os.stat("a\0b")  # noqa: PTH116
+    assert "a path cannot be used: " in str(asked_fault(caught.value))
+
+
 @pytest.mark.parametrize("number", [errno.ENOENT, errno.ENOSPC, errno.EIO, errno.EMFILE])
 def test_other_faults_of_files_are_not_asked_for(number: int) -> None:
     assert asked_fault(of(number, "x")) is None
+
+
+def test_logging_that_python_refuses_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    config = OmegaConf.create({"root": None})
+    with pytest.raises(TypeError) as caught:
+        configure_log(config, OmegaConf.create([[40]]))  # type: ignore[arg-type]
+    assert "correct hydra.verbose" in str(asked_fault(caught.value))
+    with pytest.raises(TypeError) as elsewhere:
+        logging.getLogger(40)  # type: ignore[arg-type]
+    assert asked_fault(elsewhere.value) is None
+
+    def full(_name: str) -> None:
+        raise ValueError("Unable to configure handler 'file'") from of(errno.ENOSPC, "job.log")
+
+    with monkeypatch.context() as patched, pytest.raises(ValueError, match="handler") as of_disk:
+        patched.setattr(logging, "getLogger", full)
+        configure_log(config, OmegaConf.create(["x"]))  # type: ignore[arg-type]
+    assert asked_fault(of_disk.value) is None

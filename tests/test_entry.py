@@ -54,6 +54,7 @@ PATHS = [
 ]
 COMMANDS = [
     *(["data", "+experiment=digits_lite0", "--out", f"x/{LONG}"], ["compare", LONG]),
+    ["compare", "x", "y", "--out", ""],
     *(["compare", "x", "--out", LONG], ["compare", "x", "--out", 250 * "a"], ["report", LONG]),
     *(["predict", LONG, "a.jpg"], ["predict", "~nobody7/x", "a.jpg"], ["export", "loop"]),
     *(["dashboard", "--storage", f"sqlite:///{LONG}"], ["sync", LONG], ["sync", "loop"]),
@@ -108,6 +109,8 @@ TYPED = [
     ["-m", "hydra.sweep.subdir=${nowhere}"],
     ["-m", "hydra.sweep.subdir=../${hydra.job.num}"],
     ["-m", "hydra.sweep.subdir=/up"],
+    ["-m", "hydra.sweep.subdir=x/${hydra.job.num}"],
+    ["-m", "hydra.sweep.subdir=trials/x/${hydra.job.num}"],
     ["-m", f"hydra.sweep.subdir={LONG}"],
     ["-m", f"hydra.output_subdir={LONG}"],
     [f"hydra.output_subdir={LONG}"],
@@ -120,6 +123,8 @@ TYPED = [
     ["hydra/job_logging=nothing"],
     ["hydra.mode=nothing"],
     ["hydra.verbose=[nothing]", "batch_size=0"],
+    ["hydra.verbose=[[40]]"],
+    ["-m", "hydra.verbose=[{a:1}]"],
     ["--config-name", "nothing"],
     ["--config-dir", "nothing"],
     ["--config-path", "nothing"],
@@ -173,6 +178,30 @@ def test_a_command_about_a_path_that_cannot_be_is_one_message(
     assert ended.left == ()
 
 
+@pytest.mark.parametrize(
+    "words", [["+experiment=digits_lite0"], ["+experiment=digits_lite0", "-m"], ["report", "x"]]
+)
+def test_a_folder_that_is_gone_is_one_message(words: list[str], tmp_path: Path) -> None:
+    (tmp_path / "gone").mkdir()
+    ended = subprocess.run(
+        [
+            *("sh", "-c", 'cd gone && rmdir ../gone && exec "$@"', "sh"),
+            *(sys.executable, "-m", "sweeper", *words),
+        ],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+    assert ended.returncode == 2
+    assert ended.stderr.splitlines()[-1] == (
+        "the folder that this command runs in is gone; change to one that is there"
+    )
+    assert "Traceback" not in ended.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize("extra", [[], ["-m"], ["-m", "hydra.sweeper.storage=null"]])
 def test_a_folder_whose_name_is_not_utf_8_is_refused_at_once(
     extra: list[str], folder: Path
@@ -197,6 +226,8 @@ def test_a_folder_whose_name_is_not_utf_8_is_refused_at_once(
         ["tracking.experiment=../up"],
         ["hydra.run.dir='my [old] %20 folder'"],
         ["hydra.output_subdir=null"],
+        ["-m", "hydra.sweep.subdir=trials/x-${hydra.job.num}"],
+        ["-m", "hydra.sweep.subdir=trials/${hydra.job.override_dirname}"],
     ],
     ids=lambda words: ascii(words[-1])[:50],
 )

@@ -56,9 +56,11 @@ class AsyncOptunaSweeper(Sweeper):
 
     def sweep(self, arguments: Sequence[str]) -> None:
         """Run the study; whatever stops it is one message, see :mod:`sweeper.exits`."""
+        from sweeper.execute.output import open_closed_streams
         from sweeper.exits import reported, stopped_by_signals
         from sweeper.search.sweep import Sweep
 
+        open_closed_streams()
         assert self.config is not None
         assert self.hydra_context is not None
         # before the first trial, or after the last

@@ -36,7 +36,10 @@ def unwritable(folder: Path) -> str | None:
 
 def unwritable_file(file: Path) -> str | None:
     """Why nothing can be written to ``file``, which need not exist; None where it can."""
-    there = os.path.exists(file)  # noqa: PTH110 - as above
+
+    if os.path.isdir(file):  # noqa: PTH112
+        return f"{file.absolute()} is a folder; name a file"
+    there = os.path.exists(file)  # noqa: PTH110
     if there and not os.access(file, os.W_OK, effective_ids=_EFFECTIVE):
         return f"{file.absolute()} cannot be written; make it writable"
     return unwritable(aside_of(file))

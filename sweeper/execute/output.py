@@ -15,6 +15,22 @@ _TAIL_BYTES = 64_000
 """More than a screen of long lines; a log of gigabytes is not read for its end."""
 
 
+def open_closed_streams() -> None:
+    """Open standard streams that this process was started without; what is written is lost.
+
+    The next file that is opened would get the number of a closed one, and with it all that a
+    library prints there.
+    """
+    for descriptor, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # gets the lowest free number, which this is
+        if getattr(sys, name) is None:
+            mode = "w" if descriptor in _SCREEN else "r"
+            setattr(sys, name, os.fdopen(descriptor, mode, encoding="utf-8", closefd=False))
+
+
 def redirect_output(log: Path) -> None:
     """Send this process's standard output and error to ``log`` from now on (appending)."""
     log.parent.mkdir(parents=True, exist_ok=True)

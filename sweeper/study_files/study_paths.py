@@ -76,7 +76,15 @@ class StudyPaths:
     @property
     def trials(self) -> list[Path]:
         """Folders of the trials, in the order of their names."""
-        return sorted(path for path in (self.folder / "trials").glob("*") if path.is_dir())
+        return sorted(path for path in self._above_trials.glob("*") if path.is_dir())
+
+    def has_trial_at(self, folder: Path) -> bool:
+        """Whether a trial in ``folder`` would be one of :attr:`trials`."""
+        return folder.parent == self._above_trials
+
+    @property
+    def _above_trials(self) -> Path:
+        return self.folder / "trials"
 
     @property
     def confirmed(self) -> Path:

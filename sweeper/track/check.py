@@ -49,8 +49,6 @@ def _file_faults(uri: str, file: Path, experiment: str) -> list[str]:
         return [f"MLflow at {uri} cannot be used: {reason}, or {_OTHER}"]
     if not file.exists():
         return []
-    if file.is_dir():
-        return [f"MLflow at {uri} cannot be used: {file} is a folder; {_OTHER}"]
     try:
         with closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)) as store:
             known = "select name from sqlite_master where name = 'experiments'"

@@ -371,8 +371,8 @@ def test_outside_a_sweep_a_report_does_nothing(tmp_path: Path) -> None:
     [
         ("of/${hydra.job.num}-${n}", {"of/0-1", "of/1-2", "of/2-1"}),
         # two trials with the same parameters, or all, would write over one another
-        ("${hydra.job.override_dirname}", {"n=1/0", "n=2/1", "n=1/2"}),
-        ("all", {"all/0", "all/1", "all/2"}),
+        ("${hydra.job.override_dirname}", {"n=1-0", "n=2-1", "n=1-2"}),
+        ("all", {"all-0", "all-1", "all-2"}),
     ],
 )
 def test_no_trial_has_the_folder_of_another(tmp_path: Path, subdir: str, folders: set[str]) -> None:
@@ -389,6 +389,19 @@ def test_no_trial_has_the_folder_of_another(tmp_path: Path, subdir: str, folders
     made = {str(path.parent.relative_to(tmp_path / "out")) for path in tmp_path.rglob(".hydra")}
     assert made == folders
     assert [trial.state.name for trial in stored(tmp_path)] == ["COMPLETE"] * 3
+
+
+@pytest.mark.parametrize("closed", [">&-", ">&- 2>&- <&-"])
+def test_a_sweep_runs_without_standard_streams(tmp_path: Path, closed: str) -> None:
+    words = ["-m", "hydra.sweeper.n_trials=2", "x=interval(0,1)", *RANDOM, *STORED]
+    ended = subprocess.run(
+        ["sh", "-c", f'exec "$@" {closed}', "sh", sys.executable, str(TOY), *words],
+        cwd=tmp_path,
+        timeout=PATIENCE,
+        check=False,
+    )
+    assert ended.returncode == 0
+    assert [trial.state.name for trial in stored(tmp_path)] == ["COMPLETE"] * 2
 
 
 CONDITIONAL = """

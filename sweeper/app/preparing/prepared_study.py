@@ -11,8 +11,10 @@ from sweeper.app.preparing.default_space import default_space
 from sweeper.app.preparing.fine_tune_plan import with_fine_tunes
 from sweeper.app.preparing.preflight import check, prebuild, prepare
 from sweeper.config import Affects, reported, without
+from sweeper.errors import Findings
 from sweeper.execute.executor import Executor
 from sweeper.search.hooks import Entry, StudyHooks
+from sweeper.search.trials.job_folder import folder_of
 from sweeper.study_files.study_paths import StudyPaths
 from sweeper.validation import parse
 
@@ -32,7 +34,11 @@ class PreparedStudy(StudyHooks):
 
     def check(self, candidates: Sequence[DictConfig]) -> None:
         """Parse every candidate, and look whether what it names is there."""
-        self._recipes = check(candidates)
+        findings = Findings()
+        findings.add(_misplaced(candidates))
+        with findings.collected():
+            self._recipes = check(candidates)
+        findings.raise_if_any()
         for recipe in self._recipes:  # before the processes start that refer to them
             hide_credentials("tracking.uri", recipe.tracking.uri)
 
@@ -65,3 +71,15 @@ class PreparedStudy(StudyHooks):
     def reported(self, config: DictConfig) -> str:
         """What each epoch is judged by."""
         return reported(parse(config).objectives)
+
+
+def _misplaced(candidates: Sequence[DictConfig]) -> list[str]:
+    """A fault where trials would be in folders in which no command finds them."""
+    return [
+        f"hydra.sweep.subdir: commands find no trial in {candidate.hydra.sweep.subdir}; set it to "
+        "trials/<name of one folder>, as trials/${hydra.job.num}"
+        for candidate in candidates
+        if not StudyPaths(Path(candidate.hydra.sweep.dir).absolute()).has_trial_at(
+            folder_of(candidate)
+        )
+    ]

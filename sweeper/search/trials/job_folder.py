@@ -15,7 +15,7 @@ def number_job(config: DictConfig, number: int) -> DictConfig:
     """Give the composed job its number, and fix the folder that follows from it.
 
     A ``hydra.sweep.subdir`` without the number is one folder for trials with the same parameters,
-    or for all: there each trial gets a folder below it, named by its number.
+    or for all: ``-<number>`` is added to it then.
 
     Raises:
         ConfigError: it is no folder below that of the sweep, or has too long a name.
@@ -23,7 +23,8 @@ def number_job(config: DictConfig, number: int) -> DictConfig:
     with read_write(config), open_dict(config):
         another, subdir = (_subdir(config, one) for one in (number + 1, number))
         if subdir == another:
-            subdir = str(Path(subdir) / str(number))
+            path = Path(subdir)
+            subdir = str(path.with_name(f"{path.name}-{number}")) if path.name else str(number)
         # resolved here, where the application's resolvers are known; the trial's process may
         # not have them
         config.hydra.sweep.dir = str(config.hydra.sweep.dir)
