@@ -16,6 +16,7 @@ from sweeper.config import Recipe
 from sweeper.errors import SweeperError
 from sweeper.ranking import best_of, joined, with_winner
 from sweeper.records import State, StudySummary, TrialRow
+from sweeper.report.damage import check_json, check_lines, whole
 from sweeper.study_files import predictions
 from sweeper.study_files.confirmed import Confirmed, read_confirmed
 from sweeper.study_files.gain import Gain, read_gain
@@ -66,12 +67,12 @@ class StudyReader:
     """The study in ``folder``, as its files are at each call.
 
     Raises:
-        SweeperError: there is no study in that folder.
+        SweeperError: there is no study in that folder, or a file of it is damaged.
     """
 
     def __init__(self, folder: Path) -> None:
         self._paths = StudyPaths(folder)
-        about = read_about_study(self._paths.about)
+        about = whole(read_about_study, self._paths.about)
         if about is None:
             raise SweeperError(
                 f"{folder} holds no study ({self._paths.about.name} is not there); name the folder "
@@ -90,9 +91,9 @@ class StudyReader:
         found = {}
         for folder in self._paths.trials:
             paths = TrialPaths(folder)
-            about = read_about_trial(paths.about)
+            about = whole(read_about_trial, paths.about)
             if about is not None and about.study == self.about.study:
-                found[about.number] = TrialRecord(folder, about, read_result(paths.result))
+                found[about.number] = TrialRecord(folder, about, whole(read_result, paths.result))
         return tuple(found[number] for number in sorted(found))
 
     def summary(self) -> StudySummary:
@@ -119,7 +120,10 @@ class StudyReader:
 
     def confirmed(self) -> Confirmed | None:
         """What became of the best trials when they were run again, None where they were not."""
-        return read_confirmed(self._paths.confirmed, self.about.study)
+        found = read_confirmed(self._paths.confirmed, self.about.study)
+        if found is None:
+            check_json(self._paths.confirmed)
+        return found
 
     def gain(self) -> Gain | None:
         """What more trials could gain, None until a search has ended."""
@@ -170,7 +174,9 @@ class StudyReader:
 def read_curves(trial: TrialPaths) -> tuple[EpochRecord, ...]:
     """All epochs in the folder of a trial; see :meth:`StudyReader.curves`."""
     found: dict[tuple[int | None, int], EpochRecord] = {}
-    for line, _ in read(trial.metrics):
+    lines = list(read(trial.metrics))
+    check_lines(trial.metrics, lines[-1][1] if lines else 0)
+    for line, _ in lines:
         epoch = EpochRecord(**line)
         found[epoch.fold, epoch.step] = epoch
     return tuple(found.values())

@@ -1,14 +1,16 @@
 """How a trial ended, for whoever reads its folder: ``result.json``; what it is: ``trial.json``."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from sweeper.disk.files import write_aside
 from sweeper.records import TrialRow, Value
+
+Read = TypeVar("Read")
 
 
 class Status(StrEnum):
@@ -113,23 +115,22 @@ def write(path: Path, what: Result | AboutTrial | AboutStudy) -> None:
 
 def read_result(path: Path) -> Result | None:
     """The result at ``path``, None where there is none or it cannot be read."""
-    known = _read(path)
-    return None if known is None else Result(**{**known, "state": Status(known["state"])})
+    return _read(path, lambda known: Result(**{**known, "state": Status(known["state"])}))
 
 
 def read_about_trial(path: Path) -> AboutTrial | None:
     """What is written at ``path`` of a trial, None where nothing is or it cannot be read."""
-    known = _read(path)
-    return None if known is None else AboutTrial(**known)
+    return _read(path, lambda known: AboutTrial(**known))
 
 
 def read_about_study(path: Path) -> AboutStudy | None:
     """What is written at ``path`` of a study, None where nothing is or it cannot be read."""
-    known = _read(path)
-    if known is None:
-        return None
-    lists = {key: tuple(value) for key, value in known.items() if isinstance(value, list)}
-    return AboutStudy(**{**known, **lists})
+
+    def parsed(known: Mapping[str, Any]) -> AboutStudy:
+        lists = {key: tuple(value) for key, value in known.items() if isinstance(value, list)}
+        return AboutStudy(**{**known, **lists})
+
+    return _read(path, parsed)
 
 
 def settle(path: Path, row: TrialRow) -> None:
@@ -159,9 +160,9 @@ def settle_interrupted(path: Path, reason: str) -> None:
     write(path, replace(known, state=interrupted, objectives={}, reason=reason, counts=False))
 
 
-def _read(path: Path) -> Any:
+def _read(path: Path, parsed: Callable[[Mapping[str, Any]], Read]) -> Read | None:
     try:
         known = json.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, ValueError):
+        return parsed(known) if isinstance(known, dict) else None
+    except (FileNotFoundError, ValueError, TypeError, KeyError):
         return None
-    return known if isinstance(known, dict) else None

@@ -3,7 +3,7 @@
 import json
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -18,6 +18,7 @@ from sweeper.app.runs import StudyRuns
 from sweeper.errors import SweeperError
 from sweeper.records import State, TrialRow, TrialSpec
 from sweeper.report.reader import StudyReader
+from sweeper.study_files.confirmed import Confirmed, write_confirmed
 from sweeper.study_files.predictions import Predictions, halved, save
 from sweeper.study_files.result import AboutStudy, Status, write
 from sweeper.study_files.study_paths import StudyPaths
@@ -183,14 +184,14 @@ def test_a_study_is_read_while_its_trials_write() -> None:
         assert reader.summary().best is not None
 
 
-@given(st.floats(0, 1), st.sampled_from(["metrics", "result", "journal"]))
+@given(st.floats(0, 1), st.sampled_from(["metrics", "journal"]))
 def test_files_that_a_kill_cut_short_are_read_as_far_as_they_are_whole(
     share: float, which: str
 ) -> None:
     with study("val_accuracy") as (runs, folder):
         complete(runs, 0, val_accuracy=0.5)
         paths = TrialPaths(folder / "trials" / "0000")
-        file = {"metrics": paths.metrics, "result": paths.result}.get(which, paths.mlflow.journal)
+        file = paths.metrics if which == "metrics" else paths.mlflow.journal
         whole = file.read_bytes()
         cut = whole[: int(share * len(whole))]
         file.write_bytes(cut)
@@ -205,6 +206,41 @@ def test_files_that_a_kill_cut_short_are_read_as_far_as_they_are_whole(
         assert [row.number for row in reader.summary().rows] == [0]
         for line in paths.mlflow.journal.read_text().splitlines():
             json.loads(line)
+
+
+@given(
+    st.sampled_from(["study.json", "confirmed.json", "trial.json", "result.json"]),
+    st.one_of(st.floats(0, 0.9), st.sampled_from([b"\0" * 9, b"7", b'{"unknown": 1}', b"\xff"])),
+)
+def test_a_damaged_file_is_named_and_no_trial_left_out(name: str, damage: float | bytes) -> None:
+    """They are renamed into place, so no kill cuts them: a disk, or a person, has."""
+    with study("val_accuracy") as (runs, folder):
+        for number in (0, 1):
+            complete(runs, number, val_accuracy=0.5 + number)
+        confirmed = Confirmed("id", 1, ())
+        write_confirmed(folder / "confirmed.json", confirmed)
+        file = folder / name
+        if not file.exists():
+            file = folder / "trials" / "0001" / name
+        whole = file.read_bytes()
+        assert StudyReader(folder).confirmed() == confirmed
+        file.write_bytes(damage if isinstance(damage, bytes) else whole[: int(damage * len(whole))])
+        is_json = name == "confirmed.json" and damage in (b"7", b'{"unknown": 1}')
+        with nullcontext() if is_json else pytest.raises(SweeperError, match="is damaged; restore"):
+            StudyReader(folder).summary()
+        file.write_bytes(whole)
+        assert [row.values for row in StudyReader(folder).summary().rows] == [(0.5,), (1.5,)]
+
+
+@pytest.mark.parametrize("damaged", [b"\0" * 9 + b"\n", b"{\n"])
+def test_a_damaged_line_is_named_and_no_epoch_left_out(damaged: bytes) -> None:
+    with study("val_accuracy") as (runs, folder):
+        complete(runs, 0, val_accuracy=0.5)
+        file = TrialPaths(folder / "trials" / "0000").metrics
+        first, *others = file.read_bytes().splitlines(keepends=True)
+        file.write_bytes(b"".join([first, damaged, *others]))
+        with pytest.raises(SweeperError, match=f"from byte {len(first)} on is damaged"):
+            StudyReader(folder).curves(0)
 
 
 def test_trials_of_another_study_in_the_folder_are_not_its() -> None:
