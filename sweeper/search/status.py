@@ -13,6 +13,7 @@ from optuna.trial import FrozenTrial, TrialState
 from sweeper.ranking import best_of, joined
 from sweeper.records import State, StudySummary, TrialRow
 from sweeper.search.attributes import CAUSE, FOLDER, OOM, REASON, RETRY_OF, SECONDS, WARM_START
+from sweeper.search.study_place import base_of_trials
 
 _STATES = {
     TrialState.COMPLETE: State.COMPLETE,
@@ -34,9 +35,7 @@ class StudyStatus:
         self._study = study
         self._folder = folder
         self._objectives = objectives
-        began = Path(study.user_attrs.get(FOLDER, folder))
-        # a study that was moved has its trials where it is now
-        self._base = began if began.is_dir() else folder
+        self._base = base_of_trials(study, folder)
         self.maximize = tuple(d is StudyDirection.MAXIMIZE for d in study.directions)
         self._rows: list[TrialRow] = []
         """By number."""

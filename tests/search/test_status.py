@@ -35,6 +35,35 @@ def test_finished_trials_become_rows() -> None:
     assert (status.counted, status.failed, status.running) == (3, 1, {4})
 
 
+@pytest.mark.parametrize(
+    ("here", "there", "expected"),
+    [
+        ((), ("trials/0",), "there"),  # it continues from another folder
+        (("trials/9",), ("trials/0",), "there"),
+        (("trials/0",), ("trials/0",), "here"),  # it was copied
+        (("trials/0",), (), "here"),
+        (("trials/0",), None, "here"),  # it was moved
+        ((), None, "here"),
+    ],
+)
+def test_trials_are_where_the_study_is_now(
+    tmp_path: Path, here: tuple[str, ...], there: tuple[str, ...] | None, expected: str
+) -> None:
+    study = a_study()
+    for folder in ("trials/0", str(tmp_path / "else")):
+        trial = study.ask()
+        trial.set_user_attr(FOLDER, folder)
+        study.tell(trial, 0.5)
+    study.set_user_attr(FOLDER, str(tmp_path / "there"))
+    (tmp_path / "here").mkdir()
+    for name, made in (("here", here), ("there", there)):
+        for folder in ("", *made) if made is not None else ():
+            (tmp_path / name / folder).mkdir(parents=True, exist_ok=True)
+    first, second = tally_of(study, tmp_path / "here").summary().rows
+    assert first.folder == tmp_path / expected / "trials" / "0"
+    assert second.folder == tmp_path / "else"
+
+
 def test_a_clock_that_is_set_back_changes_no_duration() -> None:
     study = a_study()
     finish(study, 0.5)

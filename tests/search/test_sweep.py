@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -389,6 +390,23 @@ def test_no_trial_has_the_folder_of_another(tmp_path: Path, subdir: str, folders
     made = {str(path.parent.relative_to(tmp_path / "out")) for path in tmp_path.rglob(".hydra")}
     assert made == folders
     assert [trial.state.name for trial in stored(tmp_path)] == ["COMPLETE"] * 3
+
+
+def test_a_copy_of_a_study_leaves_the_original_as_it_is(tmp_path: Path) -> None:
+    original, copy = tmp_path / "original", tmp_path / "copy"
+    original.mkdir()
+    assert sweep(original, "hydra.sweeper.n_trials=2", "x=interval(0,1)", *STORED).returncode == 0
+
+    def content() -> dict[Path, bytes]:
+        return {path: path.read_bytes() for path in original.rglob("*") if path.is_file()}
+
+    before = content()
+    shutil.copytree(original, copy)
+    ended = sweep(copy, "hydra.sweeper.n_trials=3", "x=interval(0,1)", *STORED)
+    assert ended.returncode == 0, ended.stderr
+    assert content() == before
+    assert [trial.user_attrs["folder"] for trial in stored(copy)] == ["0", "1", "2"]
+    assert (copy / "out" / "2" / ".hydra").is_dir()
 
 
 @pytest.mark.parametrize("closed", [">&-", ">&- 2>&- <&-"])
