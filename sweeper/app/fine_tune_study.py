@@ -168,10 +168,10 @@ class FineTuneStudy(PreparedStudy):
         keep_models(summary.front, runs, executor, place, log)
         write_winner(summary, results, runs.run_id(summary.best), confirmed)
         self._pages.finished(summary, spelled_test(results))
-        self._report(executor, place)
+        reported = self._report(executor, place)
         runs.study.end(State.COMPLETE)
         self._deliver_rest()
-        self._pages.print_next()
+        self._pages.print_next(reported)
 
     def study_interrupted(self, reason: str) -> None:
         """Close the runs that are open; the same command resumes the study."""
@@ -199,8 +199,8 @@ class FineTuneStudy(PreparedStudy):
     def _confirmed(self) -> Confirmed | None:
         return read_confirmed(self._opened.paths.confirmed, self._opened.study_id)
 
-    def _report(self, executor: Executor, place: Placement) -> None:
-        make_report(self._opened, executor, place, self._tell, examine=self._examine_data)
+    def _report(self, executor: Executor, place: Placement) -> bool:
+        return make_report(self._opened, executor, place, self._tell, examine=self._examine_data)
 
     def _tell(self, text: str) -> None:
         self.say(text)

@@ -71,13 +71,14 @@ class StudyPages:
         for path in (self._paths.best_recipe, self._paths.winner, self._paths.page):
             self._runs.study.log_file(path, "study")
 
-    def print_next(self) -> None:
-        """Show where everything is, and the next commands."""
+    def print_next(self, reported: bool) -> None:
+        """Show where everything is, and the next commands; the report where it was written."""
         paths, console = self._paths, open_console()
         folder = shown_path(paths.folder)
         again = command(["--config-dir", str(folder), "--config-name", "best"])
+        report = [("report", f"{folder}/{paths.report.name}")] if reported else []
         for label, text in (
-            ("report", f"{folder}/{paths.report.name}"),
+            *report,
             ("files", f"{folder}/{paths.page.name} explains them"),
             ("best recipe", f"{folder}/{paths.best_recipe.name}"),
             ("run it again", again),

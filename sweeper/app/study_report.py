@@ -22,7 +22,7 @@ def make_report(
     say: Callable[[str], None],
     *,
     examine: bool,
-) -> None:
+) -> bool:
     """Write ``report.html``, in a process; a study is finished without one too.
 
     Args:
@@ -31,6 +31,9 @@ def make_report(
         place: where it may compute.
         say: shows a person what the report lacks.
         examine: whether the data is looked at for faults too, which takes as long as an epoch.
+
+    Returns:
+        Whether it was written.
 
     Raises:
         Outage: the machine fails.
@@ -58,10 +61,11 @@ def make_report(
     except SweeperError as error:
         reason = str(error).splitlines()[0]
         say(f"warning: no report was written: {reason}; log: {shown_path(paths.report_log)}")
-        return
+        return False
     for fault in faults:
         say(f"warning: the report lacks something: {fault}")
     runs.study.log_file(paths.report, "")
+    return True
 
 
 def _files_of(paths: StudyPaths) -> WorkFiles:

@@ -15,7 +15,10 @@ from hypothesis import strategies as st
 from recipes import recipe
 
 from sweeper.app.runs import StudyRuns
+from sweeper.app.study_report import make_report
 from sweeper.errors import SweeperError
+from sweeper.execute.executor import Placement
+from sweeper.execute.inline import InlineExecutor
 from sweeper.records import State, TrialRow, TrialSpec
 from sweeper.report.reader import StudyReader
 from sweeper.study_files.confirmed import Confirmed, write_confirmed
@@ -241,6 +244,17 @@ def test_a_damaged_line_is_named_and_no_epoch_left_out(damaged: bytes) -> None:
         file.write_bytes(b"".join([first, damaged, *others]))
         with pytest.raises(SweeperError, match=f"from byte {len(first)} on is damaged"):
             StudyReader(folder).curves(0)
+
+
+def test_a_sweep_says_why_it_has_no_report() -> None:
+    with study("val_accuracy") as (runs, folder):
+        complete(runs, 0, val_accuracy=0.5)
+        (folder / "study.json").write_text("7")
+        said: list[str] = []
+        assert not make_report(runs, InlineExecutor(), Placement(), said.append, examine=False)
+        (line,) = said
+        assert "no report was written: " in line
+        assert "study.json is damaged; restore that file" in line
 
 
 def test_trials_of_another_study_in_the_folder_are_not_its() -> None:
