@@ -11,6 +11,7 @@ from scipy import special
 from sweeper.config import Affects, Recipe, without
 from sweeper.errors import MissingInput
 from sweeper.records import COMPUTED, PREBUILT, TrialRow
+from sweeper.report.damage import whole
 from sweeper.report.reader import StudyReader
 from sweeper.statistics.comparison import Scores
 from sweeper.statistics.intervals import Figure, of_share
@@ -81,7 +82,7 @@ def entrant(study: StudyReader, name: str) -> Entrant:
 
     Raises:
         MissingInput: no trial of it is complete, or its winner has no predictions.
-        SweeperError: its winner has no recipe.
+        SweeperError: its winner has no recipe, or a file of it is damaged.
     """
     summary = study.summary()
     best = summary.best
@@ -89,8 +90,8 @@ def entrant(study: StudyReader, name: str) -> Entrant:
         raise MissingInput(f"study {name} has no complete trial to compare")
     trial = TrialPaths(best.folder)
     found = {
-        VALIDATION: predictions.load(trial.predictions),
-        TEST: predictions.load(trial.test_predictions),
+        VALIDATION: whole(predictions.load, trial.predictions),
+        TEST: whole(predictions.load, trial.test_predictions),
     }
     kept = {what: _images(one) for what, one in found.items() if one is not None and len(one.ids)}
     if VALIDATION not in kept:

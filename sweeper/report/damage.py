@@ -21,7 +21,7 @@ def whole(reader: Callable[[Path], Read | None], path: Path) -> Read | None:
     if known is None and path.exists():
         known = reader(path)  # it may have been written in between
         if known is None:
-            raise _damaged(path)
+            raise damaged(path)
     return known
 
 
@@ -32,10 +32,11 @@ def check_lines(path: Path, end: int) -> None:
         SweeperError: the line that begins there is damaged.
     """
     if count(path, end) and next(read(path, end), None) is None:
-        raise _damaged(f"{path} from byte {end} on")
+        raise damaged(f"{path} from byte {end} on")
 
 
-def _damaged(what: object) -> SweeperError:
+def damaged(what: object) -> SweeperError:
+    """What to raise where the file ``what`` cannot be read."""
     return SweeperError(
         f"{what} is damaged; restore that file, or move it elsewhere to do without what it holds"
     )

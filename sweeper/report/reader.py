@@ -16,7 +16,7 @@ from sweeper.config import Recipe
 from sweeper.errors import SweeperError
 from sweeper.ranking import best_of, joined, with_winner
 from sweeper.records import State, StudySummary, TrialRow
-from sweeper.report.damage import check_json, check_lines, whole
+from sweeper.report.damage import check_json, check_lines, damaged, whole
 from sweeper.study_files import predictions
 from sweeper.study_files.confirmed import Confirmed, read_confirmed
 from sweeper.study_files.gain import Gain, read_gain
@@ -186,10 +186,12 @@ def read_recipe(trial: TrialPaths) -> Recipe:
     """The resolved recipe in the folder of a trial.
 
     Raises:
-        SweeperError: there is none.
+        SweeperError: there is none, or it cannot be read.
     """
     try:
         plain = yaml.safe_load(trial.config.read_text(encoding="utf-8"))
+        return Recipe.model_validate_json(json.dumps(plain))
     except FileNotFoundError:
         raise SweeperError(f"{trial.config} is not there: the trial had no recipe yet") from None
-    return Recipe.model_validate_json(json.dumps(plain))
+    except (yaml.YAMLError, ValueError, TypeError):
+        raise damaged(trial.config) from None

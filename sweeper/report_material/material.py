@@ -5,9 +5,12 @@ from collections.abc import Callable
 from sweeper.advance import OnAdvance
 from sweeper.config import Recipe
 from sweeper.errors import SweeperError
+from sweeper.records import StudySummary
+from sweeper.report.damage import whole
 from sweeper.report.reader import StudyReader, read_recipe
 from sweeper.report_material.counting import save_counts
 from sweeper.report_material.worst_mistakes import save_worst_mistakes
+from sweeper.study_files import predictions
 from sweeper.study_files.study_paths import StudyPaths
 from sweeper.study_files.trial_paths import TrialPaths
 from sweeper.train.runtime import numerics
@@ -29,7 +32,8 @@ def make_material(paths: StudyPaths, on_advance: OnAdvance, *, examine: bool) ->
         OSError: the disk does not take it.
     """
     reader = StudyReader(paths.folder)
-    best = reader.summary().best
+    summary = reader.summary()
+    best = summary.best
     if best is None:
         return []
     trial = TrialPaths(best.folder)
@@ -40,6 +44,7 @@ def make_material(paths: StudyPaths, on_advance: OnAdvance, *, examine: bool) ->
     numerics.set_up(recipe)
     study, files = reader.about.study, paths.report_files
     parts: dict[str, Callable[[], None]] = {
+        "not all trials have intervals": lambda: _check_predictions(summary),
         "classes are not counted": lambda: save_counts(recipe, files),
         "there are no pictures of mistakes": lambda: save_worst_mistakes(
             recipe, trial, study, best.number, files
@@ -54,6 +59,11 @@ def make_material(paths: StudyPaths, on_advance: OnAdvance, *, examine: bool) ->
         except SweeperError as error:
             faults.append(f"{what}: {error}")
     return faults
+
+
+def _check_predictions(summary: StudySummary) -> None:
+    for row in summary.rows:
+        whole(predictions.load, TrialPaths(row.folder).predictions)
 
 
 def _examine(recipe: Recipe, paths: StudyPaths, on_advance: OnAdvance) -> None:

@@ -13,6 +13,7 @@ from sweeper.data.sources.loading import load
 from sweeper.models.grad_cam import grad_cam
 from sweeper.pictures.heat import save_heat, save_image
 from sweeper.pictures.lettering import worded
+from sweeper.report.damage import whole
 from sweeper.report.mistakes import Mistake, Mistakes, write_mistakes
 from sweeper.saved.classifier import SavedClassifier
 from sweeper.study_files import predictions
@@ -34,7 +35,7 @@ def save_worst_mistakes(
     Raises:
         SweeperError: the data, the predictions or the model are not there.
     """
-    found = predictions.load(trial.predictions)
+    found = whole(predictions.load, trial.predictions)
     worst = [] if found is None else _worst(found)
     for old in folder.glob("mistake*.png"):
         old.unlink()

@@ -235,6 +235,15 @@ def test_a_damaged_file_is_named_and_no_trial_left_out(name: str, damage: float 
         assert [row.values for row in StudyReader(folder).summary().rows] == [(0.5,), (1.5,)]
 
 
+@pytest.mark.parametrize("damaged", [b"\xff", b"a: [", b"7", b"a: 2026-01-01", b""])
+def test_a_damaged_recipe_is_named(damaged: bytes) -> None:
+    with study("val_accuracy") as (runs, folder):
+        complete(runs, 0, val_accuracy=0.5)
+        TrialPaths(folder / "trials" / "0000").config.write_bytes(damaged)
+        with pytest.raises(SweeperError, match=r"config.yaml is damaged; restore that file"):
+            StudyReader(folder).recipe(0)
+
+
 @pytest.mark.parametrize("damaged", [b"\0" * 9 + b"\n", b"{\n"])
 def test_a_damaged_line_is_named_and_no_epoch_left_out(damaged: bytes) -> None:
     with study("val_accuracy") as (runs, folder):

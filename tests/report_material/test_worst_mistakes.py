@@ -9,6 +9,7 @@ from recipes import recipe
 
 from sweeper.config import Recipe
 from sweeper.data.sources.loading import load
+from sweeper.errors import SweeperError
 from sweeper.records import Owner
 from sweeper.report.mistakes import read_mistakes
 from sweeper.report_material.worst_mistakes import save_worst_mistakes
@@ -119,6 +120,14 @@ def test_images_that_the_data_lost_are_left_out_and_old_pictures_go(
     assert known is not None
     assert [item.image for item in known.items] == [str(found.ids[row]) for row in (11, 7)]
     assert not old.exists()
+
+
+def test_damaged_predictions_are_named(trial: TrialPaths, tmp_path: Path) -> None:
+    made = tiny()
+    predict(made, trial)
+    trial.predictions.write_bytes(trial.predictions.read_bytes()[:100])
+    with pytest.raises(SweeperError, match=r"predictions.npz is damaged; restore that file"):
+        save_worst_mistakes(made, trial, "id", 4, tmp_path / "report")
 
 
 def test_no_predictions_and_no_mistakes(trial: TrialPaths, tmp_path: Path) -> None:
