@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import logging
 import os
 import sys
 from collections.abc import Iterator
@@ -37,6 +38,7 @@ def run(folder: Path, *arguments: str) -> Ended:
         contextlib.redirect_stdout(screen),
         contextlib.redirect_stderr(screen),
         mock.patch.dict(os.environ),
+        _levels_of_loggers_kept(),
         _nothing_heavy(),
     ):
         try:
@@ -46,6 +48,20 @@ def run(folder: Path, *arguments: str) -> Ended:
             code = int(ended.code or 0)
     left = sorted(str(path.relative_to(folder)) for path in set(folder.rglob("*")) - before)
     return Ended(code, screen.getvalue(), tuple(left))
+
+
+@contextlib.contextmanager
+def _levels_of_loggers_kept() -> Iterator[None]:
+    """After the block they are what they were: ``hydra.verbose`` sets them."""
+    known = [logging.root, *map(logging.getLogger, list(logging.root.manager.loggerDict))]
+    levels = [(logger, logger.level) for logger in known]
+    try:
+        yield
+    finally:
+        for name in logging.root.manager.loggerDict:
+            logging.getLogger(name).setLevel(logging.NOTSET)  # of those that are new
+        for logger, level in levels:
+            logger.setLevel(level)
 
 
 @contextlib.contextmanager

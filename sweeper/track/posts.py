@@ -75,8 +75,11 @@ class Posts:
 
     @property
     def waiting(self) -> bool:
-        """Whether something may be outstanding; a look at the sizes of files."""
-        return any(post.outbox.waits for post in self._all())
+        """Whether something may be delivered yet; a look at the sizes of files.
+
+        What was refused is not waited for: it will be refused again.
+        """
+        return any(post.outbox.waits and not post.refused for post in self._all())
 
     def _all(self) -> tuple[Post, ...]:
         """All of them, the open ones first."""

@@ -83,7 +83,7 @@ class Rounds:
 
     @property
     def waiting(self) -> bool:
-        """Whether something may be outstanding; a look at the sizes of files."""
+        """Whether something may be delivered yet; a look at the sizes of files."""
         return self._posts.waiting
 
     def outstanding(self) -> Outstanding:
