@@ -36,7 +36,7 @@ def unwritable(folder: Path) -> str | None:
 
 def unwritable_file(file: Path) -> str | None:
     """Why nothing can be written to ``file``, which need not exist; None where it can."""
-
+    # not by methods of Path, which raise where a name is too long
     if os.path.isdir(file):  # noqa: PTH112
         return f"{file.absolute()} is a folder; name a file"
     there = os.path.exists(file)  # noqa: PTH110
