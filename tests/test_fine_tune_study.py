@@ -119,7 +119,11 @@ def test_a_sweep_resumes_where_what_trials_share_cannot_be_computed_before_them(
     with initialize_config_dir(str(conf_dir()), version_base="1.3"):
         config = compose(
             "config",
-            overrides=["image_size=32", f"hydra.sweep.dir={tmp_path}"],
+            overrides=[
+                "image_size=32",
+                f"hydra.sweep.dir={tmp_path}",
+                "hydra.sweep.subdir=trials/0",
+            ],
             return_hydra_config=True,
         )
     executor = Failing()
